@@ -1,0 +1,354 @@
+"""One Ice connection over asyncio: concurrent calls, heartbeats, graceful close; and how a client opens one.
+
+This file alone knows asyncio's transports; what may be sent and received when is `protocol`'s. A call that is
+cancelled or times out only forgets its reply: Ice has no way of taking a request back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+from .errors import (
+    CloseConnectionException,
+    ConnectFailedException,
+    ConnectionLostException,
+    ConnectionManuallyClosedException,
+    ConnectTimeoutException,
+    IceException,
+    InvocationTimeoutException,
+)
+from .messages import (
+    MESSAGE_SIZE_MAX,
+    CloseConnection,
+    Reply,
+    ReplyStatus,
+    Request,
+    encode_request,
+    encode_request_failed,
+)
+from .operations import Operation
+from .protocol import IceProtocol, Role, State
+from .references import Identity, ObjectPrx
+from .streams import ENCODING_1_1
+
+log: Final = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+#: requests of one client that a server works on or keeps waiting before it stops reading from that client
+_REQUESTS_MAX: Final = 1_000
+
+
+class Dispatcher(Protocol):
+    """What a server does with a request; see `server.ObjectAdapter`."""
+
+    async def dispatch(self, request: Request, connection: Connection) -> bytes:
+        """The reply message to `request`. Must not raise."""
+
+    def connection_closed(self, connection: Connection) -> None:
+        """`connection` is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """One side of an Ice connection. Clients get one from `connect`; a server makes one for each client."""
+
+    def __init__(
+        self,
+        role: Role,
+        peer: str,
+        *,
+        message_size_max: int = MESSAGE_SIZE_MAX,
+        dispatcher: Dispatcher | None = None,
+    ) -> None:
+        self.peer = peer
+        self._protocol = IceProtocol(role, message_size_max)
+        self._dispatcher = dispatcher
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._pending: dict[int, asyncio.Future[Reply]] = {}
+        self._validated: asyncio.Future[None] = self._loop.create_future()
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._dispatches: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failure: IceException | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio.Protocol is for streams only
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.write(self._protocol.greeting())
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self._protocol.receive(data)
+        except IceException as error:
+            self._abort(error)
+            return
+        if self._protocol.state is not State.NOT_VALIDATED and not self._validated.done():
+            self._validated.set_result(None)
+        for message in messages:
+            if isinstance(message, Reply):
+                self._take_reply(message)
+            elif isinstance(message, Request):
+                self._take_request(message)
+            elif isinstance(message, CloseConnection):
+                self._abort(CloseConnectionException(f"{self.peer} closed the connection"))
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._failure is None:
+            reason = f": {exc}" if exc else ""
+            self._failure = ConnectionLostException(f"the connection to {self.peer} was lost{reason}")
+        self._protocol.close()
+        self._stop_heartbeat()
+        pending, self._pending = self._pending, {}
+        for future in pending.values():
+            if not future.done():
+                future.set_exception(_fresh(self._failure))
+        self._idle.set()
+        self._writable.set()
+        for task in self._dispatches:
+            task.cancel()
+        if not self._validated.done():
+            self._validated.set_exception(_fresh(self._failure))
+            # whoever waits for it sees the failure; a server's connection has nobody waiting
+            self._validated.exception()
+        self._lost.set_result(None)
+        if self._dispatcher is not None:
+            self._dispatcher.connection_closed(self)
+
+    # calling
+
+    @property
+    def is_active(self) -> bool:
+        """Whether calls can be made."""
+        return self._protocol.state is State.ACTIVE and self._failure is None
+
+    async def validated(self) -> None:
+        """Wait until the peer has validated the connection; raises IceException if it never will."""
+        await asyncio.shield(self._validated)
+
+    async def wait_closed(self) -> None:
+        """Wait until the transport is gone."""
+        await asyncio.shield(self._lost)
+
+    def begin(
+        self, proxy: ObjectPrx, operation: Operation[Any], arguments: tuple[Any, ...], context: Mapping[str, str]
+    ) -> asyncio.Future[Reply]:
+        """Send a request now and return the reply to come; raises IceException if the connection is not active."""
+        if self._failure is not None:
+            raise _fresh(self._failure)
+        request_id = self._protocol.next_request_id()
+        parameters = operation.encode_arguments(arguments, ENCODING_1_1)
+        message = encode_request(
+            request_id, proxy.identity, operation.name, operation.mode, context, parameters, ENCODING_1_1
+        )
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self._pending[request_id] = future
+        self._idle.clear()
+        # also when the caller was cancelled: the reply that still comes is then nobody's
+        future.add_done_callback(lambda _future: self._forget(request_id))
+        self._write(message)
+        return future
+
+    async def call(
+        self,
+        proxy: ObjectPrx,
+        operation: Operation[R],
+        *arguments: Any,
+        context: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> R:
+        """Call `operation` and return its result.
+
+        Raises what the operation throws, `IceException` for what goes wrong on the way, InvocationTimeoutException
+        after `timeout` seconds (None: wait as long as it takes).
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._writable.wait()
+                reply = await self.begin(proxy, operation, arguments, context or {})
+        except TimeoutError:
+            raise InvocationTimeoutException(
+                f"{self.peer} did not answer {operation.name} within {timeout:g} s"
+            ) from None
+        return operation.decode_reply(reply)
+
+    def keep_alive(self, interval: float) -> None:
+        """Send a heartbeat every `interval` seconds from now on; 0 stops them."""
+        self._stop_heartbeat()
+        if interval > 0:
+            self._heartbeat = self._loop.call_later(interval, self._beat, interval)
+
+    async def close(self, timeout: float) -> None:
+        """Close gracefully: wait up to `timeout` seconds for calls on their way, say goodbye, close the transport."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            log.debug("%s: closing with %d calls unanswered", self.peer, len(self._pending))
+        farewell = self._protocol.close()
+        if farewell:
+            self._write(farewell)
+        if self._failure is None:
+            self._failure = ConnectionManuallyClosedException(f"the connection to {self.peer} was closed here")
+        if self._transport is not None:
+            self._transport.close()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self.wait_closed()
+            except TimeoutError:
+                self._transport.abort()
+
+    # inside
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _forget(self, request_id: int) -> None:
+        self._pending.pop(request_id, None)
+        if not self._pending:
+            self._idle.set()
+
+    def _take_reply(self, reply: Reply) -> None:
+        future = self._pending.get(reply.request_id)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+    def _take_request(self, request: Request) -> None:
+        if self._dispatcher is None:
+            # a callback to a client that offers none
+            if request.request_id:
+                self._write(_object_not_exist(request))
+            return
+        if len(self._dispatches) >= _REQUESTS_MAX and self._transport is not None:
+            self._transport.pause_reading()
+        self._run(self._answer(request, self._dispatcher))
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._dispatches.add(task)
+        task.add_done_callback(self._dispatched)
+
+    def _dispatched(self, task: asyncio.Task[None]) -> None:
+        self._dispatches.discard(task)
+        if len(self._dispatches) < _REQUESTS_MAX and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    async def _answer(self, request: Request, dispatcher: Dispatcher) -> None:
+        reply = await dispatcher.dispatch(request, self)
+        if request.request_id:
+            # a client that does not read must not make the server pile up answers
+            await self._writable.wait()
+            self._write(reply)
+
+    def _abort(self, error: IceException) -> None:
+        if self._failure is None:
+            self._failure = error
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _beat(self, interval: float) -> None:
+        self._write(self._protocol.heartbeat())
+        self._heartbeat = self._loop.call_later(interval, self._beat, interval)
+
+    def _stop_heartbeat(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
+
+
+def _fresh(failure: IceException) -> IceException:
+    """A copy: an exception that many tasks raise would gather all their tracebacks."""
+    return type(failure)(*failure.args)
+
+
+def _object_not_exist(request: Request) -> bytes:
+    return encode_request_failed(
+        request.request_id, ReplyStatus.OBJECT_NOT_EXIST, request.identity, request.facet, request.operation
+    )
+
+
+async def connect(
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None,
+    timeout: float,
+    message_size_max: int = MESSAGE_SIZE_MAX,
+) -> Connection:
+    """Open a connection to an Ice server and wait until it is validated, `timeout` seconds for both together.
+
+    `tls` is the context for an SSL endpoint, None for a TCP one. Raises ConnectFailedException or
+    ConnectTimeoutException with a sentence that names the host, the port and what to look at.
+    """
+    where = f"{host}:{port}"
+    loop = asyncio.get_running_loop()
+    connection: Connection | None = None
+
+    def make() -> Connection:
+        nonlocal connection
+        connection = Connection(Role.CLIENT, where, message_size_max=message_size_max)
+        return connection
+
+    try:
+        async with asyncio.timeout(timeout):
+            await loop.create_connection(make, host, port, ssl=tls, server_hostname=host if tls else None)
+            assert connection is not None  # noqa: S101 - create_connection has called make
+            await connection.validated()
+            return connection
+    except TimeoutError:
+        raise ConnectTimeoutException(_timeout_text(where, connection, tls, timeout)) from None
+    except ssl.SSLError as error:
+        raise ConnectFailedException(_tls_text(where, error)) from error
+    except socket.gaierror as error:
+        raise ConnectFailedException(f"the name {host!r} does not resolve: {error.strerror}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConnectFailedException(f"no connection to {where}: {reason}") from error
+    except ConnectionLostException as error:
+        raise ConnectFailedException(f"{where} accepted the connection and closed it at once") from error
+    finally:
+        if connection is not None and not connection.is_active:
+            connection._abort(ConnectFailedException(f"no connection to {where}"))
+
+
+def _timeout_text(where: str, connection: Connection | None, tls: ssl.SSLContext | None, timeout: float) -> str:
+    if connection is not None and connection._transport is not None and tls is None:
+        return (
+            f"{where} accepted the connection but did not speak Ice within {timeout:g} s; "
+            "a TLS port waits like this for a client that does not use TLS"
+        )
+    return f"{where} did not answer within {timeout:g} s; a firewall that drops packets looks like this"
+
+
+def _tls_text(where: str, error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {where} was not accepted: {error.verify_message}"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
+        return f"{where} does not speak TLS; a plain TCP port answers like this"
+    return f"TLS with {where} failed: {error.reason or error}"
+
+
+def proxy_for(name: str, category: str = "") -> ObjectPrx:
+    """A proxy for an object behind the connection it is called through, known by its identity alone."""
+    return ObjectPrx(Identity(name, category))

@@ -1,0 +1,121 @@
+"""Ice's run-time exceptions, under Ice's own names.
+
+`IceException` is what Ice calls a local exception: something went wrong on the way. What an operation declares with
+``throws`` is a `~omero_ms_thumbnail.ice.classes.UserException` and lives with the classes it is encoded like.
+Every message is a sentence for the person who reads it; none carries a session key or a payload.
+"""
+
+from __future__ import annotations
+
+
+class IceException(Exception):
+    """Root of everything that Ice itself reports (``Ice::LocalException``)."""
+
+
+class ProtocolException(IceException):
+    """The peer broke the Ice protocol; the connection is of no further use."""
+
+
+class BadMagicException(ProtocolException):
+    """A message did not begin with ``IceP``: whatever is on that port does not speak Ice."""
+
+
+class UnsupportedProtocolException(ProtocolException):
+    """The peer speaks a protocol version other than 1.0."""
+
+
+class UnsupportedEncodingException(ProtocolException):
+    """An encapsulation uses an encoding other than 1.0 or 1.1."""
+
+
+class UnknownMessageException(ProtocolException):
+    """A message type that Ice does not have, or one that may not come now or from this side."""
+
+
+class IllegalMessageSizeException(ProtocolException):
+    """A message says that it is shorter than its own header, or than what it contains."""
+
+
+class MemoryLimitException(ProtocolException):
+    """A message says that it is larger than ``MessageSizeMax``."""
+
+
+class CompressionNotSupportedException(ProtocolException):
+    """A compressed message came though this side never offers compression."""
+
+
+class ConnectionNotValidatedException(ProtocolException):
+    """The first message from a server was not ValidateConnection."""
+
+
+class MarshalException(ProtocolException):
+    """Bytes are not a value of the Slice type that should be there: truncated, oversized or malformed."""
+
+
+class NoValueFactoryException(MarshalException):
+    """A class instance has a type that is not known here, and its format does not allow slicing it off.
+
+    `type_id` is the most derived Slice type id, such as ``::omero::RArray``.
+    """
+
+    def __init__(self, type_id: str) -> None:
+        super().__init__(f"no class is known for Slice type {type_id} and it cannot be sliced to a known base")
+        self.type_id = type_id
+
+
+class ConnectFailedException(IceException):
+    """No connection could be made: refused, unreachable, name unknown, or TLS did not come to terms."""
+
+
+class ConnectTimeoutException(ConnectFailedException):
+    """The peer did not accept the connection, or did not validate it, in time."""
+
+
+class ConnectionLostException(IceException):
+    """The connection broke while it was in use: calls on their way may or may not have been carried out."""
+
+
+class CloseConnectionException(IceException):
+    """The peer closed the connection gracefully: calls on their way were not carried out."""
+
+
+class ConnectionManuallyClosedException(IceException):
+    """This side closed the connection."""
+
+
+class InvocationTimeoutException(IceException):
+    """No reply came within the time given for the call."""
+
+
+class RequestFailedException(IceException):
+    """The peer received the call and has nothing to dispatch it to."""
+
+    def __init__(self, identity: str, facet: str, operation: str) -> None:
+        super().__init__(f"{type(self).__name__.removesuffix('Exception')} on calling {operation!r}")
+        self.identity = identity
+        self.facet = facet
+        self.operation = operation
+
+
+class ObjectNotExistException(RequestFailedException):
+    """Reply status 2: no servant has the identity; through Glacier2 also: the proxy was not added."""
+
+
+class FacetNotExistException(RequestFailedException):
+    """Reply status 3: the servant exists, the facet does not."""
+
+
+class OperationNotExistException(RequestFailedException):
+    """Reply status 4: the servant has no such operation."""
+
+
+class UnknownException(IceException):
+    """Reply status 7: the servant failed with something that is not an Ice exception."""
+
+
+class UnknownLocalException(UnknownException):
+    """Reply status 5: the servant failed with an Ice run-time exception."""
+
+
+class UnknownUserException(UnknownException):
+    """Reply status 6, or a user exception whose type is not known here and cannot be sliced to a known base."""

@@ -1,0 +1,196 @@
+"""A session with a Glacier2 router, and calls to the objects behind it.
+
+Source: ``Glacier2/Router.ice`` and ``Session.ice`` of Ice 3.6 and 3.7, and recorded traffic of an OMERO client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, TypeVar
+
+from .connection import Connection, proxy_for
+from .errors import IceException, InvocationTimeoutException, MarshalException, ObjectNotExistException
+from .messages import OperationMode, Reply
+from .operations import Operation
+from .references import PROXY, Identity, ObjectPrx
+from .types import INT, LONG, STRING, VOID, Members, Sequence
+from .values import UserException
+
+R = TypeVar("R")
+
+
+class PermissionDeniedException(UserException):
+    """The router's verifier refuses the user and password, or the session key."""
+
+    ICE_ID = "::Glacier2::PermissionDeniedException"
+    MEMBERS: ClassVar[Members] = (("reason", STRING),)
+    reason: str
+
+
+class CannotCreateSessionException(UserException):
+    """The credentials are good and still no session could be made."""
+
+    ICE_ID = "::Glacier2::CannotCreateSessionException"
+    MEMBERS: ClassVar[Members] = (("reason", STRING),)
+    reason: str
+
+
+class SessionNotExistException(UserException):
+    """The connection has no session with the router."""
+
+    ICE_ID = "::Glacier2::SessionNotExistException"
+
+
+_PROXY_SEQ: Final = Sequence(PROXY)
+
+CREATE_SESSION: Final = Operation(
+    "createSession",
+    OperationMode.NORMAL,
+    (("userId", STRING), ("password", STRING)),
+    PROXY,
+    (PermissionDeniedException, CannotCreateSessionException),
+    sliced=True,
+)
+DESTROY_SESSION: Final = Operation("destroySession", OperationMode.NORMAL, (), VOID, (SessionNotExistException,))
+REFRESH_SESSION: Final = Operation("refreshSession", OperationMode.NORMAL, (), VOID, (SessionNotExistException,))
+ADD_PROXIES: Final = Operation("addProxies", OperationMode.IDEMPOTENT, (("proxies", _PROXY_SEQ),), _PROXY_SEQ)
+GET_CATEGORY_FOR_CLIENT: Final = Operation("getCategoryForClient", OperationMode.NONMUTATING, (), STRING)
+GET_CLIENT_PROXY: Final = Operation("getClientProxy", OperationMode.NONMUTATING, (), PROXY)
+GET_SERVER_PROXY: Final = Operation("getServerProxy", OperationMode.NONMUTATING, (), PROXY)
+GET_SESSION_TIMEOUT: Final = Operation("getSessionTimeout", OperationMode.NONMUTATING, (), LONG)
+GET_ACM_TIMEOUT: Final = Operation("getACMTimeout", OperationMode.NONMUTATING, (), INT)
+
+#: every operation of ``Glacier2::Router`` that is answered here or called from here
+ROUTER_OPERATIONS: Final[dict[str, Operation[Any]]] = {
+    operation.name: operation
+    for operation in (
+        CREATE_SESSION,
+        DESTROY_SESSION,
+        REFRESH_SESSION,
+        ADD_PROXIES,
+        GET_CATEGORY_FOR_CLIENT,
+        GET_CLIENT_PROXY,
+        GET_SERVER_PROXY,
+        GET_SESSION_TIMEOUT,
+        GET_ACM_TIMEOUT,
+    )
+}
+
+#: the operation that a router names when it is asked to forward to a proxy that was not added
+ICE_ADD_PROXY: Final = "ice_add_proxy"
+
+
+class RouterSession:
+    """A session with a router: owns its connection, and adds each proxy to the router before it is first called."""
+
+    def __init__(
+        self, connection: Connection, router: ObjectPrx, session: ObjectPrx, context: Mapping[str, str]
+    ) -> None:
+        self._connection = connection
+        self._router = router
+        #: the session object, for OMERO its ServiceFactory
+        self.session = session
+        self._context = dict(context)
+        self._added: set[Identity] = set()
+
+    @classmethod
+    async def create(
+        cls,
+        connection: Connection,
+        user: str,
+        password: str,
+        *,
+        router: Identity,
+        context: Mapping[str, str],
+        timeout: float,
+    ) -> RouterSession:
+        """Create a session with the router behind `connection`.
+
+        `context` is sent with it and with every later call. Raises PermissionDeniedException,
+        CannotCreateSessionException or what derives from it, IceException. The connection stays the caller's to close
+        where this raises.
+        """
+        proxy = proxy_for(router.name, router.category)
+        session = await connection.call(proxy, CREATE_SESSION, user, password, context=context, timeout=timeout)
+        if session is None:
+            raise MarshalException("the router created a session without a session object")
+        return cls(connection, proxy, session, context)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether calls can be made."""
+        return self._connection.is_active
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone, for whatever reason."""
+        await self._connection.wait_closed()
+
+    async def call(
+        self,
+        proxy: ObjectPrx,
+        operation: Operation[R],
+        *arguments: Any,
+        context: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> R:
+        """Call an object behind the router; as `Connection.call`, with `context` on top of the session's own."""
+        merged = {**self._context, **context} if context else self._context
+        try:
+            async with asyncio.timeout(timeout):
+                if proxy.identity not in self._added:
+                    self._add(proxy)
+                try:
+                    reply = await self._connection.begin(proxy, operation, arguments, merged)
+                    return operation.decode_reply(reply)
+                except ObjectNotExistException as error:
+                    if error.operation != ICE_ADD_PROXY:
+                        raise
+                # the router had dropped the proxy for newer ones, or took the call before the proxy
+                reply = await self._add(proxy)
+                ADD_PROXIES.decode_reply(reply)
+                return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, merged))
+        except TimeoutError:
+            raise InvocationTimeoutException(
+                f"{self._connection.peer} did not answer {operation.name} within {timeout:g} s"
+            ) from None
+
+    def forget(self, proxy: ObjectPrx) -> None:
+        """The object behind `proxy` is gone and will not be called again."""
+        self._added.discard(proxy.identity)
+
+    async def keep_alive(self, timeout: float) -> None:
+        """Ask the router how long it keeps an idle connection, and send heartbeats at half of that.
+
+        A router whose active connection management is off (0) gets one every 30 s all the same: what stands between
+        may close idle connections too.
+        """
+        acm = await self._connection.call(self._router, GET_ACM_TIMEOUT, context=self._context, timeout=timeout)
+        self._connection.keep_alive(acm / 2 if acm > 0 else 30.0)
+
+    async def destroy(self, timeout: float) -> None:
+        """End the session with the router and close the connection; never raises, since nobody can do more."""
+        try:
+            await self._connection.call(self._router, DESTROY_SESSION, context=self._context, timeout=timeout)
+        except (IceException, UserException):
+            # a router whose session is gone may drop the connection instead of answering
+            pass
+        finally:
+            await self._connection.close(timeout)
+
+    def _add(self, proxy: ObjectPrx) -> asyncio.Future[Reply]:
+        self._added.add(proxy.identity)
+        adding = self._connection.begin(self._router, ADD_PROXIES, ([proxy],), self._context)
+        adding.add_done_callback(self._forget_evicted)
+        return adding
+
+    def _forget_evicted(self, adding: asyncio.Future[Reply]) -> None:
+        """The router answers with the proxies that it dropped for the new one (``Glacier2.RoutingTable.MaxSize``)."""
+        if adding.cancelled() or adding.exception() is not None:
+            return
+        try:
+            evicted = ADD_PROXIES.decode_reply(adding.result())
+        except (IceException, UserException):
+            # the call that needed the proxy fails too, and says why
+            return
+        self._added.difference_update(proxy.identity for proxy in evicted if proxy is not None)

@@ -1,0 +1,148 @@
+"""Slice's types as Python values: each can write itself to an `OutputStream` and read itself from an `InputStream`.
+
+An operation or a class is described once with these, and both sides of a call, and both encodings, follow from it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as AbstractSequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from .streams import InputStream, OutputStream
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class SliceType(ABC, Generic[T]):
+    """One Slice type."""
+
+    #: the least number of bytes a value takes; bounds what a lying length can make a reader allocate
+    least_size: int = 1
+    #: whether a value can hold class instances, which encoding 1.0 writes behind everything else
+    uses_classes: bool = False
+
+    @abstractmethod
+    def write(self, out: OutputStream, value: T) -> None:
+        """Append `value`; MarshalException if it is not one of this type."""
+
+    @abstractmethod
+    def read(self, inp: InputStream) -> T:
+        """Read one value; MarshalException if the bytes are not one."""
+
+    def read_into(self, inp: InputStream, put: Callable[[Any], None]) -> None:
+        """Read one value and hand it to `put`, at once or, for class instances still to come, later."""
+        put(self.read(inp))
+
+
+class _Basic(SliceType[T]):
+    def __init__(
+        self,
+        least_size: int,
+        write: Callable[[OutputStream, T], None],
+        read: Callable[[InputStream], T],
+    ) -> None:
+        self.least_size = least_size
+        self._write = write
+        self._read = read
+
+    def write(self, out: OutputStream, value: T) -> None:
+        self._write(out, value)
+
+    def read(self, inp: InputStream) -> T:
+        return self._read(inp)
+
+
+BOOL: Final[SliceType[bool]] = _Basic(1, lambda o, v: o.write_bool(v), lambda i: i.read_bool())
+BYTE: Final[SliceType[int]] = _Basic(1, lambda o, v: o.write_byte(v), lambda i: i.read_byte())
+SHORT: Final[SliceType[int]] = _Basic(2, lambda o, v: o.write_short(v), lambda i: i.read_short())
+INT: Final[SliceType[int]] = _Basic(4, lambda o, v: o.write_int(v), lambda i: i.read_int())
+LONG: Final[SliceType[int]] = _Basic(8, lambda o, v: o.write_long(v), lambda i: i.read_long())
+FLOAT: Final[SliceType[float]] = _Basic(4, lambda o, v: o.write_float(v), lambda i: i.read_float())
+DOUBLE: Final[SliceType[float]] = _Basic(8, lambda o, v: o.write_double(v), lambda i: i.read_double())
+STRING: Final[SliceType[str]] = _Basic(1, lambda o, v: o.write_string(v), lambda i: i.read_string())
+BYTE_SEQ: Final[SliceType[bytes]] = _Basic(1, lambda o, v: o.write_byte_seq(v), lambda i: i.read_byte_seq())
+
+
+class Void(SliceType[None]):
+    """What an operation without a result returns: nothing on the wire."""
+
+    least_size = 0
+
+    def write(self, out: OutputStream, value: None) -> None:
+        """Write nothing."""
+
+    def read(self, inp: InputStream) -> None:
+        """Read nothing."""
+
+
+VOID: Final = Void()
+
+
+class Sequence(SliceType["AbstractSequence[T]"]):
+    """``sequence<element>``: a size, then the elements."""
+
+    def __init__(self, element: SliceType[T]) -> None:
+        self._element = element
+        self.uses_classes = element.uses_classes
+
+    def write(self, out: OutputStream, value: AbstractSequence[T]) -> None:
+        out.write_size(len(value))
+        for element in value:
+            self._element.write(out, element)
+
+    def read(self, inp: InputStream) -> list[T]:
+        element = self._element
+        count = inp.read_count(max(element.least_size, 1))
+        if not self.uses_classes:
+            return [element.read(inp) for _ in range(count)]
+        elements: list[Any] = [None] * count
+        for index in range(count):
+            element.read_into(inp, item_setter(elements, index))
+        return elements
+
+
+class Dictionary(SliceType["Mapping[K, V]"]):
+    """``dictionary<key, value>``: a size, then key and value in turn."""
+
+    def __init__(self, key: SliceType[K], value: SliceType[V]) -> None:
+        self._key = key
+        self._value = value
+        self.uses_classes = value.uses_classes
+
+    def write(self, out: OutputStream, value: Mapping[K, V]) -> None:
+        out.write_size(len(value))
+        for key, item in value.items():
+            self._key.write(out, key)
+            self._value.write(out, item)
+
+    def read(self, inp: InputStream) -> dict[K, V]:
+        count = inp.read_count(max(self._key.least_size + self._value.least_size, 1))
+        items: dict[K, Any] = {}
+        for _ in range(count):
+            key = self._key.read(inp)
+            items[key] = None
+            self._value.read_into(inp, item_setter(items, key))
+        return items
+
+
+def item_setter(container: Any, key: Any) -> Callable[[Any], None]:
+    """A `put` that sets an element of a list or a dictionary."""
+
+    def put(value: Any) -> None:
+        container[key] = value
+
+    return put
+
+
+#: what a class, an exception or an operation's arguments are made of: names and types in Slice's order
+Members = tuple[tuple[str, SliceType[Any]], ...]
+
+STRING_SEQ: Final = Sequence(STRING)
+LONG_SEQ: Final = Sequence(LONG)
+BOOL_SEQ: Final = Sequence(BOOL)
+CONTEXT: Final = Dictionary(STRING, STRING)

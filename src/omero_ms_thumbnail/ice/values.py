@@ -1,0 +1,51 @@
+"""How Slice classes and user exceptions are declared here.
+
+A declaration is a Python class with a Slice type id and the members that its own slice adds; its Python bases are its
+Slice bases. Whoever reads a type id finds the class in `known`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .types import Members
+
+
+class Sliced:
+    """What Slice classes and exceptions have in common: a type id and the members that their own slice adds."""
+
+    ICE_ID: ClassVar[str] = ""
+    MEMBERS: ClassVar[Members] = ()
+    slices: ClassVar[tuple[type[Sliced], ...]] = ()
+    known: ClassVar[dict[str, type[Sliced]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "ICE_ID" in cls.__dict__:
+            # the Python base classes repeat the Slice ones, so their slices are found there
+            cls.slices = tuple(base for base in cls.__mro__ if base.__dict__.get("ICE_ID"))
+            cls.known[cls.ICE_ID] = cls
+
+
+class Value(Sliced):
+    """Base of Slice classes. A subclass sets `ICE_ID` and the `MEMBERS` that it adds to its base's."""
+
+    known: ClassVar[dict[str, type[Sliced]]] = {}
+
+
+class UserException(Sliced, Exception):
+    """Base of what operations throw. A subclass sets `ICE_ID` and the `MEMBERS` that it adds to its base's."""
+
+    known: ClassVar[dict[str, type[Sliced]]] = {}
+
+    def __init__(self, **members: object) -> None:
+        super().__init__()
+        for base in self.slices:
+            for name, _ in base.MEMBERS:
+                setattr(self, name, members.pop(name, None))
+        if members:
+            raise TypeError(f"{type(self).__name__} has no members {sorted(members)}")
+
+    def __str__(self) -> str:
+        text = getattr(self, "message", None) or getattr(self, "reason", None)
+        return f"{self.ICE_ID.removeprefix('::').replace('::', '.')}{f': {text}' if text else ''}"

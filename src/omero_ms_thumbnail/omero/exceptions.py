@@ -1,0 +1,223 @@
+"""OMERO's exceptions, under OMERO's names. Source: ``omero/ServerErrors.ice`` of omero-blitz."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..ice.glacier2 import CannotCreateSessionException
+from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence
+from ..ice.values import UserException
+
+
+class ServerError(UserException):
+    """Base of what OMERO's services throw.
+
+    `serverStackTrace` is OMERO's own Java stack trace, for its log; it must never reach a client.
+    """
+
+    ICE_ID = "::omero::ServerError"
+    MEMBERS: ClassVar[Members] = (
+        ("serverStackTrace", STRING),
+        ("serverExceptionClass", STRING),
+        ("message", STRING),
+    )
+    serverStackTrace: str  # noqa: N815 - Slice's name
+    serverExceptionClass: str  # noqa: N815 - Slice's name
+    message: str
+
+
+class SessionException(ServerError):
+    """The OMERO session cannot be used."""
+
+    ICE_ID = "::omero::SessionException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class RemovedSessionException(SessionException):
+    """The OMERO session was ended."""
+
+    ICE_ID = "::omero::RemovedSessionException"
+
+
+class SessionTimeoutException(SessionException):
+    """The OMERO session has timed out."""
+
+    ICE_ID = "::omero::SessionTimeoutException"
+
+
+class ShutdownInProgress(SessionException):
+    """The OMERO server is shutting down."""
+
+    ICE_ID = "::omero::ShutdownInProgress"
+
+
+class AuthenticationException(CannotCreateSessionException):
+    """The credentials are wrong."""
+
+    ICE_ID = "::omero::AuthenticationException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class ExpiredCredentialException(CannotCreateSessionException):
+    """The credentials have expired."""
+
+    ICE_ID = "::omero::ExpiredCredentialException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class WrappedCreateSessionException(CannotCreateSessionException):
+    """Something else went wrong on creating the session; `concurrency` says that it is worth another try."""
+
+    ICE_ID = "::omero::WrappedCreateSessionException"
+    MEMBERS: ClassVar[Members] = (("concurrency", BOOL), ("backOff", LONG), ("type", STRING))
+    concurrency: bool
+    backOff: int  # noqa: N815 - Slice's name
+    type: str
+
+
+class InternalException(ServerError):
+    """A fault inside OMERO."""
+
+    ICE_ID = "::omero::InternalException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class ResourceError(ServerError):
+    """Something that OMERO needs is missing or broken, such as an image's file."""
+
+    ICE_ID = "::omero::ResourceError"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class NoProcessorAvailable(ResourceError):
+    """No processor is there for a script."""
+
+    ICE_ID = "::omero::NoProcessorAvailable"
+    MEMBERS: ClassVar[Members] = (("processorCount", INT),)
+
+
+class ConcurrencyException(ServerError):
+    """Worth another try, in `backOff` ms."""
+
+    ICE_ID = "::omero::ConcurrencyException"
+    MEMBERS: ClassVar[Members] = (("backOff", LONG),)
+    backOff: int  # noqa: N815 - Slice's name
+
+
+class ConcurrentModification(ConcurrencyException):
+    """The object was changed meanwhile."""
+
+    ICE_ID = "::omero::ConcurrentModification"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class DatabaseBusyException(ConcurrencyException):
+    """OMERO's database has no connection free."""
+
+    ICE_ID = "::omero::DatabaseBusyException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class OptimisticLockException(ConcurrencyException):
+    """The object was changed meanwhile."""
+
+    ICE_ID = "::omero::OptimisticLockException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class LockTimeout(ConcurrencyException):
+    """A lock was not to be had in `seconds`."""
+
+    ICE_ID = "::omero::LockTimeout"
+    MEMBERS: ClassVar[Members] = (("seconds", INT),)
+
+
+class TryAgain(ConcurrencyException):
+    """What was asked for is being made."""
+
+    ICE_ID = "::omero::TryAgain"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class MissingPyramidException(ConcurrencyException):
+    """The image's pyramid is being made."""
+
+    ICE_ID = "::omero::MissingPyramidException"
+    MEMBERS: ClassVar[Members] = (("pixelsID", LONG),)
+
+
+class ApiUsageException(ServerError):
+    """The call is not one that OMERO takes."""
+
+    ICE_ID = "::omero::ApiUsageException"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class OverUsageException(ApiUsageException):
+    """More was asked for than OMERO gives."""
+
+    ICE_ID = "::omero::OverUsageException"
+
+
+class QueryException(ApiUsageException):
+    """A query cannot be parsed or run."""
+
+    ICE_ID = "::omero::QueryException"
+
+
+class ValidationException(ApiUsageException):
+    """An argument names something that does not exist or is not valid."""
+
+    ICE_ID = "::omero::ValidationException"
+
+
+class ChecksumValidationException(ValidationException):
+    """Checksums do not agree."""
+
+    ICE_ID = "::omero::ChecksumValidationException"
+    MEMBERS: ClassVar[Members] = (("failingChecksums", Dictionary(INT, STRING)),)
+
+
+class FilePathNamingException(ValidationException):
+    """A path is not one that OMERO takes."""
+
+    ICE_ID = "::omero::FilePathNamingException"
+    MEMBERS: ClassVar[Members] = (
+        ("illegalFilePath", STRING),
+        ("illegalCodePoints", Sequence(INT)),
+        ("illegalPrefixes", STRING_SEQ),
+        ("illegalSuffixes", STRING_SEQ),
+        ("illegalNames", STRING_SEQ),
+    )
+
+
+class SecurityViolation(ServerError):
+    """The user may not do that."""
+
+    ICE_ID = "::omero::SecurityViolation"
+    MEMBERS: ClassVar[Members] = ()
+
+
+class GroupSecurityViolation(SecurityViolation):
+    """The group does not allow that."""
+
+    ICE_ID = "::omero::GroupSecurityViolation"
+
+
+class PermissionMismatchGroupSecurityViolation(SecurityViolation):
+    """The groups' permissions do not go together."""
+
+    ICE_ID = "::omero::PermissionMismatchGroupSecurityViolation"
+
+
+class ReadOnlyGroupSecurityViolation(SecurityViolation):
+    """The group may only be read."""
+
+    ICE_ID = "::omero::ReadOnlyGroupSecurityViolation"
+
+
+class OmeroFSError(ServerError):
+    """A fault in OMERO's file system services."""
+
+    ICE_ID = "::omero::OmeroFSError"
+    MEMBERS: ClassVar[Members] = (("reason", STRING),)

@@ -1,0 +1,53 @@
+"""What an exception from a call to OMERO means for whoever asked: the one place where that is decided."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from ..ice.errors import IceException, InvocationTimeoutException, ObjectNotExistException
+from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException, SessionNotExistException
+from ..ice.values import UserException
+from .exceptions import (
+    DatabaseBusyException,
+    RemovedSessionException,
+    SessionException,
+    SessionTimeoutException,
+    ShutdownInProgress,
+    WrappedCreateSessionException,
+)
+
+
+class Fault(Enum):
+    """What went wrong with a call."""
+
+    #: OMERO does not know the session, or not any more: whoever asked must log in again
+    SESSION_GONE = auto()
+    #: the object or the connection behind it is gone, which may or may not mean that the session is
+    JOIN_GONE = auto()
+    #: OMERO cannot be reached or cannot work now; later it may
+    UNAVAILABLE = auto()
+    #: OMERO has not answered in time
+    TOO_SLOW = auto()
+    #: OMERO answered that it cannot do what was asked for
+    REFUSED = auto()
+
+
+def fault_of(error: Exception) -> Fault:
+    """Classify what a call or a join raised."""
+    if isinstance(error, InvocationTimeoutException):
+        return Fault.TOO_SLOW
+    if isinstance(error, ShutdownInProgress | DatabaseBusyException):
+        return Fault.UNAVAILABLE
+    if isinstance(error, WrappedCreateSessionException) and error.concurrency:
+        return Fault.UNAVAILABLE
+    if isinstance(error, PermissionDeniedException | CannotCreateSessionException):
+        return Fault.SESSION_GONE
+    if isinstance(error, RemovedSessionException | SessionTimeoutException | SessionException):
+        return Fault.SESSION_GONE
+    if isinstance(error, ObjectNotExistException | SessionNotExistException):
+        return Fault.JOIN_GONE
+    if isinstance(error, UserException):
+        return Fault.REFUSED
+    if isinstance(error, IceException):
+        return Fault.UNAVAILABLE
+    raise TypeError(f"{type(error).__name__} did not come from a call") from error

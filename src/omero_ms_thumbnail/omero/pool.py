@@ -1,0 +1,173 @@
+"""The pool of joined OMERO sessions: one join for each session key, shared by all who ask, let go when nobody does.
+
+A `Member` is in one of three states. JOINING: entered in `_member`, when the first request for a key comes. JOINED:
+entered in `_join`, when OMERO has let it in. LEFT: entered in `_drop`, and only there: the join failed, the connection
+went, OMERO ended the session, it was idle for too long, or the pool closes. A member that LEFT is in no table any more
+and is never lent again; what is still lent finishes or fails on its own.
+Decisions are made in plain functions; what has to be awaited because of them runs in tasks that the pool owns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+from typing import Any, Final
+
+from .session import JoinedSession
+
+#: seconds that OMERO has for each step of leaving a session
+_LEAVE_TIMEOUT: Final = 5.0
+
+log: Final = logging.getLogger(__name__)
+
+#: joins the OMERO session with that key
+Join = Callable[[str], Awaitable[JoinedSession]]
+
+
+class MemberState(Enum):
+    """Where in its life a member is."""
+
+    JOINING = auto()
+    JOINED = auto()
+    LEFT = auto()
+
+
+class Member:
+    """One OMERO session in the pool."""
+
+    def __init__(self, key: str, now: float) -> None:
+        self.key = key
+        self.state = MemberState.JOINING
+        self.joined: asyncio.Future[JoinedSession] = asyncio.get_running_loop().create_future()
+        self.lent = 0
+        self.last_used = now
+
+    def is_idle(self, now: float, timeout: float) -> bool:
+        """Whether nobody has used it for `timeout` seconds."""
+        return self.state is MemberState.JOINED and self.lent == 0 and now - self.last_used >= timeout
+
+
+class SessionPool:
+    """Lends joined sessions by session key."""
+
+    def __init__(self, join: Join, *, idle_timeout: float) -> None:
+        self._join_session = join
+        self._idle_timeout = idle_timeout
+        self._members: dict[str, Member] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @asynccontextmanager
+    async def lend(self, key: str) -> AsyncIterator[JoinedSession]:
+        """The joined session for `key`, joined first if need be; not let go while it is lent.
+
+        Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException.
+        """
+        member = self._member(key)
+        member.lent += 1
+        try:
+            # shielded: a request that gives up must not take the join from those who wait with it
+            yield await asyncio.shield(member.joined)
+        finally:
+            member.lent -= 1
+            member.last_used = _now()
+            self._schedule_sweep()
+
+    def drop(self, session: JoinedSession) -> None:
+        """Let go of a session that is of no use any more; the next request for its key joins again."""
+        for member in self._members.values():
+            if member.joined.done() and _result(member) is session:
+                self._drop(member)
+                return
+
+    async def close(self, timeout: float) -> None:
+        """Leave every session; what OMERO has not answered after `timeout` seconds is dropped."""
+        self._closing = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for member in tuple(self._members.values()):
+            self._drop(member)
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=timeout)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # states
+
+    def _member(self, key: str) -> Member:
+        if self._closing:
+            raise RuntimeError("the pool is closing")
+        member = self._members.get(key)
+        if member is None:
+            member = Member(key, _now())
+            self._members[key] = member
+            self._start(self._join(member))
+        return member
+
+    async def _join(self, member: Member) -> None:
+        try:
+            session = await self._join_session(member.key)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for the join get it
+            member.joined.set_exception(error)
+            # whoever waits gets it; if all have gone, nobody needs it
+            member.joined.exception()
+            self._drop(member)
+            return
+        member.joined.set_result(session)
+        if member.state is MemberState.LEFT:
+            # the pool began to close meanwhile
+            await session.leave(_LEAVE_TIMEOUT)
+            return
+        member.state = MemberState.JOINED
+        member.last_used = _now()
+        self._schedule_sweep()
+        await session.wait_closed()
+        self._drop(member)
+
+    def _drop(self, member: Member) -> None:
+        was_joined = member.state is MemberState.JOINED
+        if member.state is MemberState.LEFT:
+            return
+        member.state = MemberState.LEFT
+        if self._members.get(member.key) is member:
+            del self._members[member.key]
+        session = _result(member)
+        if was_joined and session is not None:
+            self._start(session.leave(_LEAVE_TIMEOUT))
+
+    # idle sessions
+
+    def _schedule_sweep(self) -> None:
+        if self._sweep is None and not self._closing and self._members:
+            self._sweep = asyncio.get_running_loop().call_later(self._idle_timeout / 4, self._sweep_idle)
+
+    def _sweep_idle(self) -> None:
+        self._sweep = None
+        now = _now()
+        for member in tuple(self._members.values()):
+            if member.is_idle(now, self._idle_timeout):
+                log.debug("leaving an OMERO session that nobody asked for")
+                self._drop(member)
+        self._schedule_sweep()
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _result(member: Member) -> JoinedSession | None:
+    joined = member.joined
+    return joined.result() if joined.done() and not joined.cancelled() and joined.exception() is None else None

@@ -1,0 +1,192 @@
+"""One joined OMERO session: joining, OMERO's services as typed calls, leaving.
+
+Joining creates a session with OMERO's Glacier2 router whose user and password are both the key of an OMERO session that
+exists already. Leaving must never end that session, so `detachOnDestroy` is called before anything else.
+Source: ``omero/clients.py`` of omero-py (`joinSession`, `createSession`), ``omero/API.ice`` of omero-blitz.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..ice.connection import connect
+from ..ice.errors import MarshalException
+from ..ice.glacier2 import RouterSession
+from ..ice.messages import MESSAGE_SIZE_MAX
+from ..ice.operations import Operation
+from ..ice.references import Identity, ObjectPrx
+from .rtypes import Unwrapped, rlong_list, unwrap
+from .services import IADMIN, IQUERY, SERVICE_FACTORY
+from .stores import ThumbnailStores
+from .system import EventContext, Parameters
+
+#: ``Ice.Default.Router`` of OMERO's clients
+ROUTER: Final = Identity("router", "OMERO.Glacier2")
+
+CLIENT_UUID: Final = "omero.client.uuid"
+AGENT: Final = "omero.agent"
+GROUP: Final = "omero.group"
+USER: Final = "omero.user"
+
+#: the ``omero.group`` that asks across all groups of the user
+ALL_GROUPS: Final = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class OmeroServer:
+    """Where OMERO is and how to talk to it. Times are in seconds, sizes in bytes."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    connect_timeout: float = 10.0
+    call_timeout: float = 15.0
+    message_size_max: int = MESSAGE_SIZE_MAX
+    thumbnail_stores: int = 4
+    agent: str = "omero-ms-thumbnail"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class JoinedSession:
+    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`."""
+
+    def __init__(self, server: OmeroServer, router: RouterSession) -> None:
+        self._server = server
+        self._router = router
+        self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
+        self._event_context: asyncio.Task[EventContext] | None = None
+        #: the ThumbnailStores of this session
+        self.stores = ThumbnailStores(self, server.thumbnail_stores)
+
+    @classmethod
+    async def join(cls, server: OmeroServer, session_key: str) -> JoinedSession:
+        """Join the OMERO session `session_key`."""
+        return await cls.create(server, session_key, session_key)
+
+    @classmethod
+    async def create(cls, server: OmeroServer, user: str, password: str) -> JoinedSession:
+        """Create an OMERO session for a user name and password, or join one: then both are its key.
+
+        Raises PermissionDeniedException or CannotCreateSessionException where OMERO refuses, IceException where it
+        cannot be reached.
+        """
+        connection = await connect(
+            server.host,
+            server.port,
+            tls=server.tls,
+            timeout=server.connect_timeout,
+            message_size_max=server.message_size_max,
+        )
+        try:
+            router = await RouterSession.create(
+                connection,
+                user,
+                password,
+                router=ROUTER,
+                context={CLIENT_UUID: str(uuid.uuid4()), AGENT: server.agent},
+                timeout=server.call_timeout,
+            )
+            session = cls(server, router)
+            await asyncio.gather(
+                session.call(router.session, SERVICE_FACTORY["detachOnDestroy"]),
+                router.keep_alive(server.call_timeout),
+            )
+        except BaseException:
+            # without its session's consent to leave, only the transport is dropped
+            await asyncio.shield(connection.close(1.0))
+            raise
+        return session
+
+    @property
+    def is_active(self) -> bool:
+        """Whether calls can be made."""
+        return self._router.is_active
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone, for whatever reason."""
+        await self._router.wait_closed()
+
+    async def leave(self, timeout: float) -> None:
+        """Close every service and leave the session, which itself goes on; never raises.
+
+        OMERO has `timeout` seconds for each of closing, leaving and hanging up.
+        """
+        await self.stores.close(timeout)
+        for task in (*self._services.values(), self._event_context):
+            if task is not None:
+                task.cancel()
+        await self._router.destroy(timeout)
+
+    async def call(
+        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
+    ) -> Any:
+        """Call an object of this session, within the server's call time-out."""
+        return await self._router.call(proxy, operation, *arguments, context=context, timeout=self._server.call_timeout)
+
+    async def call_patiently(
+        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
+    ) -> Any:
+        """Call an object of this session and wait until it answers or the connection goes."""
+        return await self._router.call(proxy, operation, *arguments, context=context)
+
+    def forget(self, proxy: ObjectPrx) -> None:
+        """The object behind `proxy` is gone."""
+        self._router.forget(proxy)
+
+    @property
+    def call_timeout(self) -> float:
+        """Seconds that OMERO has for one call."""
+        return self._server.call_timeout
+
+    # services
+
+    async def projection(self, query: str, ids: Sequence[int], group: str = ALL_GROUPS) -> list[list[Unwrapped]]:
+        """The rows of an HQL projection in which ``:ids`` stands for `ids`, as plain values."""
+        service = await self._service("getQueryService")
+        parameters = Parameters({"ids": rlong_list(ids)})
+        rows = await self.call(service, IQUERY["projection"], query, parameters, context={GROUP: group})
+        return [[unwrap(column) for column in row] for row in rows]
+
+    async def event_context(self) -> EventContext:
+        """Who this session belongs to; asked for once."""
+        if self._event_context is None or _failed(self._event_context):
+            self._event_context = asyncio.create_task(self._get_event_context())
+        return await asyncio.shield(self._event_context)
+
+    async def _get_event_context(self) -> EventContext:
+        context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
+        if not isinstance(context, EventContext):
+            raise MarshalException("getEventContext returned null")
+        return context
+
+    async def create_thumbnail_store(self) -> ObjectPrx:
+        """A new stateful ThumbnailStore, to be closed by whoever asked for it."""
+        return _not_null(await self.call(self._router.session, SERVICE_FACTORY["createThumbnailStore"]))
+
+    async def _service(self, getter: str) -> ObjectPrx:
+        """A stateless service, got once for all who ask."""
+        task = self._services.get(getter)
+        if task is None or _failed(task):
+            task = asyncio.create_task(self._get_service(getter))
+            self._services[getter] = task
+        return await asyncio.shield(task)
+
+    async def _get_service(self, getter: str) -> ObjectPrx:
+        return _not_null(await self.call(self._router.session, SERVICE_FACTORY[getter]))
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _not_null(proxy: ObjectPrx | None) -> ObjectPrx:
+    if proxy is None:
+        raise MarshalException("OMERO returned a null proxy for a service")
+    return proxy
