@@ -1,0 +1,19 @@
+"""Who is asking: OMERO.web's Django sessions, looked up in the store OMERO.web keeps them in.
+
+The room turns a session id, as the browser's cookie carries it, into a `WebSession` or None. A session's bytes are
+read as data and never run, whatever they hold. A further store is a further file that implements `SessionStore`.
+"""
+
+from omero_ms_thumbnail.websession.memory_store import MemorySessionStore
+from omero_ms_thumbnail.websession.redis_store import RedisSessionStore
+from omero_ms_thumbnail.websession.session import WebSession
+from omero_ms_thumbnail.websession.store import SessionStore, SessionStoreUnavailable, is_session_id
+
+__all__ = [
+    "MemorySessionStore",
+    "RedisSessionStore",
+    "SessionStore",
+    "SessionStoreUnavailable",
+    "WebSession",
+    "is_session_id",
+]

@@ -1,0 +1,54 @@
+"""From the bytes under a cache key to the session dict: which compression, which serializer.
+
+Nothing says which serializer OMERO.web's cache uses, but the first byte tells: JSON objects begin with ``{``, msgpack
+maps with a byte that begins no pickle, and Django's caches store bare integers as decimal text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from omero_ms_thumbnail.websession import message_pack, unpickling
+from omero_ms_thumbnail.websession.compression import decompress
+from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+
+if TYPE_CHECKING:
+    from omero_ms_thumbnail.websession.limits import Limits
+
+_BARE_INTEGER = re.compile(rb"-?[0-9]+")
+
+
+def decode_payload(value: bytes, limits: Limits) -> dict[object, object]:
+    """The session dict in a cached value; `SessionDecodeError` if there is none or it exceeds a limit."""
+    if len(value) > limits.stored_bytes:
+        raise SessionDecodeError("too-large", f"it is larger than {limits.stored_bytes} bytes in the store")
+    session = _deserialize(decompress(value, limits.decoded_bytes), limits)
+    if not isinstance(session, dict):
+        raise SessionDecodeError("not-a-session", "it holds something else than a dict")
+    return session
+
+
+def _deserialize(data: bytes, limits: Limits) -> object:
+    if data.startswith(b"{"):
+        return _json(data, limits)
+    if message_pack.is_map(data):
+        return message_pack.loads(data, limits)
+    if _BARE_INTEGER.fullmatch(data):
+        raise SessionDecodeError("not-a-session", "it holds a bare integer")
+    return unpickling.loads(data, limits)
+
+
+def _json(data: bytes, limits: Limits) -> object:
+    # Counted before parsing, as the parser cannot be stopped: commas and brackets in strings count as well, which
+    # errs on the safe side.
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > limits.values:
+        raise SessionDecodeError("too-large", f"its JSON has more than {limits.values} values")
+    try:
+        return json.loads(data.decode())
+    except RecursionError:
+        raise SessionDecodeError("too-large", "its JSON is nested too deeply") from None
+    except ValueError:
+        # Without the cause: it carries the bytes.
+        raise SessionDecodeError("json", "its JSON is damaged") from None

@@ -1,0 +1,48 @@
+"""From stored bytes to a user, and what is said about the bytes that cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from omero_ms_thumbnail.websession.limits import Limits
+from omero_ms_thumbnail.websession.payload import decode_payload
+from omero_ms_thumbnail.websession.session import WebSession, web_session
+
+logger = logging.getLogger(__name__)
+
+
+class SessionReader:
+    """Reads the sessions of one store and keeps count of those it could not read.
+
+    A session that cannot be read is a user who is sent to the login page, not a fault of the store. If OMERO.web's
+    serializer cannot be read it is every user, so the first of each kind is logged and all are counted.
+    """
+
+    def __init__(self, store: str, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.unreadable: Counter[str] = Counter()
+        """How many sessions could not be read, by reason."""
+        self._store = store
+
+    def read(self, value: bytes) -> WebSession | None:
+        """The user of a stored session; None if it names none or cannot be decoded."""
+        try:
+            session = decode_payload(value, self.limits)
+        except SessionDecodeError as error:
+            self.count(error)
+            return None
+        return web_session(session)
+
+    def count(self, error: SessionDecodeError) -> None:
+        """Count an unreadable session, and log it if it is the first for its reason."""
+        self.unreadable[error.reason] += 1
+        if self.unreadable[error.reason] == 1:
+            logger.warning(
+                "A session in the %s cannot be read, its user counts as logged out: %s "
+                "(%s; further ones are counted, not logged)",
+                self._store,
+                error,
+                error.reason,
+            )

@@ -1,0 +1,48 @@
+"""What every session store promises, and what a session id looks like."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from omero_ms_thumbnail.websession.session import WebSession
+
+_SESSION_ID = re.compile(r"[0-9a-z]{8,64}")
+
+
+def is_session_id(text: str) -> bool:
+    """Whether Django could have made this session id: 8 to 64 of the characters 0-9 and a-z.
+
+    Django makes 32 of them (`SessionBase._get_new_session_key`) and refuses fewer than 8; nothing that passes
+    can leave a Redis key, an SQL parameter or a folder.
+    """
+    return _SESSION_ID.fullmatch(text) is not None
+
+
+class SessionStoreUnavailable(Exception):
+    """The store cannot say who is asking; its text is one sentence for an administrator, without any secret."""
+
+
+class SessionStore(Protocol):
+    """Where OMERO.web keeps its sessions."""
+
+    async def get(self, session_id: str) -> WebSession | None:
+        """The session with this id, or None where nobody is logged in by it.
+
+        None says: the id is malformed (the store is not asked), unknown or expired, the session carries no OMERO
+        session key, or it cannot be decoded. Raises `SessionStoreUnavailable` where the store gave no answer.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers; raise `SessionStoreUnavailable` if not."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection. The store is not used afterwards."""
+        ...
+
+    def describe(self) -> str:
+        """Kind, host and database of the store in words, for logs and people; never a password."""
+        ...
