@@ -1,0 +1,29 @@
+"""The configuration: ``conf/config.yaml`` and the environment become typed settings, or sentences on what is wrong."""
+
+from omero_ms_thumbnail.config.errors import ConfigError
+from omero_ms_thumbnail.config.loading import load_settings
+from omero_ms_thumbnail.config.settings import (
+    OmeroSettings,
+    OmeroWebSettings,
+    SessionStoreSettings,
+    Settings,
+    StoreType,
+    TlsSettings,
+    TracingSettings,
+)
+from omero_ms_thumbnail.config.uris import StoreAddress, parse_store_uri, redact_uri
+
+__all__ = [
+    "ConfigError",
+    "OmeroSettings",
+    "OmeroWebSettings",
+    "SessionStoreSettings",
+    "Settings",
+    "StoreAddress",
+    "StoreType",
+    "TlsSettings",
+    "TracingSettings",
+    "load_settings",
+    "parse_store_uri",
+    "redact_uri",
+]

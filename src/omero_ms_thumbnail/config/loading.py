@@ -1,0 +1,113 @@
+"""From a file and an environment to `Settings`: what overrides what, and each value checked by its key's kind.
+
+Relative paths start from the configuration file's folder where they stand in it, and from the working directory where
+they come from the environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omero_ms_thumbnail.config.checks import check_together
+from omero_ms_thumbnail.config.definition import Key, block_of, key_of, walk
+from omero_ms_thumbnail.config.document import read_document
+from omero_ms_thumbnail.config.entries import Entry, from_file
+from omero_ms_thumbnail.config.environment import read_environment
+from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
+from omero_ms_thumbnail.config.findings import Findings
+from omero_ms_thumbnail.config.settings import OMERO_PLAIN_PORT, Settings
+from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHOWN_MAX = 60
+
+
+def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in a configuration file, overridden by environment variables.
+
+    Raises `ConfigError` with everything that is wrong, one sentence a line.
+    """
+    problems: list[str] = []
+    findings = Findings(path, read_document(path, problems), problems)
+    _override(findings, environ)
+    settings: Settings = _build(Settings, 0, findings)
+    if not settings.omero.secure and not findings.is_given("omero.port"):
+        settings = replace(settings, omero=replace(settings.omero, port=OMERO_PLAIN_PORT))
+    check_together(settings, findings)
+    if problems:
+        raise ConfigError(problems)
+    if settings.worker_pool_size is not None:
+        findings.notes.append(
+            f"{findings.label('worker_pool_size')}: there is no pool of threads; {settings.worker_pool_size} is how"
+            " many calls to OMERO each worker process may have under way at once"
+        )
+    return replace(settings, notes=tuple(findings.notes), warnings=tuple(findings.warnings))
+
+
+def _override(findings: Findings, environ: Mapping[str, str]) -> None:
+    for place, entry in read_environment(environ, findings.problems).items():
+        block = place[0].rpartition(".")[0]
+        if block in REPEATED_BLOCKS and findings.repetitions(block) > 1:
+            findings.problems.append(
+                f"{entry.label}: {findings.path} has several blocks in {block}; write the value into one of them"
+            )
+        else:
+            findings.entries[place] = entry
+
+
+def _build(settings: type[Any], index: int, findings: Findings) -> Any:
+    values: dict[str, Any] = {}
+    for member in fields(settings):
+        key = key_of(member)
+        inner, is_repeated = block_of(member)
+        if key is not None:
+            values[member.name] = _read(key, index, findings)
+        elif inner is not None and is_repeated:
+            first, _ = next(walk(inner))
+            count = findings.repetitions(first.name.rpartition(".")[0])
+            values[member.name] = tuple(_build(inner, number, findings) for number in range(count))
+        elif inner is not None:
+            values[member.name] = _build(inner, index, findings)
+    return settings(**values)
+
+
+def _read(key: Key, index: int, findings: Findings) -> object:
+    """The checked value of a key; its default where it is not given or not usable."""
+    place = (key.name, index)
+    entry = findings.entries.get(place)
+    if entry is None:
+        return key.default
+    try:
+        if entry.is_file:
+            entry, warning = from_file(entry)
+            findings.warnings.extend([warning] if warning and key.is_secret else [])
+        if entry.value is None:
+            raise InvalidValueError(f"it has no value; write {key.kind.expected}, or take the line out")
+        value = key.kind.parse(entry.value)
+    except InvalidValueError as error:
+        reason = error.reason or f"{_shown(key, entry)} is not {key.kind.expected}"
+        findings.problems.append(f"{entry.label}: {reason}")
+        findings.rejected.add(place)
+        return key.default
+    if key.without_meaning:
+        findings.notes.append(f"{entry.label}: the key has no meaning here: {key.without_meaning}")
+    return entry.base / value if isinstance(value, Path) else value
+
+
+def _shown(key: Key, entry: Entry) -> str:
+    """A rejected value as a sentence may quote it: shortened, and neither a secret nor what a file holds."""
+    value = entry.value
+    if key.is_secret or entry.is_file:
+        return "the value"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        text = repr(value)
+        return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+    if isinstance(value, list):
+        return "a list"
+    return "a block of keys" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -1,0 +1,267 @@
+# ruff: noqa: RUF009 - key, block and repeated make dataclass fields, which ruff cannot know
+"""The settings: every key of the configuration with its kind, default and meaning, and nothing about reading it.
+
+The names, and the mixture of dashes and underscores, are those of the Java microservice's `conf/config.yaml`, which
+has to work unchanged; new keys follow the spelling of their neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from omero_ms_thumbnail.config.definition import block, key, repeated
+from omero_ms_thumbnail.config.kinds import (
+    Choice,
+    FilePath,
+    Host,
+    HttpUrl,
+    Lines,
+    Milliseconds,
+    Seconds,
+    Size,
+    StoreUri,
+    Switch,
+    Text,
+    WholeNumber,
+)
+
+PORT = WholeNumber(1, 65535)
+
+#: OMERO's Glacier2 router listens here with TLS, and here without (OMERO's `etc/grid/templates.xml`)
+OMERO_SECURE_PORT = 4064
+OMERO_PLAIN_PORT = 4063
+
+StoreType = Literal["redis", "postgres", "files", "memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Whether the certificate of OMERO's router is checked."""
+
+    verify: bool = key(
+        "omero.tls.verify",
+        Switch(),
+        False,
+        "Check OMERO's certificate and the host name in it. Without, the connection is encrypted but anybody could"
+        " answer it, as with every other OMERO client; OMERO's stock set-up has no certificate to check.",
+    )
+    ca_file: Path | None = key(
+        "omero.tls.ca_file",
+        FilePath("the path of a file with certificates in PEM form"),
+        None,
+        "Certificates to trust instead of the system's: OMERO's own one, where it is self-signed.",
+        default_note="the system's certificates",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OmeroSettings:
+    """The OMERO.server, reached through its Glacier2 router. Spans are in seconds."""
+
+    host: str = key("omero.host", Host(), "localhost", "The host of OMERO.server.")
+    port: int = key(
+        "omero.port",
+        PORT,
+        OMERO_SECURE_PORT,
+        "The port of OMERO.server.",
+        default_note=f"{OMERO_SECURE_PORT}, or {OMERO_PLAIN_PORT} where omero.secure is false",
+    )
+    secure: bool = key("omero.secure", Switch(), True, "TLS; false for plain TCP.")
+    session_idle_timeout: float = key(
+        "omero.session_idle_timeout",
+        Seconds(1, 3600),
+        60.0,
+        "How long a joined OMERO session is kept that nobody asks for. While it is kept, OMERO does not time it out.",
+    )
+    connect_timeout: float = key(
+        "omero.connect_timeout",
+        Seconds(0.1, 300),
+        10.0,
+        "How long connecting to OMERO and joining a session may take.",
+    )
+    thumbnail_stores: int = key(
+        "omero.thumbnail_stores",
+        WholeNumber(1, 64),
+        4,
+        "How many ThumbnailStores a joined session opens at most: so many calls for one user are answered at once.",
+    )
+    message_size_max: int = key(
+        "omero.message_size_max",
+        Size(1 << 20, (1 << 31) - 1),
+        256 << 20,
+        "The largest message accepted from OMERO (Ice.MessageSizeMax).",
+    )
+    tls: TlsSettings = block(TlsSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class OmeroWebSettings:
+    """What has to be as in the OMERO.web whose users are served."""
+
+    session_cookie_name: str = key(
+        "omero.web.session_cookie_name",
+        Text("a cookie's name (letters, digits and any of !#$%&'*+-.^_`|~)", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"),
+        "sessionid",
+        "The name of OMERO.web's session cookie.",
+    )
+    accept_session_key_header: bool = key(
+        "omero.web.accept_session_key_header",
+        Switch(),
+        True,
+        "Take an OMERO session key from the header X-OMERO-Session-Key.",
+    )
+    accept_bsession: bool = key(
+        "omero.web.accept_bsession",
+        Switch(),
+        True,
+        "Take an OMERO session key from the query parameter bsession.",
+    )
+    secret_key: str | None = key(
+        "omero.web.secret_key",
+        Text("printable text", r"[ -~]+"),
+        None,
+        "Django's SECRET_KEY. With it, signatures of sessions in a database or in files are verified."
+        " OMERO.web keeps it in `var/django_secret_key`, which the file variant may name.",
+        is_secret=True,
+        default_note="none: signatures are not verified",
+    )
+    secret_key_fallbacks: tuple[str, ...] = key(
+        "omero.web.secret_key_fallbacks",
+        Lines(),
+        (),
+        "Former secret keys that still verify (Django's SECRET_KEY_FALLBACKS). In a variable or a file: one a line.",
+        is_secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStoreSettings:
+    """One place where OMERO.web may keep its sessions."""
+
+    type: StoreType = key(
+        "session-store.type",
+        Choice[StoreType](get_args(StoreType)),
+        "redis",
+        "Where OMERO.web keeps its sessions. `memory` is a store inside the process, for trying the service out.",
+    )
+    uri: str | None = key(
+        "session-store.uri",
+        StoreUri(),
+        None,
+        "The store's address, for `redis` and `postgres`: `redis://:password@host:6379/1`, `rediss://…`,"
+        " `redis-sentinel://host:26379,host:26379/1#master`, `redis-socket:///run/redis.sock`,"
+        " `postgresql://user:password@host:5432/database` or"
+        " `jdbc:postgresql://host:5432/database?user=user&password=password`.",
+        is_secret=True,
+        default_note="none: it has to be given for `redis` and `postgres`",
+    )
+    directory: Path | None = key(
+        "session-store.directory",
+        FilePath("the path of a folder"),
+        None,
+        "The folder of the session files, for `files` (Django's SESSION_FILE_PATH).",
+        default_note="none: it has to be given for `files`",
+    )
+    key_prefix: str = key("session-store.key-prefix", Text(), "", "The KEY_PREFIX of OMERO.web's cache, for `redis`.")
+    version: int = key(
+        "session-store.version",
+        WholeNumber(0, 1_000_000),
+        1,
+        "The VERSION of OMERO.web's cache, for `redis`.",
+    )
+    synchronicity: Literal["sync", "async"] | None = key(
+        "session-store.synchronicity",
+        Choice[Literal["sync", "async"]](("sync", "async")),
+        None,
+        "Nothing any more.",
+        default_note="none",
+        without_meaning="every session store is asked without blocking",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """Spans of requests, for Zipkin."""
+
+    enabled: bool = key("http-tracing.enabled", Switch(), False, "Record a span for each request.")
+    zipkin_url: str | None = key(
+        "http-tracing.zipkin-url",
+        HttpUrl(),
+        None,
+        "Where spans are sent.",
+        default_note="none: spans are logged",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be configured. Spans are in seconds, sizes in bytes."""
+
+    host: str = key(
+        "host",
+        Host(),
+        "0.0.0.0",  # noqa: S104 - as the Java microservice; behind nginx 127.0.0.1 does
+        "The address to listen on; 127.0.0.1 where nginx runs on the same machine.",
+    )
+    port: int = key("port", PORT, 8080, "The port to listen on.")
+    workers: int = key(
+        "workers",
+        WholeNumber(1, 256),
+        1,
+        "How many worker processes answer requests. Each joins OMERO sessions of its own.",
+    )
+    request_timeout: float = key(
+        "event-bus-send-timeout",
+        Milliseconds(1, 3_600_000),
+        15.0,
+        "How long OMERO may take to answer before the request is answered with status 504.",
+    )
+    worker_pool_size: int | None = key(
+        "worker_pool_size",
+        WholeNumber(1, 100_000),
+        None,
+        "How many calls to OMERO each worker process may have under way at once.",
+        default_note="no limit",
+    )
+    max_longest_side: int = key(
+        "max-longest-side",
+        WholeNumber(1, 10_000),
+        2000,
+        "The largest thumbnail that may be asked for, in pixels.",
+    )
+    thumbnails_batch: int = key(
+        "thumbnails_batch",
+        WholeNumber(1, 10_000),
+        50,
+        "How many thumbnails may be asked for in one request: not less than OMERO.web's omero.web.thumbnails_batch.",
+    )
+    cache_control: str = key(
+        "cache-control",
+        Text("the value of a Cache-Control header, such as private, no-cache", r"[!-~]([ -~]*[!-~])?"),
+        "private, no-cache",
+        "The header Cache-Control of a thumbnail. Never let a shared cache keep what one user may see.",
+    )
+    omero: OmeroSettings = block(OmeroSettings)
+    omero_web: OmeroWebSettings = block(OmeroWebSettings)
+    session_stores: tuple[SessionStoreSettings, ...] = repeated(SessionStoreSettings)
+    http_tracing: TracingSettings = block(TracingSettings)
+    jmx_metrics_enabled: bool = key(
+        "jmx-metrics.enabled",
+        Switch(),
+        False,
+        "Nothing any more.",
+        without_meaning="there is no JVM to measure, and /metrics is always served",
+    )
+    vertx_metrics_enabled: bool = key(
+        "vertx-metrics.enabled",
+        Switch(),
+        False,
+        "Nothing any more.",
+        without_meaning="there is no Vert.x to measure, and /metrics is always served",
+    )
+    #: lines to log at the start: keys that mean nothing here, or not quite what they meant before
+    notes: tuple[str, ...] = ()
+    #: lines to log at the start as warnings: secrets that every user of the machine can read
+    warnings: tuple[str, ...] = ()

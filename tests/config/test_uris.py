@@ -1,0 +1,140 @@
+"""URIs of session stores: lettuce's, redis-py's, libpq's and JDBC's forms, and what is shown of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omero_ms_thumbnail.config import StoreAddress, parse_store_uri, redact_uri
+from omero_ms_thumbnail.config.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from tests.config.conftest import Configure
+
+ENCODE = "write a password's own / ? # @ and % as %2F %3F %23 %40 and %25"
+
+
+@pytest.mark.parametrize(
+    ("uri", "address", "shown"),
+    [
+        (
+            "redis://:@localhost:6379/1",
+            StoreAddress("redis", "redis", (("localhost", 6379),), database="1"),
+            "redis://localhost:6379/1",
+        ),
+        ("redis://h", StoreAddress("redis", "redis", (("h", 6379),)), "redis://h:6379"),
+        ("redis://user:pw@h:1/", StoreAddress("redis", "redis", (("h", 1),)), "redis://h:1"),
+        ("redis://pw@h?timeout=10s&database=3", StoreAddress("redis", "redis", (("h", 6379),), database="3"), None),
+        ("REDISS://:p%40w@[::1]:6380/0", StoreAddress("redis", "rediss", (("[::1]", 6380),), database="0"), None),
+        (
+            "redis-sentinel://:pw@a,b:26380/2#mymaster",
+            StoreAddress("redis", "redis-sentinel", (("a", 26379), ("b", 26380)), database="2", master="mymaster"),
+            "redis-sentinel://a:26379,b:26380/2#mymaster",
+        ),
+        (
+            "redis-sentinel://a?sentinelMasterId=m",
+            StoreAddress("redis", "redis-sentinel", (("a", 26379),), master="m"),
+            "redis-sentinel://a:26379#m",
+        ),
+        (
+            "redis-socket://:pw@/run/redis%20a.sock?database=4",
+            StoreAddress("redis", "redis-socket", path="/run/redis a.sock", database="4"),
+            "redis-socket:///run/redis a.sock?database=4",
+        ),
+        ("unix:///run/redis.sock", StoreAddress("redis", "unix", path="/run/redis.sock"), "unix:///run/redis.sock"),
+        (
+            "jdbc:postgresql://localhost:5432/omero_database?user=omero&password=p@ss",
+            StoreAddress("postgres", "jdbc:postgresql", (("localhost", 5432),), database="omero_database"),
+            "jdbc:postgresql://localhost:5432/omero_database",
+        ),
+        (
+            "postgresql://omero:pw@a:1,b/omero?sslmode=require",
+            StoreAddress("postgres", "postgresql", (("a", 1), ("b", 5432)), database="omero"),
+            "postgresql://a:1,b:5432/omero",
+        ),
+        ("postgres://a/d%2Fb", StoreAddress("postgres", "postgres", (("a", 5432),), database="d/b"), None),
+    ],
+)
+def test_forms_that_are_understood(uri: str, address: StoreAddress, shown: str | None) -> None:
+    assert parse_store_uri(uri) == address
+    assert redact_uri(f" {uri} ") == (shown or str(address))
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason", "shown"),
+    [
+        (
+            "http://h",
+            (
+                "the URI does not begin with redis://, rediss://, redis-sentinel://, redis-socket://, postgresql://"
+                " or jdbc:postgresql://"
+            ),
+            "***",
+        ),
+        ("redis://", f"no host is named, or its port is not from 1 to 65535; {ENCODE}", "redis://***"),
+        ("redis://h:0", f"no host is named, or its port is not from 1 to 65535; {ENCODE}", "redis://***"),
+        ("redis://h:65536", f"no host is named, or its port is not from 1 to 65535; {ENCODE}", "redis://***"),
+        ("redis://:p/w@h", f"the URI has an @ after its host; {ENCODE}", "redis://***"),
+        ("redis://u:1?w@h", f"the URI has an @ after its host; {ENCODE}", "redis://***"),
+        ("redis://u:1#w@h", f"the URI has an @ after its host; {ENCODE}", "redis://***"),
+        ("redis://h#w", f"the URI has a # in it; {ENCODE}", "redis://***"),
+        ("redis://h?w", f"a parameter after the URI's ? has no =; {ENCODE}", "redis://***"),
+        ("redis://h/w", f"the URI's database is not a whole number; {ENCODE}", "redis://***"),
+        (
+            "redis://a,b",
+            "the URI names several hosts; that is for redis-sentinel:// and postgresql:// only",
+            "redis://***",
+        ),
+        (
+            "redis-sentinel://a",
+            "the URI does not name the master; append #mymaster, as Sentinel calls it",
+            "redis-sentinel://***",
+        ),
+        (
+            "redis-socket://run/redis.sock",
+            "the URI does not name a socket's absolute path; write redis-socket:///run/redis.sock",
+            "redis-socket://***",
+        ),
+        ("postgresql://h", f"the URI does not name one database after its host; {ENCODE}", "postgresql://***"),
+        ("postgresql://h/a/b", f"the URI does not name one database after its host; {ENCODE}", "postgresql://***"),
+    ],
+)
+def test_forms_that_are_not(uri: str, reason: str, shown: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        parse_store_uri(uri)
+    assert raised.value.reason == reason
+    assert redact_uri(uri) == shown
+
+
+def test_a_wrong_uri_in_a_configuration(configure: Configure) -> None:
+    assert configure.problems("session-store: {uri: 'redis://:p/w@h'}") == [
+        f"c.yaml, line 1: session-store.uri: the URI has an @ after its host; {ENCODE}"
+    ]
+    assert configure.problems("session-store: {uri: 5}") == [
+        (
+            "c.yaml, line 1: session-store.uri: the value is not text; write a URI such as"
+            " redis://:password@host:6379/1 or postgresql://user:password@host:5432/database"
+        )
+    ]
+
+
+@given(
+    scheme=st.sampled_from(["redis", "rediss", "redis-sentinel", "redis-socket", "postgresql", "jdbc:postgresql", "x"]),
+    before=st.text("Q/?#@:%&=, 19[]", max_size=8),
+    after=st.text("Q/?#@:%&=, 19[]", max_size=8),
+    rest=st.sampled_from(["host:6379/1", "host/db?user=u", "/run/s.sock", "host/1#master", ""]),
+)
+def test_a_password_is_never_shown_whatever_is_in_it(scheme: str, before: str, after: str, rest: str) -> None:
+    secret = f"{before}SECRET{after}"
+    assert "SECRET" not in redact_uri(f"{scheme}://user:{secret}@{rest}")
+    assert "SECRET" not in redact_uri(f"{scheme}://:{secret}@{rest}")
+    assert "SECRET" not in redact_uri(f"jdbc:postgresql://host/db?user=u&password={secret}")
+
+
+@given(st.text())
+def test_any_text_at_all_can_be_redacted(text: str) -> None:
+    shown = redact_uri(text)
+    assert shown.endswith("***") or parse_store_uri(text.strip())
