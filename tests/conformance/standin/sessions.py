@@ -1,0 +1,172 @@
+"""How a client gets in and out: what Glacier2 asks OMERO at a join, and the ServiceFactory that a join is given.
+
+As in OMERO.server: a known session key is accepted as name and password both, never as one of them; a join needs
+`omero.client.uuid`; each join has its own ServiceFactory and stateless services; stateful services belong to the
+session and outlive the join that made them; leaving ends the session unless the join called detachOnDestroy.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import Glacier2
+import Ice
+import omero
+import omero.api
+import omero.clients
+
+from tests.conformance.standin.dispatch import Servant, error, operation, serves
+from tests.conformance.standin.services import AdminI, QueryI
+from tests.conformance.standin.stage import Session, session_identity
+from tests.conformance.standin.thumbnails import ThumbnailStoreI
+
+
+@serves(Glacier2.PermissionsVerifier)
+class PermissionsVerifierI(Servant, Glacier2.PermissionsVerifier):
+    """Glacier2's question whether a name and a password go together."""
+
+    secretive = True
+
+    @operation("checkPermissions")
+    def check_permissions(self, current: Any, name: str, password: str) -> tuple[bool, str]:
+        with self.stage.lock:
+            accepted, reason = self._check(name, password)
+        if not accepted:
+            self.stage.ledger.refused()
+        return accepted, reason
+
+    def _check(self, name: str, password: str) -> tuple[bool, str]:
+        if name in self.stage.sessions or password in self.stage.sessions:
+            if name == password:
+                return True, ""
+            return False, "username and password must be equal; use joinSession"
+        user = self.stage.world.users.get(name)
+        if user is not None and user.password == password:
+            return True, ""
+        return False, f"Password check failed for '{name}': []"
+
+
+@serves(Glacier2.SessionManager)
+class SessionManagerI(Servant, Glacier2.SessionManager):
+    """Glacier2's request for the session of a name that was let in."""
+
+    secretive = True
+
+    @operation("create")
+    def create(self, current: Any, name: str, control: Any) -> Any:
+        client = current.ctx.get("omero.client.uuid")
+        if not client:
+            self._refuse("omero.ApiUsageException", "No omero.client.uuid key provided in context.")
+        with self.stage.lock:
+            session = self.stage.sessions.get(name) or self.stage.start_session(name)
+            if session.refuse:
+                self._refuse(session.refuse, f"refused with {session.refuse}")
+            identity = session_identity(client, session.key)
+            try:
+                proxy = current.adapter.add(ServiceFactoryI(self.stage, session, client), identity)
+            except Ice.AlreadyRegisteredException:
+                self._refuse("Ice.AlreadyRegisteredException", f"{client} has already joined this session")
+            session.joins.add(client)
+            self.stage.ledger.joined(client, session.key, current.ctx.get("omero.agent", ""))
+        categories = control.categories()
+        categories.add([identity.category])
+        categories.add([identity.name])
+        return Glacier2.SessionPrx.uncheckedCast(proxy)
+
+    def _refuse(self, kind: str, reason: str) -> None:
+        self.stage.ledger.refused()
+        if kind in ("AuthenticationException", "ExpiredCredentialException"):
+            raise getattr(omero, kind)(reason)
+        if kind == "CannotCreateSessionException":
+            raise Glacier2.CannotCreateSessionException(reason)
+        if kind == "ConcurrencyException":
+            raise omero.WrappedCreateSessionException(reason, True, 1000, "ome.conditions.ConcurrencyException")
+        raise omero.WrappedCreateSessionException(reason, False, -1, kind)
+
+
+@serves(omero.api.ServiceFactory)
+class ServiceFactoryI(Servant, omero.api.ServiceFactory):
+    """One join of one session."""
+
+    def __init__(self, stage: Any, session: Session, client: str) -> None:
+        super().__init__(stage)
+        self.session = session
+        self.client = client
+        self._detached = False
+
+    def check(self, current: Any) -> None:
+        if self.session.ended_with and current.operation != "destroy":
+            raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.number}")
+
+    @operation("getQueryService")
+    def get_query_service(self, current: Any) -> Any:
+        proxy = self._stateless(QueryI, "omero.api.IQuery")
+        return omero.api.IQueryPrx.uncheckedCast(proxy)
+
+    @operation("getAdminService")
+    def get_admin_service(self, current: Any) -> Any:
+        proxy = self._stateless(AdminI, "omero.api.IAdmin")
+        return omero.api.IAdminPrx.uncheckedCast(proxy)
+
+    def _stateless(self, kind: Any, service: str) -> Any:
+        name = self.client + service
+        with self.stage.lock:
+            if name in self.session.servants:
+                return self.stage.adapter.createDirectProxy(Ice.Identity(name, self.session.key))
+            return self.stage.add_service(self.session, name, kind(self.stage, self.session))
+
+    @operation("createThumbnailStore")
+    def create_thumbnail_store(self, current: Any) -> Any:
+        with self.stage.lock:
+            name = f"{uuid.uuid4()}omero.api.ThumbnailStore"
+            store = ThumbnailStoreI(self.stage, self.session, self.client)
+            proxy = self.stage.add_service(self.session, name, store)
+        self.stage.ledger.add(self.client, "services_created")
+        return omero.api.ThumbnailStorePrx.uncheckedCast(proxy)
+
+    @operation("setCallback")
+    def set_callback(self, current: Any, callback: Any) -> None:
+        """Accepted and not used, as in OMERO.server."""
+
+    @operation("detachOnDestroy")
+    def detach_on_destroy(self, current: Any) -> None:
+        self._detached = True
+        self.stage.ledger.add(self.client, "detachOnDestroy")
+
+    @operation("closeOnDestroy")
+    def close_on_destroy(self, current: Any) -> None:
+        self._detached = False
+
+    @operation("activeServices")
+    def active_services(self, current: Any) -> list[str]:
+        with self.stage.lock:
+            return list(self.session.servants)
+
+    @operation("keepAlive")
+    def keep_alive(self, current: Any, proxy: Any) -> bool:
+        with self.stage.lock:
+            return proxy is not None and proxy.ice_getIdentity().name in self.session.servants
+
+    @operation("keepAllAlive")
+    def keep_all_alive(self, current: Any, proxies: list[Any]) -> int:
+        if not proxies:
+            return -1
+        with self.stage.lock:
+            dead = 0
+            for bit, proxy in enumerate(proxies):
+                if proxy is not None and proxy.ice_getIdentity().name not in self.session.servants:
+                    dead |= 1 << bit
+            return dead
+
+    @operation("destroy")
+    def destroy(self, current: Any) -> None:
+        with self.stage.lock:
+            self.stage.remove(session_identity(self.client, self.session.key))
+            self.session.joins.discard(self.client)
+            present = self.stage.sessions.get(self.session.key) is self.session
+            if present and not self._detached and not self.session.joins:
+                self.stage.end_session(self.session.key, "")
+            for name in [name for name in self.session.servants if name.startswith(self.client)]:
+                self.stage.remove_service(self.session, name)
+        self.stage.ledger.left(self.client)
