@@ -64,6 +64,9 @@ class Servant:
     ICE_IDS: ClassVar[tuple[str, ...]] = ("::Ice::Object",)
     OPERATIONS: ClassVar[Mapping[str, Operation[Any]]] = {}
 
+    def check(self, _current: Current) -> None:
+        """Raise a user exception where the object may not be called now; asked before every call."""
+
     async def ice_ping(self, _current: Current) -> None:
         """Answer that the object exists."""
 
@@ -129,6 +132,7 @@ class ObjectAdapter:
             servant = self._locator.locate(request, connection)
             operation = _find_operation(servant, request)
             current = Current(connection, request.identity, request.operation, request.context)
+            servant.check(current)
             arguments = operation.decode_arguments(request.parameters)
             result = await getattr(servant, operation.name)(current, *arguments)
             return encode_reply(request_id, ReplyStatus.OK, operation.encode_result(result, encoding), encoding)

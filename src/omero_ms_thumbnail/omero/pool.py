@@ -80,12 +80,11 @@ class SessionPool:
             member.last_used = _now()
             self._schedule_sweep()
 
-    def drop(self, session: JoinedSession) -> None:
+    def drop(self, key: str, session: JoinedSession) -> None:
         """Let go of a session that is of no use any more; the next request for its key joins again."""
-        for member in self._members.values():
-            if member.joined.done() and _result(member) is session:
-                self._drop(member)
-                return
+        member = self._members.get(key)
+        if member is not None and _result(member) is session:
+            self._drop(member)
 
     async def close(self, timeout: float) -> None:
         """Leave every session; what OMERO has not answered after `timeout` seconds is dropped."""

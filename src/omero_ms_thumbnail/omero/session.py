@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from .rtypes import Unwrapped, rlong_list, unwrap
+from .rtypes import RType, Unwrapped, unwrap
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Parameters
@@ -147,11 +147,14 @@ class JoinedSession:
 
     # services
 
-    async def projection(self, query: str, ids: Sequence[int], group: str = ALL_GROUPS) -> list[list[Unwrapped]]:
-        """The rows of an HQL projection in which ``:ids`` stands for `ids`, as plain values."""
+    async def projection(
+        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS
+    ) -> list[list[Unwrapped]]:
+        """The rows of an HQL projection with named `parameters`, as plain values."""
         service = await self._service("getQueryService")
-        parameters = Parameters({"ids": rlong_list(ids)})
-        rows = await self.call(service, IQUERY["projection"], query, parameters, context={GROUP: group})
+        rows = await self.call(
+            service, IQUERY["projection"], query, Parameters(dict(parameters)), context={GROUP: group}
+        )
         return [[unwrap(column) for column in row] for row in rows]
 
     async def event_context(self) -> EventContext:

@@ -146,6 +146,8 @@ class ThumbnailStores:
         self._free: list[ThumbnailStore] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._lent = 0
+        self._changed = asyncio.Event()
         self.created = 0
         self.closed = 0
 
@@ -157,6 +159,7 @@ class ThumbnailStores:
         """
         async with self._slots:
             store = self._free.pop() if self._free else await self._create()
+            self._lent += 1
             reusable = False
             try:
                 yield store
@@ -166,19 +169,29 @@ class ThumbnailStores:
                 reusable = True
                 raise
             finally:
+                self._lent -= 1
+                self._changed.set()
                 if reusable and store.running is None and not self._closed and self._session.is_active:
                     self._free.append(store)
                 else:
                     self._retire(store)
 
     async def close(self, timeout: float) -> None:
-        """Close every store that is not in use, and wait up to `timeout` seconds; those in use follow by themselves."""
+        """Close every store, waiting up to `timeout` seconds for those in use.
+
+        One that is not closed stays in the user's OMERO session, which goes on.
+        """
         self._closed = True
         free, self._free = self._free, []
         for store in free:
             self._retire(store)
-        if self._retiring:
-            await asyncio.wait(tuple(self._retiring), timeout=timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                while self._lent or self._retiring:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.warning("%d ThumbnailStores could not be closed in time", len(self._retiring) + self._lent)
 
     async def _create(self) -> ThumbnailStore:
         # a caller who leaves must not lose a store that OMERO has already made
@@ -211,4 +224,8 @@ class ThumbnailStores:
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        task.add_done_callback(self._retired)
+
+    def _retired(self, task: asyncio.Task[None]) -> None:
+        self._retiring.discard(task)
+        self._changed.set()

@@ -1,0 +1,75 @@
+"""What has to be known of images, asked for many at a time and remembered for a while.
+
+A projection over all groups answers only for images that the user may read: what is missing from it is not readable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from ..ice.errors import MarshalException
+from ..omero.rtypes import rlong_list
+from ..omero.session import JoinedSession
+from .model import ImageFacts
+
+_QUERY: Final = (
+    "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
+)
+
+#: seconds that facts are believed: an image may be moved to another group or be given to another user
+_LIFE: Final = 60.0
+
+#: images that are remembered for each session
+_REMEMBERED_MAX: Final = 20_000
+
+
+async def ask(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, ImageFacts]:
+    """Facts of those images that exist and that the user may read. Raises what OMERO throws, or IceException."""
+    found: dict[int, ImageFacts] = {}
+    for row in await session.projection(_QUERY, {"ids": rlong_list(image_ids)}):
+        pixels_id, image_id, group_id, owner_id = (_number(column) for column in row)
+        # an image with several Pixels is shown by its first, as everywhere in OMERO
+        if image_id not in found or pixels_id < found[image_id].pixels_id:
+            found[image_id] = ImageFacts(image_id, pixels_id, group_id, owner_id)
+    return found
+
+
+def _number(column: object) -> int:
+    if not isinstance(column, int):
+        raise MarshalException("a projection of ids returned something else")
+    return column
+
+
+class RememberedFacts:
+    """Facts of one session's images."""
+
+    def __init__(self) -> None:
+        self._facts: OrderedDict[int, tuple[float, ImageFacts]] = OrderedDict()
+
+    def get(self, image_id: int) -> ImageFacts | None:
+        """What is remembered and still believed."""
+        entry = self._facts.get(image_id)
+        if entry is None:
+            return None
+        if entry[0] < _now():
+            del self._facts[image_id]
+            return None
+        return entry[1]
+
+    def remember(self, facts: ImageFacts) -> None:
+        """Remember; the oldest go first where there are too many."""
+        self._facts[facts.image_id] = (_now() + _LIFE, facts)
+        self._facts.move_to_end(facts.image_id)
+        if len(self._facts) > _REMEMBERED_MAX:
+            self._facts.popitem(last=False)
+
+    def forget(self, image_id: int) -> None:
+        """They have proved wrong."""
+        self._facts.pop(image_id, None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,96 @@
+"""The heart's front door: thumbnails for the owner of an OMERO session key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from ..ice.errors import IceException
+from ..ice.values import UserException
+from ..omero.faults import Fault, fault_of
+from ..omero.pool import SessionPool
+from ..omero.session import JoinedSession
+from .model import OmeroTooSlow, OmeroUnavailable, SessionRefused, Thumbnail, ThumbnailError, ThumbnailRequest
+from .work import JoinLost, Outcome, SessionWork
+
+log: Final = logging.getLogger(__name__)
+
+
+class Thumbnails:
+    """Gets thumbnails from OMERO.
+
+    `timeout` is what a caller waits at most, in seconds; `stores` the ThumbnailStores of each joined session;
+    `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit).
+    """
+
+    def __init__(self, pool: SessionPool, *, timeout: float, stores: int, calls_at_once: int | None = None) -> None:
+        self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
+        self._pool = pool
+        self._timeout = timeout
+        self._stores = stores
+        # with the session goes the work for it: a join that comes after it begins anew
+        self._work: WeakKeyDictionary[JoinedSession, SessionWork] = WeakKeyDictionary()
+
+    async def get(self, session_key: str, request: ThumbnailRequest) -> Thumbnail:
+        """One thumbnail. Raises ThumbnailError."""
+        (outcome,) = await self.get_all(session_key, [request])
+        if isinstance(outcome, ThumbnailError):
+            raise outcome
+        return outcome
+
+    async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+        """Thumbnails for each of `requests`, in their order; one that failed does not fail the others.
+
+        Raises SessionRefused, OmeroUnavailable, OmeroTooSlow where OMERO cannot be asked at all.
+        """
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        outcomes = await self._try(session_key, requests, deadline)
+        lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
+        if lost:
+            # the session may be as good as ever, and only this join of it lost: a fresh join tells
+            log.info("joining an OMERO session again: %s", outcomes[lost[0]])
+            again = await self._try(session_key, [requests[index] for index in lost], deadline)
+            for index, outcome in zip(lost, again, strict=True):
+                outcomes[index] = outcome
+        return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
+
+    async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(deadline) as joining, self._pool.lend(session_key) as session:
+                # what follows keeps its own time, and answers with what it has when that is over
+                joining.reschedule(None)
+                outcomes = await self._work_for(session).thumbnails(requests, deadline - loop.time())
+                if any(isinstance(outcome, JoinLost) for outcome in outcomes):
+                    self._pool.drop(session_key, session)
+                return outcomes
+        except TimeoutError:
+            raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
+        except (IceException, UserException) as error:
+            raise _join_failed(error) from error
+
+    def _work_for(self, session: JoinedSession) -> SessionWork:
+        work = self._work.get(session)
+        if work is None:
+            work = SessionWork(session, stores=self._stores, calls=self._calls)
+            self._work[session] = work
+        return work
+
+
+def _join_failed(error: IceException | UserException) -> ThumbnailError:
+    fault = fault_of(error)
+    if fault is Fault.SESSION_GONE:
+        return SessionRefused("OMERO does not know this session, or it has ended")
+    if fault is Fault.TOO_SLOW:
+        return OmeroTooSlow(str(error))
+    return OmeroUnavailable(str(error))
+
+
+def _for_good(lost: JoinLost) -> ThumbnailError:
+    """A second join did not help either."""
+    if lost.fault is Fault.SESSION_GONE:
+        return SessionRefused("the OMERO session has ended")
+    return OmeroUnavailable(str(lost))

@@ -1,0 +1,231 @@
+"""The thumbnails that one joined session is asked for: single flight, facts, batches on their way to OMERO.
+
+Whatever goes to OMERO runs in tasks that belong to this work, not to a request: a request that gives up leaves the
+others that wait for the same thumbnail unharmed, and no ThumbnailStore in the middle of a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final
+
+from ..ice.errors import IceException
+from ..ice.values import UserException
+from ..omero.faults import Fault, fault_of
+from ..omero.session import GROUP, JoinedSession
+from . import careful, facts
+from .batches import Batch, BatchQueue, Item
+from .model import (
+    ImageFacts,
+    ImageUnavailable,
+    OmeroTooSlow,
+    OmeroUnavailable,
+    Thumbnail,
+    ThumbnailError,
+    ThumbnailRequest,
+)
+
+log: Final = logging.getLogger(__name__)
+
+#: images in one projection at most
+_PROJECTION_MAX: Final = 1_000
+
+
+class JoinLost(Exception):
+    """The joined session is of no use any more; `fault` says why."""
+
+    def __init__(self, fault: Fault, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.fault = fault
+
+
+Outcome = Thumbnail | ThumbnailError | JoinLost
+
+
+class SessionWork:
+    """Thumbnails of one joined session."""
+
+    def __init__(self, session: JoinedSession, *, stores: int, calls: asyncio.Semaphore | None = None) -> None:
+        self._session = session
+        self._stores = stores
+        self._calls = calls or contextlib.nullcontext()
+        self._remembered = facts.RememberedFacts()
+        self._items: dict[ThumbnailRequest, Item] = {}
+        self._unknown: list[Item] = []
+        self._queue = BatchQueue()
+        self._asking = False
+        self._rendering = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
+        """What becomes of each of `requests`, in their order, within `timeout` seconds."""
+        items = [self._item(request) for request in requests]
+        for item in items:
+            item.waiters += 1
+        try:
+            # neither a time-out nor a cancellation ends what others may wait for too
+            await asyncio.wait({item.done for item in items}, timeout=max(timeout, 0))
+            return [_outcome(item) for item in items]
+        finally:
+            for item in items:
+                item.waiters -= 1
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is on its way to OMERO."""
+        return bool(self._tasks)
+
+    def _item(self, request: ThumbnailRequest) -> Item:
+        """The item that is on its way for `request`, or a new one."""
+        item = self._items.get(request)
+        return self._new_item(request) if item is None or item.done.done() else item
+
+    def _new_item(self, request: ThumbnailRequest) -> Item:
+        item = Item(request, asyncio.get_running_loop().create_future())
+        self._items[request] = item
+        item.done.add_done_callback(lambda done: self._item_done(item, done))
+        item.facts = self._remembered.get(request.image_id)
+        if item.facts is None:
+            self._unknown.append(item)
+            if not self._asking:
+                self._asking = True
+                self._start(self._ask())
+        else:
+            self._queue.add(item)
+            # in a callback, so that all who ask at this moment come into one batch
+            asyncio.get_running_loop().call_soon(self._pump)
+        return item
+
+    def _item_done(self, item: Item, done: asyncio.Future[Thumbnail]) -> None:
+        if self._items.get(item.request) is item:
+            del self._items[item.request]
+        if not done.cancelled():
+            # whoever waits gets it; if all have gone, nobody needs it
+            done.exception()
+
+    # facts
+
+    async def _ask(self) -> None:
+        """Ask for facts as long as some are missing; what is wanted meanwhile goes into the next projection."""
+        try:
+            while self._unknown:
+                items, self._unknown = self._unknown[:_PROJECTION_MAX], self._unknown[_PROJECTION_MAX:]
+                try:
+                    found = await facts.ask(self._session, sorted({item.request.image_id for item in items}))
+                except (IceException, UserException) as error:
+                    self._fail(items, error)
+                    continue
+                for item in items:
+                    self._take_facts(item, found.get(item.request.image_id))
+                self._pump()
+        finally:
+            self._asking = False
+
+    def _take_facts(self, item: Item, found: ImageFacts | None) -> None:
+        if item.done.done():
+            return
+        if found is None:
+            item.done.set_exception(
+                ImageUnavailable(f"image {item.request.image_id} does not exist or you may not read it")
+            )
+            return
+        self._remembered.remember(found)
+        item.facts = found
+        self._queue.add(item)
+
+    # rendering
+
+    def _pump(self) -> None:
+        """Start as many batches as there are free stores."""
+        while batch := self._queue.next_batch(self._stores - self._rendering):
+            self._rendering += 1
+            self._start(self._render(batch))
+
+    async def _render(self, batch: Batch) -> None:
+        try:
+            async with self._calls:
+                if batch.careful:
+                    await self._render_carefully(batch.items[0])
+                else:
+                    await self._render_set(batch.items)
+        except (IceException, UserException) as error:
+            self._fail(list(batch.items), error)
+        finally:
+            self._rendering -= 1
+            self._pump()
+
+    async def _render_set(self, items: tuple[Item, ...]) -> None:
+        by_pixels = {item.facts.pixels_id: item for item in items if item.facts is not None}
+        loop = asyncio.get_running_loop()
+        first = items[0]
+        assert first.facts is not None  # noqa: S101 - the queue takes no item without facts
+        context = {GROUP: str(first.facts.group_id)}
+        async with self._session.stores.lend() as store:
+            began = loop.time()
+            try:
+                thumbnails = await store.get_thumbnail_by_longest_side_set(
+                    first.request.width, list(by_pixels), context
+                )
+            except UserException as error:
+                if fault_of(error) is not Fault.REFUSED:
+                    raise
+                log.info("OMERO refused a set of %d thumbnails: %s", len(items), error)
+                thumbnails = {}
+            self._queue.took(loop.time() - began, len(items))
+        for item in items:
+            assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
+            jpeg = thumbnails.get(item.facts.pixels_id)
+            if jpeg:
+                if not item.done.done():
+                    item.done.set_result(Thumbnail(jpeg))
+            else:
+                item.careful = True
+                self._queue.add(item)
+
+    async def _render_carefully(self, item: Item) -> None:
+        assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
+        async with self._session.stores.lend() as store:
+            thumbnail = await careful.render(self._session, store, item.facts, item.request)
+        if item.done.done():
+            return
+        if thumbnail.jpeg:
+            item.done.set_result(thumbnail)
+        else:
+            item.done.set_exception(ImageUnavailable(f"OMERO has no thumbnail of image {item.request.image_id}"))
+
+    def _fail(self, items: list[Item], error: Exception) -> None:
+        fault = fault_of(error)
+        for item in items:
+            self._remembered.forget(item.request.image_id)
+            if item.done.done():
+                continue
+            if fault is Fault.REFUSED:
+                log.info("OMERO refused a thumbnail of image %d: %s", item.request.image_id, error)
+                item.done.set_exception(
+                    ImageUnavailable(f"OMERO cannot give a thumbnail of image {item.request.image_id}")
+                )
+            elif fault is Fault.TOO_SLOW:
+                item.done.set_exception(OmeroTooSlow(str(error)))
+            elif self._session.is_active and fault is Fault.UNAVAILABLE:
+                item.done.set_exception(OmeroUnavailable(str(error)))
+            else:
+                item.done.set_exception(JoinLost(fault, error))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _outcome(item: Item) -> Outcome:
+    if not item.done.done():
+        return OmeroTooSlow(f"OMERO has not answered for image {item.request.image_id} in time")
+    error = item.done.exception()
+    if error is None:
+        return item.done.result()
+    if isinstance(error, ThumbnailError | JoinLost):
+        return error
+    raise error
