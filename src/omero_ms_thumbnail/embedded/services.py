@@ -1,0 +1,144 @@
+"""The ServiceFactory of a join, and the stateless services IQuery and IAdmin."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..ice.references import ObjectPrx
+from ..ice.server import Current
+from ..omero.exceptions import QueryException
+from ..omero.rtypes import RInt, RList, RLong, RType
+from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
+from ..omero.session import ALL_GROUPS, GROUP
+from ..omero.system import EventContext, Parameters, Permissions
+from .faults import thrown
+from .joins import JoinServant
+from .thumbnail_store import ThumbnailStoreServant
+from .world import PERMISSION_BITS, SYSTEM_GROUP
+
+_SERVICE = "::omero::api::ServiceInterface"
+_OBJECT = "::Ice::Object"
+
+
+class ServiceFactoryServant(JoinServant):
+    """``omero::api::ServiceFactory``."""
+
+    ICE_IDS: ClassVar[tuple[str, ...]] = (
+        "::omero::api::ServiceFactory",
+        "::Glacier2::Session",
+        _OBJECT,
+        "::omero::cmd::Session",
+    )
+    OPERATIONS: ClassVar[Any] = SERVICE_FACTORY
+
+    async def createThumbnailStore(self, _current: Current) -> ObjectPrx:  # noqa: N802
+        """A new ThumbnailStore."""
+        omero = self.join.omero
+        async with omero.workload.call("createThumbnailStore", omero.workload.latency.store):
+            omero.stores_created += 1
+            return self.join.add(ThumbnailStoreServant(self.join))
+
+    async def getQueryService(self, _current: Current) -> ObjectPrx:  # noqa: N802
+        """The query service."""
+        return self.join.stateless("Query", QueryServant)
+
+    async def getAdminService(self, _current: Current) -> ObjectPrx:  # noqa: N802
+        """The administration service."""
+        return self.join.stateless("Admin", AdminServant)
+
+    async def detachOnDestroy(self, _current: Current) -> None:  # noqa: N802
+        """Let the session live on when this join leaves."""
+        self.join.detached = True
+
+    async def closeOnDestroy(self, _current: Current) -> None:  # noqa: N802
+        """End the session when this join leaves."""
+        self.join.detached = False
+
+    async def setCallback(self, _current: Current, _callback: ObjectPrx | None) -> None:  # noqa: N802
+        """Take the client's callback object, which is never called."""
+
+    async def keepAlive(self, _current: Current, proxy: ObjectPrx | None) -> bool:  # noqa: N802
+        """Whether a service is still there."""
+        return proxy is not None and self.join.has(proxy.identity)
+
+    async def keepAllAlive(self, _current: Current, proxies: list[ObjectPrx | None]) -> int:  # noqa: N802
+        """A bit for each service that is not there any more; -1 for no services at all, as OMERO has it."""
+        if not proxies:
+            return -1
+        return sum(
+            1 << index for index, proxy in enumerate(proxies) if proxy is None or not self.join.has(proxy.identity)
+        )
+
+
+class QueryServant(JoinServant):
+    """``omero::api::IQuery``, for the projections that a thumbnail service asks."""
+
+    ICE_IDS: ClassVar[tuple[str, ...]] = ("::omero::api::IQuery", _OBJECT, _SERVICE)
+    OPERATIONS: ClassVar[Any] = IQUERY
+
+    _PIXELS_OF_IMAGES = (
+        "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
+    )
+    _SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
+
+    async def projection(self, current: Current, query: str, params: Parameters | None) -> list[list[RType]]:
+        """The rows of one of the queries above."""
+        omero = self.join.omero
+        values = params.map if params is not None else {}
+        async with omero.workload.call("projection", omero.workload.latency.query):
+            asked = " ".join(query.split())
+            if asked == self._PIXELS_OF_IMAGES:
+                return self._pixels_of(values.get("ids"), current.context.get(GROUP, ALL_GROUPS))
+            if asked == self._SECTION_OF_RENDERING_DEF:
+                return self._section_of(values.get("id"))
+        raise thrown(QueryException, f"this OMERO does not know the query: {asked[:200]}")
+
+    def _pixels_of(self, ids: RType | None, group: str) -> list[list[RType]]:
+        world, user = self.join.omero.world, self.join.session.user
+        if not isinstance(ids, RList):
+            raise thrown(QueryException, "ids is not a list")
+        rows: list[list[RType]] = []
+        for one in ids.val:
+            image = world.images.get(one.val) if isinstance(one, RLong) else None
+            if image is None or not world.may_read(user, image) or group not in (ALL_GROUPS, str(image.group_id)):
+                continue
+            columns = (image.pixels_id, image.id, image.group_id, image.owner_id)
+            rows.append([RLong(column) for column in columns])
+        return rows
+
+    def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:
+        world, user = self.join.omero.world, self.join.session.user
+        if not isinstance(rendering_def_id, RLong):
+            raise thrown(QueryException, "id is not a long")
+        found = world.rendering_def(rendering_def_id.val)
+        if found is None or not world.may_read(user, found[0]):
+            return []
+        settings = found[1].settings
+        return [[RInt(settings.default_z), RInt(settings.default_t)]]
+
+
+class AdminServant(JoinServant):
+    """``omero::api::IAdmin``, for who somebody is."""
+
+    ICE_IDS: ClassVar[tuple[str, ...]] = ("::omero::api::IAdmin", _OBJECT, _SERVICE)
+    OPERATIONS: ClassVar[Any] = IADMIN
+
+    async def getEventContext(self, _current: Current) -> EventContext:  # noqa: N802
+        """Who the session belongs to."""
+        omero, session = self.join.omero, self.join.session
+        user = session.user
+        group = omero.world.groups[user.groups[0]]
+        async with omero.workload.call("getEventContext", omero.workload.latency.query):
+            return EventContext(
+                sessionId=session.number,
+                sessionUuid=session.key,
+                userId=user.id,
+                userName=user.name,
+                groupId=group.id,
+                groupName=group.name,
+                isAdmin=user.is_admin,
+                eventType="User",
+                memberOfGroups=list(user.groups),
+                leaderOfGroups=[SYSTEM_GROUP] if user.is_admin else [],
+                groupPermissions=Permissions(perm1=PERMISSION_BITS[group.permissions]),
+            )
