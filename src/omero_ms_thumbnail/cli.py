@@ -1,0 +1,190 @@
+"""The command line: serve, demo. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import string
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .version import VERSION
+
+if TYPE_CHECKING:
+    from .embedded.process import Running
+    from .server import Demo
+
+_DEFAULT_CONFIG: Final = Path("conf/config.yaml")
+
+#: as Django makes them
+_SESSION_ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
+_SESSION_ID_LENGTH: Final = 32
+
+
+class _Failed(Exception):
+    """The command cannot do its work; the text says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, or 1 with a sentence on standard error, or 2 for a wrong command line."""
+    parsed = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = parsed.run
+    try:
+        run(parsed)
+    except _Failed as failed:
+        print(f"omero-ms-thumbnail: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="omero-ms-thumbnail",
+        description="Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web.",
+    )
+    parser.add_argument("--version", action="version", version=VERSION)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve thumbnails of an OMERO.server",
+        description="Serve thumbnails of an OMERO.server to the users of its OMERO.web.",
+    )
+    serve.add_argument(
+        "--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE", help="the configuration (default: %(default)s)"
+    )
+    serve.add_argument("--host", metavar="HOST", help="the address to listen on, instead of the configuration's")
+    serve.add_argument("--port", type=_port, metavar="PORT", help="the port, instead of the configuration's")
+    serve.add_argument(
+        "--workers", type=_positive, metavar="N", help="worker processes, instead of the configuration's"
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="try it out: an embedded OMERO with sample images, and a page that shows them",
+        description=(
+            "Start an embedded OMERO with sample images, log its users in as OMERO.web would, and serve their "
+            "thumbnails with a page that shows them. Nothing else is needed, and nothing is kept."
+        ),
+    )
+    demo.add_argument("--host", default="127.0.0.1", metavar="HOST", help="the address (default: %(default)s)")
+    demo.add_argument("--port", type=_port, default=8080, metavar="PORT", help="the port (default: %(default)s)")
+    demo.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="show the PNG, JPEG, TIFF and OME-TIFF files of this folder instead of the samples",
+    )
+    demo.add_argument(
+        "--latency",
+        default="none",
+        metavar="REALISTIC|none|key=ms,…",
+        help=(
+            "what OMERO takes for join, query, store and thumbnail, in ms, and at_once, the calls it works on at "
+            "once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
+        ),
+    )
+    demo.set_defaults(run=_demo)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from .config import ConfigError, load_settings
+    from .server import CannotServe, serve, start_logging
+
+    start_logging()
+    try:
+        settings = load_settings(arguments.config, os.environ)
+        given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
+        serve(replace(settings, **{name: value for name, value in given.items() if value is not None}))
+    except (ConfigError, CannotServe) as error:
+        raise _Failed(str(error)) from error
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from .config import ConfigError, OmeroSettings, Settings
+    from .embedded.images import ImageLibrariesMissing
+    from .embedded.process import EmbeddedOmeroFailed, OmeroProcess
+    from .embedded.workload import parse_latency
+    from .server import CannotServe, serve, start_logging
+
+    start_logging("WARNING")
+    try:
+        omero = OmeroProcess(latency=parse_latency(arguments.latency), images=arguments.images)
+    except (ValueError, ImageLibrariesMissing) as error:
+        raise _Failed(str(error)) from error
+    try:
+        running = omero.start()
+        settings = Settings(
+            host=arguments.host,
+            port=arguments.port,
+            omero=OmeroSettings(host=running.host, port=running.ssl_port, secure=True),
+        )
+        serve(settings, _demo_of(running, settings.omero_web.session_cookie_name, arguments.host, arguments.port))
+    except (EmbeddedOmeroFailed, CannotServe, ConfigError) as error:
+        raise _Failed(str(error)) from error
+    finally:
+        omero.stop()
+
+
+def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
+    """The demo's page and sessions, as OMERO.web would have made them when its users logged in."""
+    from .server import Demo
+    from .web.gallery_pages import DemoUser, Gallery
+    from .websession import WebSession
+
+    users = tuple(DemoUser(user.name, user.full_name, user.role, _session_id()) for user in running.users)
+    sessions = {
+        shown.session_id: WebSession(user.session_key, user.user_id)
+        for shown, user in zip(users, running.users, strict=True)
+    }
+    first_image = running.contents["datasets"][0]["images"][0]["id"]
+    address = f"http://{'localhost' if host in ('0.0.0.0', '::', '127.0.0.1') else host}:{port}"  # noqa: S104
+    cookie = f"{cookie_name}={users[0].session_id}"
+    announcement = "\n".join(
+        (
+            f"The gallery:  {address}/",
+            f"The cookie:   {cookie}",
+            f"A thumbnail:  curl -H 'Cookie: {cookie}' {address}/webclient/render_thumbnail/{first_image}/ "
+            "-o thumbnail.jpg",
+            f"Its OMERO:    {running.host}, TLS port {running.ssl_port}, TCP port {running.tcp_port} "
+            f"(user {users[0].name}, password thumbnails)",
+            "Ctrl-C ends it.",
+        )
+    )
+    return Demo(Gallery(users, running.contents, cookie_name), sessions, announcement)
+
+
+def _session_id() -> str:
+    return "".join(secrets.choice(_SESSION_ID_CHARACTERS) for _ in range(_SESSION_ID_LENGTH))
+
+
+def _port(text: str) -> int:
+    return _number(text, 1, 65535)
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1, 256)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

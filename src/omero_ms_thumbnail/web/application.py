@@ -1,0 +1,140 @@
+"""The RSGI application: every request comes in here, and every answer goes out here.
+
+RSGI is Granian's interface; routing is the table in `urls`, without a framework in between (see
+``docs/decisions``).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Final, Protocol
+
+from .asking import Asker, RequestHeaders
+from .gallery_pages import GalleryPages
+from .health import Health
+from .response import RequestRefused, Response, json_body, sentence
+from .thumbnail_pages import ThumbnailPages
+from .urls import route
+
+log: Final = logging.getLogger(__name__)
+
+_METHODS: Final = "GET, HEAD, OPTIONS"
+
+
+class Scope(Protocol):
+    """``granian.rsgi.Scope``, as far as it is read here."""
+
+    @property
+    def proto(self) -> str:
+        """``http`` or ``ws``."""
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+
+    @property
+    def query_string(self) -> str:
+        """The query, as it came."""
+
+    @property
+    def headers(self) -> RequestHeaders:
+        """The request's headers."""
+
+
+class Observer(Protocol):
+    """Who is told of every answer: logs and metrics."""
+
+    def answered(
+        self, *, method: str, path: str, route: str, response: Response, seconds: float, user: int | None
+    ) -> None:
+        """An answer was given."""
+
+    def exposition(self, accept: str | None) -> tuple[str, bytes]:
+        """Content type and body of ``/metrics``."""
+
+
+class Application:
+    """Answers requests."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        thumbnails: ThumbnailPages,
+        health: Health,
+        observer: Observer,
+        gallery: GalleryPages | None = None,
+    ) -> None:
+        self._details = {"provider": "ThumbnailMicroservice", "version": version, "features": []}
+        self._thumbnails = thumbnails
+        self._health = health
+        self._observer = observer
+        self._gallery = gallery
+
+    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        """Answer one request."""
+        if scope.proto != "http":
+            protocol.close(1000)
+            return
+        began = time.perf_counter()
+        name, response, asker = await self._answer(scope)
+        if scope.method == "HEAD" or not response.body:
+            protocol.response_empty(response.status, list(response.headers))
+        else:
+            protocol.response_bytes(response.status, list(response.headers), response.body)
+        self._observer.answered(
+            method=scope.method,
+            path=scope.path,
+            route=name,
+            response=response,
+            seconds=time.perf_counter() - began,
+            user=asker.user_id if asker else None,
+        )
+
+    async def _answer(self, scope: Scope) -> tuple[str, Response, Asker | None]:
+        """The route's name, the answer, and who asked where that is known."""
+        try:
+            if scope.method == "OPTIONS":
+                return "options", json_body(self._details), None
+            if scope.method not in ("GET", "HEAD"):
+                return "other", sentence(405, f"{scope.method} is not allowed here", (("allow", _METHODS),)), None
+            found = route(scope.path)
+            if found is not None:
+                try:
+                    response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string)
+                except RequestRefused as refused:
+                    return found.kind.value, _refusal(refused), None
+                return found.kind.value, response, asker
+            return *await self._answer_other(scope), None
+        except RequestRefused as refused:
+            return "other", _refusal(refused), None
+        except Exception:
+            # a fault of ours: the log has the traceback, the client a sentence
+            log.exception("%s %s failed", scope.method, scope.path)
+            return "other", sentence(500, "the thumbnail service has failed; its log says why"), None
+
+    async def _answer_other(self, scope: Scope) -> tuple[str, Response]:
+        match scope.path:
+            case "/healthz":
+                return "healthz", self._health.alive()
+            case "/readyz":
+                return "readyz", await self._health.ready()
+            case "/metrics":
+                content_type, content = self._observer.exposition(scope.headers.get("accept"))
+                return "metrics", Response(
+                    200, (("content-type", content_type), ("content-length", str(len(content)))), content
+                )
+        if self._gallery is not None:
+            response = self._gallery.answer(scope.path, scope.headers, scope.query_string)
+            if response is not None:
+                return "gallery", response
+        return "other", sentence(404, f"there is nothing at {scope.path[:200]}")
+
+
+def _refusal(refused: RequestRefused) -> Response:
+    return sentence(refused.status, str(refused), refused.headers)

@@ -1,0 +1,107 @@
+"""Who is asking: the OMERO session key of a request, told by a header, the query or OMERO.web's session cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from .complaints import complain
+from .parsing import Query
+from .response import RETRY_AFTER, RequestRefused
+
+#: the order in which the Java microservice looks is: this header, this query parameter, the cookie
+KEY_HEADER: Final = "x-omero-session-key"
+KEY_PARAMETER: Final = "bsession"
+
+_KEY_LENGTH_MAX: Final = 256
+
+
+class FoundSession(Protocol):
+    """What a session store knows of an OMERO.web session."""
+
+    @property
+    def omero_session_key(self) -> str:
+        """The key of its OMERO session."""
+
+    @property
+    def user_id(self) -> int | None:
+        """The OMERO user, where the session says so."""
+
+    @property
+    def thumb_default_size(self) -> int | None:
+        """The size of thumbnails where none is asked for."""
+
+
+class RequestHeaders(Protocol):
+    """The headers of a request, names in lower case."""
+
+    def get(self, name: str) -> str | None:
+        """The first value."""
+
+    def get_all(self, name: str) -> list[str]:
+        """All values."""
+
+
+#: looks an OMERO.web session up by its id; raises StoreDown where the store cannot be asked
+Lookup = Callable[[str], Awaitable[FoundSession | None]]
+
+
+class StoreDown(Exception):
+    """The session store cannot be asked now; the text says which and what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who is asking."""
+
+    session_key: str = field(repr=False)
+    user_id: int | None = None
+    default_size: int | None = None
+
+
+class WhoIsAsking:
+    """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie."""
+
+    def __init__(
+        self, lookup: Lookup, *, cookie_name: str, accept_key_header: bool, accept_key_parameter: bool
+    ) -> None:
+        self._lookup = lookup
+        self._cookie_name = cookie_name
+        self._accept_key_header = accept_key_header
+        self._accept_key_parameter = accept_key_parameter
+
+    async def __call__(self, headers: RequestHeaders, query: Query) -> Asker:
+        """Who is asking. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked."""
+        key = headers.get(KEY_HEADER) if self._accept_key_header else None
+        if key is None and self._accept_key_parameter:
+            key = query.first(KEY_PARAMETER)
+        if key is not None:
+            return Asker(_checked(key))
+        session_id = self._cookie(headers)
+        if session_id is None:
+            raise RequestRefused(403, f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
+        try:
+            session = await self._lookup(session_id)
+        except StoreDown as down:
+            complain(503, str(down))
+            raise RequestRefused(
+                503, "OMERO.web's sessions cannot be looked up at the moment", (("retry-after", str(RETRY_AFTER)),)
+            ) from down
+        if session is None:
+            raise RequestRefused(403, "log in to OMERO.web again: the session is not known, or it has expired")
+        return Asker(session.omero_session_key, session.user_id, session.thumb_default_size)
+
+    def _cookie(self, headers: RequestHeaders) -> str | None:
+        for header in headers.get_all("cookie"):
+            for pair in header.split(";"):
+                name, _, value = pair.strip().partition("=")
+                if name == self._cookie_name:
+                    return value.strip('"')
+        return None
+
+
+def _checked(key: str) -> str:
+    if not key or len(key) > _KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
+        raise RequestRefused(403, "that is not an OMERO session key")
+    return key

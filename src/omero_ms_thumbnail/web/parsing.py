@@ -1,0 +1,115 @@
+"""From a route and a query to what is asked for: numbers checked, limits kept, one sentence where they are not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from ..thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
+from .response import RequestRefused
+from .urls import Kind, Route
+
+#: OMERO.web's size where neither the path nor the session gives one, in pixels
+DEFAULT_SIZE: Final = 96
+
+_INT_MAX: Final = 2**31 - 1
+
+_CALLBACK: Final = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
+_CALLBACK_MAX: Final = 200
+
+#: query parameters in one request at most, far above any batch
+_PARAMETERS_MAX: Final = 20_000
+
+#: OMERO.web's cache busters
+_VERSION_NAMES: Final = ("version", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may ask for: pixels of the longest side, images in one request."""
+
+    longest_side: int = 2000
+    batch: int = 50
+
+
+class Query:
+    """A query string, taken apart once."""
+
+    def __init__(self, query: str) -> None:
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_PARAMETERS_MAX) if query else []
+        except ValueError:
+            raise RequestRefused(400, f"the query has more than {_PARAMETERS_MAX} parameters") from None
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name, []).append(value)
+
+    def first(self, name: str) -> str | None:
+        """The first value of a parameter."""
+        values = self._values.get(name)
+        return values[0] if values else None
+
+    def all(self, name: str) -> list[str]:
+        """All values of a parameter, in order."""
+        return self._values.get(name, [])
+
+
+def image_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> ThumbnailRequest:
+    """What a path of one image asks for. Raises RequestRefused (400)."""
+    width = _size(route.width, "width", limits) if route.width else default_size or DEFAULT_SIZE
+    return ThumbnailRequest(
+        image_id=_image_id(route.image),
+        width=width,
+        height=_size(route.height, "height", limits) if route.height else None,
+        rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
+        z=_optional_number(query, "z", _INT_MAX),
+        t=_optional_number(query, "t", _INT_MAX),
+        version=_version(query),
+    )
+
+
+def images_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> list[ThumbnailRequest]:
+    """What a path of many images asks for, each once, in the order of the query. Raises RequestRefused (400)."""
+    width = _size(route.width, "size", limits) if route.width else default_size or DEFAULT_SIZE
+    version = _version(query)
+    image_ids = dict.fromkeys(_image_id(text) for text in query.all("id"))
+    if len(image_ids) > limits.batch:
+        raise RequestRefused(400, f"{len(image_ids)} images are asked for, at most {limits.batch} may be")
+    return [ThumbnailRequest(image_id, width, version=version) for image_id in image_ids]
+
+
+def callback(kind: Kind, query: Query) -> str | None:
+    """The JSONP callback, where the path has one and one is asked for. Raises RequestRefused (400)."""
+    if kind not in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS):
+        return None
+    name = query.first("callback")
+    if name is not None and (len(name) > _CALLBACK_MAX or not _CALLBACK.fullmatch(name)):
+        raise RequestRefused(400, "callback is not a JavaScript identifier, such as jQuery1234 or page.show")
+    return name
+
+
+def _image_id(text: str) -> int:
+    return _number(text, "the image's id", 0, IMAGE_ID_MAX)
+
+
+def _size(text: str, what: str, limits: Limits) -> int:
+    return _number(text, f"the {what}", 1, limits.longest_side)
+
+
+def _optional_number(query: Query, name: str, most: int) -> int | None:
+    text = query.first(name)
+    return None if text is None or text == "" else _number(text, name, 0, most)
+
+
+def _number(text: str, what: str, least: int, most: int) -> int:
+    # digits only: int() would also take signs, spaces, underscores and other scripts
+    if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
+        return int(text)
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
+    raise RequestRefused(400, f"{what} is {shown!r}, and must be a whole number from {least} to {most}")
+
+
+def _version(query: Query) -> str:
+    return "&".join(value for name in _VERSION_NAMES for value in query.all(name))

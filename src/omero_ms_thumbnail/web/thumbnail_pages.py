@@ -1,0 +1,128 @@
+"""The thumbnail paths: who asks for what, handed to `thumbnails`, and how what comes back is wrapped."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final, Protocol
+
+from ..thumbnails.model import (
+    ImageUnavailable,
+    OmeroTooSlow,
+    OmeroUnavailable,
+    SessionRefused,
+    Thumbnail,
+    ThumbnailError,
+    ThumbnailRequest,
+)
+from .asking import Asker, RequestHeaders, WhoIsAsking
+from .complaints import complain
+from .parsing import Limits, Query, callback, image_request, images_request
+from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
+from .urls import Kind, Route
+
+_STATUS: Final[dict[type[ThumbnailError], int]] = {
+    ImageUnavailable: 404,
+    SessionRefused: 403,
+    OmeroUnavailable: 503,
+    OmeroTooSlow: 504,
+}
+
+_TO_CLIENTS: Final = {503: "OMERO cannot be reached at the moment", 504: "OMERO has not answered in time"}
+
+
+class ThumbnailSource(Protocol):
+    """Where thumbnails come from: `thumbnails.service.Thumbnails`."""
+
+    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+        """Thumbnails for a session, in the order of the requests."""
+
+
+class ThumbnailPages:
+    """Answers the thumbnail paths."""
+
+    def __init__(
+        self, who_is_asking: WhoIsAsking, source: ThumbnailSource, *, limits: Limits, cache_control: str
+    ) -> None:
+        self._who_is_asking = who_is_asking
+        self._source = source
+        self._limits = limits
+        self._cache_control = ("cache-control", cache_control)
+
+    async def answer(self, route: Route, headers: RequestHeaders, query_string: str) -> tuple[Response, Asker]:
+        """The answer, and who asked. Raises RequestRefused."""
+        query = Query(query_string)
+        jsonp = callback(route.kind, query)
+        # what is asked for is checked with any size first: a wrong request is wrong whoever asks
+        self._requests(route, query, None)
+        asker = await self._who_is_asking(headers, query)
+        outcomes = await self._get(asker, self._requests(route, query, asker.default_size))
+        if route.kind is Kind.GET_THUMBNAILS:
+            response = self._json(_data_uris(outcomes), jsonp)
+        else:
+            (thumbnail,) = outcomes.values()
+            response = self._one(route.kind, _available(thumbnail), jsonp)
+        return with_validator(response, headers.get("if-none-match")), asker
+
+    def _requests(self, route: Route, query: Query, default_size: int | None) -> list[ThumbnailRequest]:
+        if route.kind is Kind.GET_THUMBNAILS:
+            return images_request(route, query, default_size, self._limits)
+        return [image_request(route, query, default_size, self._limits)]
+
+    async def _get(
+        self, asker: Asker, requests: list[ThumbnailRequest]
+    ) -> dict[ThumbnailRequest, Thumbnail | ThumbnailError]:
+        if not requests:
+            return {}
+        try:
+            outcomes = await self._source.get_all(asker.session_key, requests)
+        except ThumbnailError as error:
+            raise refused(error) from error
+        return dict(zip(requests, outcomes, strict=True))
+
+    def _one(self, kind: Kind, thumbnail: Thumbnail, jsonp: str | None) -> Response:
+        if kind is Kind.GET_THUMBNAIL:
+            return self._json(_data_uri(thumbnail), jsonp)
+        return body("image/jpeg", thumbnail.jpeg, extra=(self._cache_control,))
+
+    def _json(self, value: Any, jsonp: str | None) -> Response:
+        extra = (self._cache_control,)
+        return json_body(value, extra=extra) if jsonp is None else javascript(jsonp, value, extra)
+
+
+def refused(error: ThumbnailError) -> RequestRefused:
+    """The HTTP status for why there is no thumbnail. What is wrong with OMERO is for the log, not for the client."""
+    status = _STATUS[type(error)]
+    if status not in _TO_CLIENTS:
+        return RequestRefused(status, str(error))
+    complain(status, str(error))
+    return RequestRefused(status, _TO_CLIENTS[status], (("retry-after", str(RETRY_AFTER)),) if status == 503 else ())
+
+
+def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:
+    if isinstance(outcome, ThumbnailError):
+        raise refused(outcome) from outcome
+    return outcome
+
+
+def _data_uris(outcomes: dict[ThumbnailRequest, Thumbnail | ThumbnailError]) -> dict[str, str | None]:
+    """What OMERO.web's page scripts want: null for an image that cannot be had, as long as others could be.
+
+    Where nothing came back since OMERO itself cannot be used, that is the answer: nulls would be shown as images that
+    do not exist.
+    """
+    found: dict[str, str | None] = {}
+    worst: ThumbnailError | None = None
+    for request, outcome in outcomes.items():
+        if isinstance(outcome, Thumbnail):
+            found[str(request.image_id)] = _data_uri(outcome)
+            continue
+        found[str(request.image_id)] = None
+        if not isinstance(outcome, ImageUnavailable):
+            worst = outcome
+    if worst is not None and (isinstance(worst, SessionRefused) or not any(found.values())):
+        raise refused(worst) from worst
+    return found
+
+
+def _data_uri(thumbnail: Thumbnail) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(thumbnail.jpeg).decode()}"
