@@ -154,17 +154,14 @@ def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
     first_image = running.contents["datasets"][0]["images"][0]["id"]
     address = f"http://{'localhost' if host in ('0.0.0.0', '::', '127.0.0.1') else host}:{port}"  # noqa: S104
     cookie = f"{cookie_name}={users[0].session_id}"
-    announcement = "\n".join(
-        (
-            f"The gallery:  {address}/",
-            f"The cookie:   {cookie}",
-            f"A thumbnail:  curl -H 'Cookie: {cookie}' {address}/webclient/render_thumbnail/{first_image}/ "
-            "-o thumbnail.jpg",
-            f"Its OMERO:    {running.host}, TLS port {running.ssl_port}, TCP port {running.tcp_port} "
-            f"(user {users[0].name}, password thumbnails)",
-            "Ctrl-C ends it.",
-        )
-    )
+    thumbnail = f"{address}/webclient/render_thumbnail/{first_image}/"
+    announcement = f"""\
+The gallery:  {address}/
+The cookie:   {cookie}
+A thumbnail:  curl -H 'Cookie: {cookie}' {thumbnail} -o thumbnail.jpg
+Its OMERO:    {running.host}, TLS port {running.ssl_port}, TCP port {running.tcp_port}, \
+user {users[0].name}, password thumbnails
+Ctrl-C ends it."""
     return Demo(Gallery(users, running.contents, cookie_name), sessions, announcement)
 
 

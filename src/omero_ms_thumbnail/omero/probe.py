@@ -7,6 +7,6 @@ from .session import OmeroServer
 
 
 async def reach(server: OmeroServer, timeout: float) -> None:
-    """Return if OMERO's router answers within `timeout` seconds; raises ConnectFailedException with a sentence if not."""
+    """Return if OMERO's router answers within `timeout` seconds; raises ConnectFailedException if not."""
     connection = await connect(server.host, server.port, tls=server.tls, timeout=timeout)
     await connection.close(timeout)

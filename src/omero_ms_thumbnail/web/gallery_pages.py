@@ -21,8 +21,10 @@ _TYPES: Final = {
 _SECURITY: Final = (
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
     ),
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-cache"),
@@ -41,7 +43,7 @@ class DemoUser:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What the page shows: `users`, the first being who opens it, and `contents`, datasets and plates as JSON values."""
+    """What the page shows: `users`, of whom the first opens it, and datasets and plates as JSON values."""
 
     users: tuple[DemoUser, ...]
     contents: Mapping[str, Any]

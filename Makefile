@@ -1,0 +1,58 @@
+# The front door: `make run` and `make test` work in a fresh clone with nothing but Python >= 3.11 and pip.
+
+PORT ?= 8080
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# the newest Python that is new enough, by the names under which systems install it
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
+
+.PHONY: help run test lint format check-arrows screenshots clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (PORT=8080)
+	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
+
+test: $(VENV)/.test  ## every test that this machine has the real parts for
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.lint  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: $(VENV)/.test  ## take the README's pictures again
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:  ## remove what this file has made
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+empty :=
+comma := ,
+# pip inside the environment where the system has it to give (Debian may not), else the system's own, working on it
+define install
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
+	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	echo "installing $(1) into $(VENV)"; \
+	$$pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(empty) $(empty),$(comma),$(1))]'
+	@touch $@
+endef
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(call install,demo)
+
+$(VENV)/.test: pyproject.toml constraints.txt
+	$(call install,demo test)
+
+$(VENV)/.lint: pyproject.toml constraints.txt
+	$(call install,demo test lint)
