@@ -10,12 +10,12 @@ from omero_ms_thumbnail.embedded.images.products import product
 from omero_ms_thumbnail.embedded.images.shapes import bodies, spread
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 300, 7), (300, 40, 500), (700, 700, 700)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 300, 7), (300, 40, 500), (400, 400, 400)])
 def test_a_product_in_pieces_is_the_product(shape: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(1)
     left = rng.standard_normal(shape[:2], np.float32)
     right = rng.standard_normal(shape[1:], np.float32)
-    assert product(left, right) == pytest.approx(left @ right, abs=1e-3)
+    assert np.abs(product(left, right) - left @ right).max() < 1e-3
 
 
 @pytest.mark.parametrize("reach", [0, 1, 9, 150, 1000])
@@ -24,7 +24,7 @@ def test_a_banded_product_leaves_out_nothing(reach: int) -> None:
     at = np.arange(330)
     left = rng.standard_normal((330, 330), np.float32) * (np.abs(at[:, None] - at) <= reach)
     right = rng.standard_normal((330, 210), np.float32)
-    assert product(left, right, reach) == pytest.approx(left @ right, abs=1e-3)
+    assert np.abs(product(left, right, reach) - left @ right).max() < 1e-3
 
 
 @pytest.mark.parametrize("side", [16, 50, 200])

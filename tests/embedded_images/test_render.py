@@ -38,6 +38,8 @@ class _Steps(Picture):
         ((3, 2), 1, (1, 1)),
         ((10, 20), 200, (100, 200)),
         ((4, 3), 2, (2, 2)),
+        ((676, 1000), 96, (65, 96)),
+        ((1000, 676), 96, (96, 65)),
     ],
 )
 def test_fit_keeps_the_ratio(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
@@ -102,6 +104,9 @@ def test_greyscale_shows_the_first_active_channel_without_colour() -> None:
     seen = pixels(render_jpeg(picture, settings, 64, 64, quality=95))
     assert seen[60, 3] == pytest.approx((243, 243, 243), abs=12)
     assert np.ptp(seen, axis=2).max() <= 2
+    both = pixels(render_jpeg(picture, replace(settings, active=(True, True), default_z=0), 64, 64, quality=95))
+    assert both[3, 60] == pytest.approx((243, 243, 243), abs=12)
+    assert both[60, 3] == pytest.approx((12, 12, 12), abs=12)
 
 
 def test_sections_and_times_default_to_those_of_the_settings() -> None:

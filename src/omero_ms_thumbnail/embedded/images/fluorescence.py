@@ -60,7 +60,7 @@ class CellPicture(Picture):
             draw_structure(canvas, structure, cells, self.structure),
             draw_speckles(canvas, speckles, cells, self.speckle),
         ]
-        return expose(canvas, np.random.default_rng((self.seed, 4)), light, self.gain, self.noise)
+        return expose(canvas, light, self.gain, self.noise, seed=self.seed)
 
 
 def draw_structure(canvas: Canvas, rng: np.random.Generator, cells: Culture, structure: str) -> Plane:
@@ -83,10 +83,21 @@ def draw_speckles(canvas: Canvas, rng: np.random.Generator, cells: Culture, spec
 
 
 def expose(
-    canvas: Canvas, rng: np.random.Generator, light: list[Plane], gain: tuple[float, ...], noise: float
+    canvas: Canvas,
+    light: list[Plane],
+    gain: tuple[float, ...],
+    noise: float,
+    *,
+    seed: int,
+    shot: tuple[int, int] = (0, 0),
 ) -> list[Plane]:
-    """What the camera records: uneven illumination, a little background, saturation and noise."""
-    lamp = canvas.vignette(0.4, (float(rng.uniform(0.4, 0.6)), float(rng.uniform(0.4, 0.6))))
+    """What the camera records: uneven illumination, a little background, saturation and noise.
+
+    Illumination is that of the picture (seed), noise differs with every shot (section, time).
+    """
+    setup = np.random.default_rng((seed, 5))
+    lamp = canvas.vignette(0.4, (float(setup.uniform(0.4, 0.6)), float(setup.uniform(0.4, 0.6))))
+    rng = np.random.default_rng((seed, 4, *shot))
     return [
         detect(rng, (plane * np.float32(strength) + np.float32(0.02)) * lamp, noise)
         for plane, strength in zip(light, gain, strict=True)

@@ -75,7 +75,7 @@ class WellPicture(Picture):
         ]
         if self.blur:
             light = [canvas.blur(plane, self.blur) for plane in light]
-        return expose(canvas, np.random.default_rng((self.seed, 4)), light, (0.9, 0.9, 0.9), 0.045)
+        return expose(canvas, light, (0.9, 0.9, 0.9), 0.045, seed=self.seed)
 
     def _growth(self) -> Growth:
         answer = self.response

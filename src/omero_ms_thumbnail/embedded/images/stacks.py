@@ -51,7 +51,7 @@ class SpheroidPicture(Picture):
             self._surface(canvas, rng, radius, level),
             self._vesicles(canvas, rng, radius, level),
         ]
-        return expose(canvas, np.random.default_rng((self.seed, 4, z, t)), light, (0.9, 0.8, 1.0), _NOISE)
+        return expose(canvas, light, (0.9, 0.8, 1.0), _NOISE, seed=self.seed, shot=(z, t))
 
     def _ball(self, rng: np.random.Generator, number: int, radius: float) -> tuple[Values, Values, Values]:
         """Points in the ball, spread evenly as seeds on shells: x, y on the picture, depth around 0."""
@@ -112,7 +112,7 @@ class _Lapse(Picture):
     def _expose(self, canvas: Canvas, light: list[Plane], t: int) -> list[Plane]:
         # The dye bleaches on the way.
         gain = math.exp(-0.35 * t / self.size_t)
-        return expose(canvas, np.random.default_rng((self.seed, 4, t)), light, (gain, gain), _NOISE)
+        return expose(canvas, light, (gain, gain), _NOISE, seed=self.seed, shot=(0, t))
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, number))
@@ -260,4 +260,4 @@ class FocusPicture(Picture):
         ):
             away = abs(depth - focus)
             light.append(canvas.blur(plane, 2 + 44 * away * (1 + 0.3 * number)) * np.float32(math.exp(-2.2 * away)))
-        return expose(canvas, np.random.default_rng((self.seed, 4, z)), light, (1.1, 1.2), _NOISE)
+        return expose(canvas, light, (1.1, 1.2), _NOISE, seed=self.seed, shot=(z, 0))
