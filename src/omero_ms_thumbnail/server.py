@@ -13,9 +13,10 @@ import ssl
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, Final, cast
 
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -26,6 +27,9 @@ from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
 from .telemetry.log import configure_logging
 from .telemetry.observer import RequestObserver
+from .thumbnails.keeping import Caches
+from .thumbnails.memory_cache import MemoryCache
+from .thumbnails.redis_cache import RedisCache
 from .thumbnails.service import Thumbnails
 from .version import VERSION
 from .web.application import Application
@@ -35,6 +39,7 @@ from .web.health import Health
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import MemorySessionStore, RedisSessionStore, SessionStore, SessionStoreUnavailable, WebSession
+from .websession.redis_store import redis_client
 
 log: Final = logging.getLogger(__name__)
 
@@ -89,12 +94,18 @@ class Service:
         settings = self._settings
         self._store = session_store(settings, self._demo)
         server = omero_server(settings)
-        self._pool = SessionPool(partial(JoinedSession.join, server), idle_timeout=settings.omero.session_idle_timeout)
+        self._pool = SessionPool(
+            partial(JoinedSession.join, server),
+            idle_timeout=settings.omero.session_idle_timeout,
+            sessions_max=settings.omero.joined_sessions,
+        )
+        self._caches = caches(settings)
         thumbnails = Thumbnails(
             self._pool,
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
             calls_at_once=settings.worker_pool_size,
+            caches=self._caches,
         )
         who_is_asking = WhoIsAsking(
             self._look_up,
@@ -121,6 +132,8 @@ class Service:
         for task in tuple(self._background):
             task.cancel()
         await self._pool.close(_LEAVE_TIMEOUT)
+        if self._caches.shared is not None:
+            await self._caches.shared.close()
         await self._store.close()
 
     async def _look_up(self, session_id: str) -> FoundSession | None:
@@ -154,6 +167,23 @@ def _session_store(store: SessionStoreSettings) -> SessionStore:
         return RedisSessionStore(store.uri or "", key_prefix=store.key_prefix, version=store.version)
     except ValueError as error:
         raise ConfigError([f"session-store.uri: {error}"]) from error
+
+
+def caches(settings: Settings) -> Caches:
+    """Where thumbnails are kept. Raises ConfigError where the settings cannot be used."""
+    cache = settings.cache
+    if not cache.life:
+        return Caches()
+    memory = MemoryCache(bytes_max=cache.memory, life=cache.life) if cache.memory else None
+    if cache.redis_uri is None:
+        return Caches(memory)
+    try:
+        client = redis_client(cache.redis_uri)
+    except ValueError as error:
+        raise ConfigError([f"cache.redis-uri: {error}"]) from error
+    # users of one OMERO.server are numbered as those of another
+    realm = f"{settings.omero.host}:{settings.omero.port}"
+    return Caches(memory, RedisCache(client, realm=realm, life=cache.life))
 
 
 def omero_server(settings: Settings) -> OmeroServer:
@@ -202,6 +232,7 @@ def serve(settings: Settings, demo: Demo | None = None) -> None:
         port=settings.port,
         interface=Interfaces.RSGI,
         workers=settings.workers,
+        loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
         websockets=False,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
@@ -216,6 +247,9 @@ def _try_parts(settings: Settings, demo: Demo | None) -> None:
 
     async def make() -> None:
         await session_store(settings, demo).close()
+        shared = caches(settings).shared
+        if shared is not None:
+            await shared.close()
 
     asyncio.run(make())
     omero_server(settings)

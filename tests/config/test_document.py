@@ -165,7 +165,8 @@ def test_a_block_is_not_a_value(configure: Configure) -> None:
     assert configure.problems(f"{STORE}omero: localhost\nhttp-tracing: [1]\n? [a]\n: 1\n") == [
         (
             "c.yaml, line 2: omero: it is a block and takes no value itself; indent its keys below it:"
-            " host, port, secure, session_idle_timeout, connect_timeout, thumbnail_stores, message_size_max"
+            " host, port, secure, session_idle_timeout, joined_sessions, connect_timeout, thumbnail_stores,"
+            " message_size_max"
         ),
         (
             "c.yaml, line 3: http-tracing: it is a block and takes no value itself; indent its keys below it:"

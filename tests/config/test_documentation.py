@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHIPPED = ROOT / "conf" / "config.yaml"
 
 _COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z])", re.MULTILINE)
-_FILE_KEY = re.compile(r"^ *(uri-file|secret_key_file|secret_key_fallbacks_file):.*\n", re.MULTILINE)
+_FILE_KEY = re.compile(r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file):.*\n", re.MULTILINE)
 
 
 def test_the_reference_is_as_generated() -> None:
@@ -56,6 +56,7 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         "ca_file: /etc/ssl/certs/omero.pem",
         "directory: /tmp",
         'synchronicity: "async"',
+        'redis-uri: "redis://:password@localhost:6379/2"',
         'zipkin-url: "http://localhost:9411/api/v2/spans"',
     ):
         assert example in text

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException, UnknownException
 from omero_ms_thumbnail.ice.glacier2 import (
     ROUTER_OPERATIONS,

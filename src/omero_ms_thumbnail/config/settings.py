@@ -75,6 +75,13 @@ class OmeroSettings:
         60.0,
         "How long a joined OMERO session is kept that nobody asks for. While it is kept, OMERO does not time it out.",
     )
+    joined_sessions: int = key(
+        "omero.joined_sessions",
+        WholeNumber(1, 1_000_000),
+        2000,
+        "How many OMERO sessions each worker process keeps joined at most. Above that, those that were asked for"
+        " longest ago are left first; where all are in use, further users are answered with status 503.",
+    )
     connect_timeout: float = key(
         "omero.connect_timeout",
         Seconds(0.1, 300),
@@ -182,6 +189,34 @@ class SessionStoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """Where thumbnails are kept after OMERO gave them, for the user that it gave them to. Sizes are in bytes."""
+
+    life: float = key(
+        "cache.life",
+        Seconds(0, 86_400),
+        60.0,
+        "How long a thumbnail is kept. So long, too, a right that was taken away or a changed rendering may not be"
+        " noticed. 0 keeps nothing.",
+    )
+    memory: int = key(
+        "cache.memory",
+        Size(0, 1 << 40),
+        64 << 20,
+        "How much memory each worker process uses for thumbnails. 0 keeps none in memory.",
+    )
+    redis_uri: str | None = key(
+        "cache.redis-uri",
+        StoreUri(),
+        None,
+        "A Redis that workers and machines share thumbnails through, in any form of session-store.uri for `redis`."
+        " Give it a `maxmemory` and an eviction policy, and a database of its own.",
+        is_secret=True,
+        default_note="none: nothing is shared",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TracingSettings:
     """Spans of requests, for Zipkin."""
 
@@ -246,6 +281,7 @@ class Settings:
     omero: OmeroSettings = block(OmeroSettings)
     omero_web: OmeroWebSettings = block(OmeroWebSettings)
     session_stores: tuple[SessionStoreSettings, ...] = repeated(SessionStoreSettings)
+    cache: CacheSettings = block(CacheSettings)
     http_tracing: TracingSettings = block(TracingSettings)
     jmx_metrics_enabled: bool = key(
         "jmx-metrics.enabled",

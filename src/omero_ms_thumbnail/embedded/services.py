@@ -79,6 +79,7 @@ class QueryServant(JoinServant):
     _PIXELS_OF_IMAGES = (
         "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
     )
+    _CLOCKS_AMONG_PIXELS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
     _SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
 
     async def projection(self, current: Current, query: str, params: Parameters | None) -> list[list[RType]]:
@@ -89,22 +90,31 @@ class QueryServant(JoinServant):
             asked = " ".join(query.split())
             if asked == self._PIXELS_OF_IMAGES:
                 return self._pixels_of(values.get("ids"), current.context.get(GROUP, ALL_GROUPS))
+            if asked == self._CLOCKS_AMONG_PIXELS:
+                return self._clocks_among(values.get("ids"))
             if asked == self._SECTION_OF_RENDERING_DEF:
                 return self._section_of(values.get("id"))
         raise thrown(QueryException, f"this OMERO does not know the query: {asked[:200]}")
 
     def _pixels_of(self, ids: RType | None, group: str) -> list[list[RType]]:
         world, user = self.join.omero.world, self.join.session.user
-        if not isinstance(ids, RList):
-            raise thrown(QueryException, "ids is not a list")
         rows: list[list[RType]] = []
-        for one in ids.val:
-            image = world.images.get(one.val) if isinstance(one, RLong) else None
+        for one in _longs(ids):
+            image = world.images.get(one)
             if image is None or not world.may_read(user, image) or group not in (ALL_GROUPS, str(image.group_id)):
                 continue
             columns = (image.pixels_id, image.id, image.group_id, image.owner_id)
             rows.append([RLong(column) for column in columns])
         return rows
+
+    def _clocks_among(self, ids: RType | None) -> list[list[RType]]:
+        world, user = self.join.omero.world, self.join.session.user
+        images = ((one, world.image_of_pixels(one)) for one in _longs(ids))
+        return [
+            [RLong(pixels_id)]
+            for pixels_id, image in images
+            if image is not None and image.clock_shown and world.may_read(user, image)
+        ]
 
     def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:
         world, user = self.join.omero.world, self.join.session.user
@@ -115,6 +125,13 @@ class QueryServant(JoinServant):
             return []
         settings = found[1].settings
         return [[RInt(settings.default_z), RInt(settings.default_t)]]
+
+
+def _longs(ids: RType | None) -> list[int]:
+    """The parameter ``:ids``."""
+    if not isinstance(ids, RList):
+        raise thrown(QueryException, "ids is not a list")
+    return [one.val for one in ids.val if isinstance(one, RLong)]
 
 
 class AdminServant(JoinServant):

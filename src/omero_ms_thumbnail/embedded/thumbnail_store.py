@@ -189,6 +189,7 @@ class ThumbnailStoreServant(JoinServant):
         picture = image.picture
         pixels = size if isinstance(size, tuple) else fit(picture.size_x, picture.size_y, size)
         self._in_progress = image.state is ImageState.IN_PROGRESS
+        image.clock_shown = self._in_progress
         if self._in_progress or settings is None:
             return await self._omero.renderer.clock(pixels)
         if image.state is ImageState.FAILING:

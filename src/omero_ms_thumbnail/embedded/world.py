@@ -90,6 +90,8 @@ class Image:
     group_id: int
     picture: Picture
     state: ImageState = ImageState.READY
+    #: whether the thumbnail last made of it is a clock (version -1 in OMERO's database)
+    clock_shown: bool = False
     rendering_defs: list[RenderingDef] = field(default_factory=list)
 
 

@@ -11,7 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from .errors import (
     CloseConnectionException,
@@ -84,12 +84,12 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio.Protocol is for streams only
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's
+        self._transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        transport.write(self._protocol.greeting())
+        self._transport.write(self._protocol.greeting())
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -25,6 +26,10 @@ log: Final = logging.getLogger(__name__)
 
 #: joins the OMERO session with that key
 Join = Callable[[str], Awaitable[JoinedSession]]
+
+
+class PoolSaturated(Exception):
+    """Another session would be one too many, and none can be let go of."""
 
 
 class MemberState(Enum):
@@ -53,13 +58,15 @@ class Member:
 class SessionPool:
     """Lends joined sessions by session key."""
 
-    def __init__(self, join: Join, *, idle_timeout: float) -> None:
+    def __init__(self, join: Join, *, idle_timeout: float, sessions_max: int = 2_000) -> None:
         self._join_session = join
+        self._sessions_max = sessions_max
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
+        self._now = time.monotonic
 
     def __len__(self) -> int:
         return len(self._members)
@@ -77,8 +84,16 @@ class SessionPool:
             yield await asyncio.shield(member.joined)
         finally:
             member.lent -= 1
-            member.last_used = _now()
+            member.last_used = self._now()
             self._schedule_sweep()
+
+    def joined(self, key: str) -> JoinedSession | None:
+        """The session for `key` if it is joined already; counts as a use of it."""
+        member = self._members.get(key)
+        if member is None or member.state is not MemberState.JOINED:
+            return None
+        member.last_used = self._now()
+        return member.joined.result()
 
     def drop(self, key: str, session: JoinedSession) -> None:
         """Let go of a session that is of no use any more; the next request for its key joins again."""
@@ -106,10 +121,20 @@ class SessionPool:
             raise RuntimeError("the pool is closing")
         member = self._members.get(key)
         if member is None:
-            member = Member(key, _now())
+            self._make_room()
+            member = Member(key, self._now())
             self._members[key] = member
             self._start(self._join(member))
         return member
+
+    def _make_room(self) -> None:
+        """Let go of the session that was asked for longest ago, where another would be one too many."""
+        if len(self._members) < self._sessions_max:
+            return
+        idle = [one for one in self._members.values() if one.state is MemberState.JOINED and one.lent == 0]
+        if not idle:
+            raise PoolSaturated(f"all {self._sessions_max} joined OMERO sessions are in use")
+        self._drop(min(idle, key=lambda one: one.last_used))
 
     async def _join(self, member: Member) -> None:
         try:
@@ -126,7 +151,7 @@ class SessionPool:
             await session.leave(_LEAVE_TIMEOUT)
             return
         member.state = MemberState.JOINED
-        member.last_used = _now()
+        member.last_used = self._now()
         self._schedule_sweep()
         await session.wait_closed()
         self._drop(member)
@@ -150,7 +175,7 @@ class SessionPool:
 
     def _sweep_idle(self) -> None:
         self._sweep = None
-        now = _now()
+        now = self._now()
         for member in tuple(self._members.values()):
             if member.is_idle(now, self._idle_timeout):
                 log.debug("leaving an OMERO session that nobody asked for")
@@ -161,10 +186,6 @@ class SessionPool:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _result(member: Member) -> JoinedSession | None:

@@ -157,6 +157,12 @@ class JoinedSession:
         )
         return [[unwrap(column) for column in row] for row in rows]
 
+    @property
+    def user_id(self) -> int | None:
+        """The OMERO user, once `event_context` has been asked for and answered."""
+        task = self._event_context
+        return task.result().userId if task is not None and task.done() and not _failed(task) else None
+
     async def event_context(self) -> EventContext:
         """Who this session belongs to; asked for once."""
         if self._event_context is None or _failed(self._event_context):

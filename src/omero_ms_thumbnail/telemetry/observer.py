@@ -44,6 +44,7 @@ class RequestObserver:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         Gauge("omero_ms_thumbnail_joined_sessions", "OMERO sessions joined.", registry=self._registry).set_function(
             sessions
         )
@@ -55,8 +56,15 @@ class RequestObserver:
         self, *, method: str, path: str, route: str, response: Answer, seconds: float, user: int | None
     ) -> None:
         """An answer was given. `path` has no query, so no session key."""
-        self._requests.labels(route, str(response.status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        counter = self._counters.get((route, response.status))
+        if counter is None:
+            # finding a child by its labels costs more than all the rest
+            counter = self._counters[route, response.status] = (
+                self._requests.labels(route, str(response.status)),
+                self._seconds.labels(route),
+            )
+        counter[0].inc()
+        counter[1].observe(seconds)
         if access.isEnabledFor(logging.INFO):
             access.info(
                 "%s %s %d %d bytes %.1f ms user %s",

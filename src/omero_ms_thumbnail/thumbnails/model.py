@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass
 
 #: the largest image id that OMERO's database can hold
 IMAGE_ID_MAX = 2**63 - 1
@@ -36,12 +37,27 @@ class ThumbnailRequest:
         return self.z is not None or self.t is not None
 
 
-@dataclass(frozen=True, slots=True)
 class Thumbnail:
     """A JPEG. `in_progress`: only a clock, since the image is still being imported; not to be cached."""
 
-    jpeg: bytes = field(repr=False)
-    in_progress: bool = False
+    __slots__ = ("_digest", "in_progress", "jpeg")
+
+    def __init__(self, jpeg: bytes, *, in_progress: bool = False) -> None:
+        self.jpeg = jpeg
+        self.in_progress = in_progress
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """A hash of the JPEG in hexadecimal digits, the same wherever and whenever it was made."""
+        if not self._digest:
+            self._digest = digest_of(self.jpeg)
+        return self._digest
+
+
+def digest_of(content: bytes) -> str:
+    """A hash by which contents are told apart: 32 hexadecimal digits."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 from ..ice.errors import IceException
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
-from ..omero.pool import SessionPool
+from ..omero.pool import PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
+from .keeping import Caches
 from .model import OmeroTooSlow, OmeroUnavailable, SessionRefused, Thumbnail, ThumbnailError, ThumbnailRequest
 from .work import JoinLost, Outcome, SessionWork
 
@@ -26,7 +27,16 @@ class Thumbnails:
     `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit).
     """
 
-    def __init__(self, pool: SessionPool, *, timeout: float, stores: int, calls_at_once: int | None = None) -> None:
+    def __init__(
+        self,
+        pool: SessionPool,
+        *,
+        timeout: float,
+        stores: int,
+        calls_at_once: int | None = None,
+        caches: Caches | None = None,
+    ) -> None:
+        self._caches = caches or Caches()
         self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
         self._pool = pool
         self._timeout = timeout
@@ -46,6 +56,9 @@ class Thumbnails:
 
         Raises SessionRefused, OmeroUnavailable, OmeroTooSlow where OMERO cannot be asked at all.
         """
+        remembered = self._remembered(session_key, requests)
+        if remembered is not None:
+            return remembered
         deadline = asyncio.get_running_loop().time() + self._timeout
         outcomes = await self._try(session_key, requests, deadline)
         lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
@@ -56,6 +69,22 @@ class Thumbnails:
             for index, outcome in zip(lost, again, strict=True):
                 outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
+
+    def _remembered(
+        self, session_key: str, requests: Sequence[ThumbnailRequest]
+    ) -> list[Thumbnail | ThumbnailError] | None:
+        """All of `requests` from memory, if the session is joined and every one of them is there."""
+        session = self._pool.joined(session_key)
+        work = self._work.get(session) if session is not None else None
+        if work is None:
+            return None
+        found: list[Thumbnail | ThumbnailError] = []
+        for request in requests:
+            thumbnail = work.remembered(request)
+            if thumbnail is None:
+                return None
+            found.append(thumbnail)
+        return found
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
         loop = asyncio.get_running_loop()
@@ -69,13 +98,15 @@ class Thumbnails:
                 return outcomes
         except TimeoutError:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
+        except PoolSaturated as error:
+            raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers") from error
         except (IceException, UserException) as error:
             raise _join_failed(error) from error
 
     def _work_for(self, session: JoinedSession) -> SessionWork:
         work = self._work.get(session)
         if work is None:
-            work = SessionWork(session, stores=self._stores, calls=self._calls)
+            work = SessionWork(session, stores=self._stores, calls=self._calls, caches=self._caches)
             self._work[session] = work
         return work
 

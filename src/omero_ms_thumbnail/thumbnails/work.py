@@ -18,6 +18,7 @@ from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession
 from . import careful, facts
 from .batches import Batch, BatchQueue, Item
+from .keeping import Caches, Kept
 from .model import (
     ImageFacts,
     ImageUnavailable,
@@ -48,7 +49,14 @@ Outcome = Thumbnail | ThumbnailError | JoinLost
 class SessionWork:
     """Thumbnails of one joined session."""
 
-    def __init__(self, session: JoinedSession, *, stores: int, calls: asyncio.Semaphore | None = None) -> None:
+    def __init__(
+        self,
+        session: JoinedSession,
+        *,
+        stores: int,
+        calls: asyncio.Semaphore | None = None,
+        caches: Caches | None = None,
+    ) -> None:
         self._session = session
         self._stores = stores
         self._calls = calls or contextlib.nullcontext()
@@ -56,19 +64,43 @@ class SessionWork:
         self._items: dict[ThumbnailRequest, Item] = {}
         self._unknown: list[Item] = []
         self._queue = BatchQueue()
+        self._kept = Kept(session, caches or Caches())
         self._asking = False
         self._rendering = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
         """What becomes of each of `requests`, in their order, within `timeout` seconds."""
+        kept = await self._find_kept(requests)
+        if len(kept) == len(requests):
+            return [kept[request] for request in requests]
+        asked = await self._ask_omero([request for request in requests if request not in kept], timeout)
+        return [kept[request] if request in kept else asked[request] for request in requests]
+
+    def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
+        """What this worker remembers for the session's user."""
+        return self._kept.remembered(request)
+
+    async def _find_kept(self, requests: Sequence[ThumbnailRequest]) -> dict[ThumbnailRequest, Thumbnail]:
+        """What the caches have for the session's user."""
+        found = {
+            request: thumbnail for request in requests if (thumbnail := self._kept.remembered(request)) is not None
+        }
+        try:
+            found.update(await self._kept.shared([request for request in requests if request not in found]))
+        except (IceException, UserException) as error:
+            # OMERO itself is asked next, and then says what is wrong
+            log.info("the shared cache was not asked: %s", error)
+        return found
+
+    async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> dict[ThumbnailRequest, Outcome]:
         items = [self._item(request) for request in requests]
         for item in items:
             item.waiters += 1
         try:
             # neither a time-out nor a cancellation ends what others may wait for too
             await asyncio.wait({item.done for item in items}, timeout=max(timeout, 0))
-            return [_outcome(item) for item in items]
+            return {item.request: _outcome(item) for item in items}
         finally:
             for item in items:
                 item.waiters -= 1
@@ -179,8 +211,10 @@ class SessionWork:
             assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
             jpeg = thumbnails.get(item.facts.pixels_id)
             if jpeg:
+                thumbnail = Thumbnail(jpeg)
                 if not item.done.done():
-                    item.done.set_result(Thumbnail(jpeg))
+                    item.done.set_result(thumbnail)
+                self._kept.keep(item.request, item.facts.pixels_id, thumbnail, is_sure=False)
             else:
                 item.careful = True
                 self._queue.add(item)
@@ -193,6 +227,7 @@ class SessionWork:
             return
         if thumbnail.jpeg:
             item.done.set_result(thumbnail)
+            self._kept.keep(item.request, item.facts.pixels_id, thumbnail, is_sure=True)
         else:
             item.done.set_exception(ImageUnavailable(f"OMERO has no thumbnail of image {item.request.image_id}"))
 

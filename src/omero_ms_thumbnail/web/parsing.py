@@ -46,6 +46,11 @@ class Query:
         for name, value in pairs:
             self._values.setdefault(name, []).append(value)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no parameters."""
+        return not self._values
+
     def first(self, name: str) -> str | None:
         """The first value of a parameter."""
         values = self._values.get(name)
@@ -112,4 +117,6 @@ def _number(text: str, what: str, least: int, most: int) -> int:
 
 
 def _version(query: Query) -> str:
+    if query.is_empty:
+        return ""
     return "&".join(value for name in _VERSION_NAMES for value in query.all(name))

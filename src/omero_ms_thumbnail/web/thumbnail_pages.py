@@ -13,6 +13,7 @@ from ..thumbnails.model import (
     Thumbnail,
     ThumbnailError,
     ThumbnailRequest,
+    digest_of,
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
@@ -52,16 +53,21 @@ class ThumbnailPages:
         """The answer, and who asked. Raises RequestRefused."""
         query = Query(query_string)
         jsonp = callback(route.kind, query)
-        # what is asked for is checked with any size first: a wrong request is wrong whoever asks
-        self._requests(route, query, None)
+        # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
+        requests = self._requests(route, query, None)
         asker = await self._who_is_asking(headers, query)
-        outcomes = await self._get(asker, self._requests(route, query, asker.default_size))
+        if asker.default_size is not None and not route.width:
+            requests = self._requests(route, query, asker.default_size)
+        outcomes = await self._get(asker, requests)
         if route.kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(outcomes), jsonp)
+            digest = digest_of(response.body)
         else:
-            (thumbnail,) = outcomes.values()
-            response = self._one(route.kind, _available(thumbnail), jsonp)
-        return with_validator(response, headers.get("if-none-match")), asker
+            (outcome,) = outcomes.values()
+            thumbnail = _available(outcome)
+            response = self._one(route.kind, thumbnail, jsonp)
+            digest = thumbnail.digest if route.kind is not Kind.GET_THUMBNAIL else digest_of(response.body)
+        return with_validator(response, digest, headers.get("if-none-match")), asker
 
     def _requests(self, route: Route, query: Query, default_size: int | None) -> list[ThumbnailRequest]:
         if route.kind is Kind.GET_THUMBNAILS:

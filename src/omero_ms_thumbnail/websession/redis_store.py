@@ -135,6 +135,16 @@ class _NotAString(Exception):
     """The key holds one of Redis's other types."""
 
 
+def redis_client(uri: str, *, timeout: float = 2.0) -> redis.asyncio.Redis:
+    """A client for any form of URI that a session store takes; ValueError with a sentence for what is not one.
+
+    Nothing is connected before its first command. timeout is in seconds; one in the URI wins over it.
+    """
+    address = parse_redis_uri(uri)
+    timeout = address.timeout or timeout
+    return _redis(address, timeout, _sentinels(address, timeout) if address.master else None)
+
+
 def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) -> redis.asyncio.Redis:
     options = _connection_options(address, timeout)
     if sentinels is not None and address.master is not None:

@@ -1,0 +1,111 @@
+"""Thumbnails that workers and machines share through Redis: each for one user, each expiring by itself.
+
+Only a help: a Redis that is down, slow or full costs its hits and nothing else. Its memory is bounded by Redis itself
+(``maxmemory`` with an ``allkeys-lru`` or ``volatile-ttl`` policy); every entry expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from .model import Thumbnail, ThumbnailRequest
+
+log: Final = logging.getLogger(__name__)
+
+#: when OMERO gave the thumbnail, in milliseconds since the epoch, then the JPEG
+_VALUE: Final = struct.Struct(">Q")
+
+#: a cache that takes longer than this, in seconds, is no help
+_TIMEOUT: Final = 0.25
+
+#: seconds for which a Redis that failed is left alone
+_REST: Final = 5.0
+
+_JPEG_START: Final = b"\xff\xd8"
+
+_VERSION_HASH_BYTES: Final = 8
+
+
+class RedisCache:
+    """`realm` tells the OMERO.servers that share a Redis apart; `life` is in seconds."""
+
+    def __init__(self, client: redis.asyncio.Redis, *, realm: str, life: float) -> None:
+        self._client = client
+        self._prefix = f"omero-ms-thumbnail:{realm}"
+        self._life = life
+        self._resting_until = 0.0
+        self.hits = 0
+        self.misses = 0
+        self.failures = 0
+
+    async def get_all(
+        self, user: int, requests: Sequence[ThumbnailRequest]
+    ) -> dict[ThumbnailRequest, tuple[float, Thumbnail]]:
+        """Those of `requests` that are there for `user`, with their age in seconds."""
+        if not requests or self._is_resting():
+            return {}
+        keys = [self._key(user, request) for request in requests]
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                values = cast("list[bytes | None]", await self._client.mget(keys))
+        except (RedisError, OSError) as error:
+            self._rest(error)
+            return {}
+        found = {
+            request: aged
+            for request, value in zip(requests, values, strict=True)
+            if value is not None and (aged := self._read(value)) is not None
+        }
+        self.hits += len(found)
+        self.misses += len(requests) - len(found)
+        return found
+
+    async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, Thumbnail]) -> None:
+        """Share thumbnails that OMERO has just given, except clocks."""
+        if self._is_resting():
+            return
+        try:
+            async with asyncio.timeout(_TIMEOUT), self._client.pipeline(transaction=False) as pipeline:
+                for request, thumbnail in thumbnails.items():
+                    if not thumbnail.in_progress:
+                        value = _VALUE.pack(int(time.time() * 1000)) + thumbnail.jpeg
+                        pipeline.set(self._key(user, request), value, px=max(1, int(self._life * 1000)))
+                await cast("Any", pipeline.execute())
+        except (RedisError, OSError) as error:
+            self._rest(error)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    def _read(self, value: bytes) -> tuple[float, Thumbnail] | None:
+        """Age and thumbnail; None for what cannot be one, since whoever writes to that Redis may have put it there."""
+        if len(value) <= _VALUE.size or not value.startswith(_JPEG_START, _VALUE.size):
+            return None
+        (given,) = _VALUE.unpack_from(value)
+        # clocks of machines differ: an entry from the future is new, and none is ever older than its life
+        age = max(0.0, time.time() - given / 1000)
+        return (age, Thumbnail(value[_VALUE.size :])) if age < self._life else None
+
+    def _key(self, user: int, request: ThumbnailRequest) -> str:
+        # the version comes from the client, so it is hashed: neither its length nor its characters reach the key
+        version = hashlib.blake2b(request.version.encode(), digest_size=_VERSION_HASH_BYTES).hexdigest()
+        asked = (request.image_id, request.width, request.height, request.rendering_def_id, request.z, request.t)
+        return ":".join((self._prefix, str(user), *("" if one is None else str(one) for one in asked), version))
+
+    def _is_resting(self) -> bool:
+        return asyncio.get_running_loop().time() < self._resting_until
+
+    def _rest(self, error: Exception) -> None:
+        self.failures += 1
+        self._resting_until = asyncio.get_running_loop().time() + _REST
+        log.warning("the shared cache is left alone for %g s: %s", _REST, error or "it did not answer in time")
