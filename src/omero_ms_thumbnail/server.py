@@ -122,7 +122,7 @@ class Service:
                 cache_control=settings.cache_control,
             ),
             health=Health({"session store": self._store.ping, "OMERO": partial(reach, server, _PROBE_TIMEOUT)}),
-            observer=RequestObserver(VERSION, lambda: len(self._pool)),
+            observer=RequestObserver(VERSION, lambda: len(self._pool), access_log=settings.access_log),
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,
         )
         if self._demo:

@@ -278,6 +278,13 @@ class Settings:
         "private, no-cache",
         "The header Cache-Control of a thumbnail. Never let a shared cache keep what one user may see.",
     )
+    access_log: bool = key(
+        "access-log",
+        Switch(),
+        True,
+        "Log a line for each request. nginx does so too, and without it a busy worker answers twice as many from its"
+        " cache.",
+    )
     omero: OmeroSettings = block(OmeroSettings)
     omero_web: OmeroWebSettings = block(OmeroWebSettings)
     session_stores: tuple[SessionStoreSettings, ...] = repeated(SessionStoreSettings)

@@ -28,9 +28,10 @@ class Answer(Protocol):
 
 
 class RequestObserver:
-    """Tells of answers. `sessions` says how many OMERO sessions are joined."""
+    """Tells of answers. `sessions` says how many sessions are joined; `access_log` wants a line for each answer."""
 
-    def __init__(self, version: str, sessions: Callable[[], int]) -> None:
+    def __init__(self, version: str, sessions: Callable[[], int], *, access_log: bool = True) -> None:
+        self._access_log = access_log
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -65,7 +66,7 @@ class RequestObserver:
             )
         counter[0].inc()
         counter[1].observe(seconds)
-        if access.isEnabledFor(logging.INFO):
+        if self._access_log and access.isEnabledFor(logging.INFO):
             access.info(
                 "%s %s %d %d bytes %.1f ms user %s",
                 method,

@@ -1,9 +1,14 @@
 """Which thumbnails go to OMERO next, and how many in one call: decisions only, no I/O.
 
 Thumbnails that one `getThumbnailByLongestSideSet` can answer (same group, same size) wait in a lane; each that needs
-the careful way is a lane of its own. The lane whose first item has waited longest is served first. A batch takes an
-equal share for each free ThumbnailStore, so that stores work side by side, but never more than OMERO renders in
-`TARGET_SECONDS` at the pace seen so far: a slow image then holds up few others.
+the careful way is a lane of its own. The lane whose first item has waited longest is served first.
+
+How they are shared out follows the pace of the calls so far, in seconds for each thumbnail:
+
+- What waits is spread over as many ThumbnailStores as take at least `WORTH_SECONDS` each. So where OMERO answers at
+  once, one call takes all that has come while the last one was on its way; where it renders slowly, four stores work on
+  a page side by side. Before anything is known of the pace, all stores work.
+- No call takes more than OMERO renders in `TARGET_SECONDS`: a slow image then holds up few others.
 """
 
 from __future__ import annotations
@@ -16,8 +21,10 @@ from typing import Final
 
 from .model import ImageFacts, Thumbnail, ThumbnailRequest
 
-#: what one call should take, in seconds
+#: what one call should take at most, in seconds
 TARGET_SECONDS: Final = 0.25
+#: what one call should take at least, in seconds, before another store works beside it
+WORTH_SECONDS: Final = 0.02
 #: thumbnails in one call at most; OMERO.web asks for as many
 BATCH_MAX: Final = 50
 #: weight of the newest call in the average pace
@@ -33,6 +40,10 @@ class Item:
     waiters: int = 0
     facts: ImageFacts | None = None
     careful: bool = False
+    #: the facts are from an earlier request, and may not be true any more
+    is_remembered: bool = False
+    #: facts with which OMERO refused it
+    doubted: ImageFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +70,29 @@ class BatchQueue:
         lane: object = item if item.careful else (facts.group_id, item.request.width)
         self._lanes.setdefault(lane, []).append(item)
 
-    def next_batch(self, free_stores: int) -> Batch | None:
-        """The next batch, where `free_stores` are free, this one's included. None if nothing is wanted."""
-        while self._lanes and free_stores > 0:
-            lane, items = next(iter(self._lanes.items()))
-            wanted = [item for item in items if item.waiters > 0]
-            for item in items:
-                if item.waiters == 0:
-                    # all who asked have gone: it costs OMERO nothing
-                    item.done.cancel()
-            size = min(math.ceil(len(wanted) / free_stores), self._size_max())
-            taken, left = wanted[:size], wanted[size:]
-            del self._lanes[lane]
-            if left:
-                # to the back: other lanes come first
-                self._lanes[lane] = left
-            if taken:
-                return Batch(tuple(taken), careful=taken[0].careful)
+    def next_batch(self, running: int, stores: int) -> Batch | None:
+        """The next batch, where `running` of `stores` are in use. None if nothing is wanted or can wait."""
+        self._drop_unwanted()
+        if running >= stores:
+            return None
+        waiting = sum(len(items) for lane, items in self._lanes.items() if not _is_careful(items))
+        useful = self._useful_stores(waiting, stores)
+        for lane, items in self._lanes.items():
+            if _is_careful(items):
+                del self._lanes[lane]
+                return Batch(tuple(items), careful=True)
+            if running < useful:
+                size = min(math.ceil(len(items) / (useful - running)), self._size_max())
+                del self._lanes[lane]
+                if items[size:]:
+                    # to the back: other lanes come first
+                    self._lanes[lane] = items[size:]
+                return Batch(tuple(items[:size]), careful=False)
         return None
+
+    def can_wait(self, waiting: int) -> bool:
+        """Whether OMERO answers so fast that `waiting` thumbnails had better wait for the call on its way to end."""
+        return self._seconds_each > 0 and waiting * self._seconds_each < WORTH_SECONDS
 
     def took(self, seconds: float, thumbnails: int) -> None:
         """Learn from a call that answered `thumbnails` in `seconds`."""
@@ -89,7 +105,28 @@ class BatchQueue:
         self._lanes.clear()
         return items
 
+    def _drop_unwanted(self) -> None:
+        for lane, items in tuple(self._lanes.items()):
+            for item in items:
+                if item.waiters == 0:
+                    # all who asked have gone: it costs OMERO nothing
+                    item.done.cancel()
+            wanted = [item for item in items if item.waiters > 0]
+            if wanted:
+                self._lanes[lane] = wanted
+            else:
+                del self._lanes[lane]
+
+    def _useful_stores(self, waiting: int, stores: int) -> int:
+        if not self._seconds_each:
+            return stores
+        return max(1, min(stores, math.ceil(waiting * self._seconds_each / WORTH_SECONDS)))
+
     def _size_max(self) -> int:
         if not self._seconds_each:
             return BATCH_MAX
         return max(1, min(BATCH_MAX, int(TARGET_SECONDS / self._seconds_each)))
+
+
+def _is_careful(items: list[Item]) -> bool:
+    return items[0].careful

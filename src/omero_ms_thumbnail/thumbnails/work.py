@@ -66,6 +66,7 @@ class SessionWork:
         self._queue = BatchQueue()
         self._kept = Kept(session, caches or Caches())
         self._asking = False
+        self._will_pump = False
         self._rendering = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -122,12 +123,11 @@ class SessionWork:
         item.facts = self._remembered.get(request.image_id)
         if item.facts is None:
             self._unknown.append(item)
-            if not self._asking:
-                self._asking = True
-                self._start(self._ask())
         else:
             self._queue.add(item)
-            # in a callback, so that all who ask at this moment come into one batch
+        # in a callback, so that all who ask at this moment come into one query or batch
+        if not self._will_pump:
+            self._will_pump = True
             asyncio.get_running_loop().call_soon(self._pump)
         return item
 
@@ -141,9 +141,9 @@ class SessionWork:
     # facts
 
     async def _ask(self) -> None:
-        """Ask for facts as long as some are missing; what is wanted meanwhile goes into the next projection."""
+        """Ask for the facts that are missing; what is wanted meanwhile goes into the next projection."""
         try:
-            while self._unknown:
+            while self._wants_facts():
                 items, self._unknown = self._unknown[:_PROJECTION_MAX], self._unknown[_PROJECTION_MAX:]
                 try:
                     found = await facts.ask(self._session, sorted({item.request.image_id for item in items}))
@@ -152,9 +152,13 @@ class SessionWork:
                     continue
                 for item in items:
                     self._take_facts(item, found.get(item.request.image_id))
-                self._pump()
+                self._render_next()
         finally:
             self._asking = False
+
+    def _wants_facts(self) -> bool:
+        """Whether facts are missing and had better be asked for now, not when the batch on its way has ended."""
+        return bool(self._unknown) and not (self._rendering and self._queue.can_wait(len(self._unknown)))
 
     def _take_facts(self, item: Item, found: ImageFacts | None) -> None:
         if item.done.done():
@@ -171,8 +175,15 @@ class SessionWork:
     # rendering
 
     def _pump(self) -> None:
-        """Start as many batches as there are free stores."""
-        while batch := self._queue.next_batch(self._stores - self._rendering):
+        """Start whatever had better go to OMERO now."""
+        self._will_pump = False
+        self._render_next()
+        if not self._asking and self._wants_facts():
+            self._asking = True
+            self._start(self._ask())
+
+    def _render_next(self) -> None:
+        while batch := self._queue.next_batch(self._rendering, self._stores):
             self._rendering += 1
             self._start(self._render(batch))
 

@@ -144,8 +144,9 @@ class World:
         self.sessions = [KnownSession(**session) for session in described.get("sessions", [])]
         self.images: dict[int, Image] = {}
         self.rendering_defs: dict[int, RenderingDef] = {}
+        self._settings_of: dict[int, list[RenderingDef]] = {}
         for rendering_def in described.get("rendering_definitions", []):
-            self.rendering_defs[rendering_def["id"]] = RenderingDef(**rendering_def)
+            self._add_settings(RenderingDef(**rendering_def))
         for image in described["images"]:
             self.change_image(image["id"], image)
 
@@ -161,13 +162,15 @@ class World:
         if "behaviour" in changes:
             image.behaviours = _behaviours(changes["behaviour"])
         self.images[image_id] = image
-        mine = [one.id for one in self.rendering_defs.values() if one.image == image_id]
         if image.behaviour("missing settings"):
-            for settings_id in mine:
-                del self.rendering_defs[settings_id]
-        elif not mine:
-            settings_id = DEFAULT_SETTINGS + image_id
-            self.rendering_defs[settings_id] = RenderingDef(settings_id, image_id, image.owner)
+            for settings in self._settings_of.pop(image_id, []):
+                del self.rendering_defs[settings.id]
+        elif not self._settings_of.get(image_id):
+            self._add_settings(RenderingDef(DEFAULT_SETTINGS + image_id, image_id, image.owner))
+
+    def _add_settings(self, settings: RenderingDef) -> None:
+        self.rendering_defs[settings.id] = settings
+        self._settings_of.setdefault(settings.image, []).append(settings)
 
     def user(self, user_id: int) -> User:
         return next(user for user in self.users.values() if user.id == user_id)
@@ -188,9 +191,8 @@ class World:
 
     def settings_for(self, user_id: int, image: Image) -> RenderingDef | None:
         """The user's own rendering settings, else those of the image's owner, as ThumbnailCtx looks for them."""
-        of_image = [one for one in self.rendering_defs.values() if one.image == image.id]
         for owner in (user_id, image.owner):
-            for one in of_image:
+            for one in self._settings_of.get(image.id, []):
                 if one.owner == owner:
                     return one
         return None
@@ -198,7 +200,7 @@ class World:
     def make_settings(self, user_id: int, image: Image) -> RenderingDef:
         settings_id = NEW_SETTINGS + len(self.rendering_defs)
         made = RenderingDef(settings_id, image.id, user_id)
-        self.rendering_defs[settings_id] = made
+        self._add_settings(made)
         return made
 
     def may_not_write(self, user: User, image: Image) -> bool:

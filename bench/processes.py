@@ -1,0 +1,133 @@
+"""Processes that a measurement starts: free ports, waiting until they answer, ending them by their own pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BrokenMeasurement(Exception):
+    """A figure that would not mean what it says; the run fails."""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def wait_for_http(url: str, seconds: float = 30.0) -> float:
+    """Wait until `url` answers 200; the moment of `time.perf_counter` at which it did."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=5) as answer:
+            if answer.status == 200:
+                return time.perf_counter()
+        if time.monotonic() > deadline:
+            raise BrokenMeasurement(f"{url} did not answer within {seconds:g} s")
+        time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str | Path], *, log: Path, cwd: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with its output in `log`, ended with SIGTERM, after 20 s with SIGKILL."""
+    with log.open("wb") as output:
+        child = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, cwd=cwd)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+@contextlib.contextmanager
+def service(folder: Path, configuration: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """`omero-ms-thumbnail serve` with that configuration: its address and the pid of its parent process."""
+    port = free_port()
+    file = folder / f"config-{port}.yaml"
+    file.write_text(configuration)
+    command = [sys.executable, "-m", "omero_ms_thumbnail", "serve", "--config", file]
+    with process([*command, "--host", "127.0.0.1", "--port", str(port), *arguments], log=folder / f"{port}.log") as one:
+        address = f"http://127.0.0.1:{port}"
+        wait_for_http(f"{address}/healthz")
+        yield address, one.pid
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, body: bytes) -> Iterator[str]:
+    """nginx with one worker that serves `body` as a file; the address of that file."""
+    port = free_port()
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    (site / "thumbnail.jpg").write_bytes(body)
+    (folder / "nginx.conf").write_text(
+        f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
+user root;
+events {{ worker_connections 1024; }}
+http {{ access_log off; sendfile on; keepalive_requests 100000000;
+  types {{ image/jpeg jpg; }}
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{port}; root {site}; }} }}"""
+    )
+    with process(["nginx", "-p", folder, "-c", folder / "nginx.conf"], log=folder / "nginx.log"):
+        url = f"http://127.0.0.1:{port}/thumbnail.jpg"
+        wait_for_http(url)
+        yield url
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise BrokenMeasurement(f"process {pid} says nothing of its memory")
+    return int(found.group(1)) * 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> dict[str, str]:
+    """What this ran on."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return {
+        "processor": cpu.group(1) if cpu else "unknown",
+        "cores": str(os.cpu_count()),
+        "memory": f"{int(memory.group(1)) / 2**20:.0f} GiB" if memory else "unknown",
+        "kernel": os.uname().release,
+        "python": sys.version.split()[0],
+        "load before": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def end(pid: int) -> None:
+    """End a process that this run started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
