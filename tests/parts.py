@@ -53,6 +53,7 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
     "nginx": lambda: _program("nginx"),
     "chromium": lambda: _program("chromium", "chromium-browser", "google-chrome"),
     "openssl": lambda: _program("openssl"),
+    "systemd-analyze": lambda: _program("systemd-analyze"),
 }
 
 _HOW_TO_GET = {
@@ -62,6 +63,7 @@ _HOW_TO_GET = {
     "nginx": "the system's nginx",
     "chromium": "the system's chromium",
     "openssl": "the system's openssl",
+    "systemd-analyze": "the system's systemd",
 }
 
 
