@@ -3,13 +3,13 @@
  * them by keyboard. Where thumbnails come from is not known here.
  *
  * A cell is a button with `data-image-id` and `data-state` ("loading", "ready" or "unavailable"; the last with
- * `data-reason` "not-visible", "failed" or "interrupted").
+ * `data-reason` "none", "failed" or "interrupted").
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 const REASONS = {
-  "not-visible": { icon: "icon-not-visible", words: "not visible to you" },
+  none: { icon: "icon-none", words: "no thumbnail for you" },
   failed: { icon: "icon-failed", words: "could not be loaded" },
   interrupted: { icon: "icon-failed", words: "not loaded" },
 };
@@ -25,7 +25,7 @@ export function datasetGrid(images) {
   for (const image of images) {
     const cell = cellFor(image.id, `${image.name} · Image ${image.id}`);
     cell.dataset.name = image.name;
-    cell.append(element("span", { className: "caption", textContent: image.name }));
+    cell.append(caption(image.name));
     const item = element("li");
     item.append(cell);
     list.append(item);
@@ -129,7 +129,7 @@ export async function showThumbnail(cell, dataUrl, signal) {
  * Shows the placeholder for a thumbnail that will not come.
  *
  * @param {HTMLButtonElement} cell
- * @param {"not-visible" | "failed" | "interrupted"} reason
+ * @param {"none" | "failed" | "interrupted"} reason
  */
 export function showUnavailable(cell, reason) {
   const { icon, words } = REASONS[reason];
@@ -143,6 +143,14 @@ export function showUnavailable(cell, reason) {
   cell.dataset.state = "unavailable";
   cell.dataset.reason = reason;
   cell.setAttribute("aria-label", `${cell.title}, ${words}`);
+}
+
+/** A name that may go on in a second line before each part of it, rather than amid its ending. */
+function caption(name) {
+  const parts = name.split(/(?=[ ._-])/);
+  const words = element("span", { className: "caption" });
+  words.append(...parts.flatMap((part, index) => (index === 0 ? [part] : [element("wbr"), part])));
+  return words;
 }
 
 /** A row's letters as OMERO.web names them: 0 is A, 25 is Z, 26 is AA. */

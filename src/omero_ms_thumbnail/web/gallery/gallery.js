@@ -11,7 +11,7 @@
 
 import { cellsByImage, datasetGrid, plateGrid, showLoading, showThumbnail, showUnavailable } from "./cells.js";
 import { DEFAULT_SIZE, ServiceError, fetchJson, loadThumbnails } from "./loading.js";
-import { count, hideBanner, showBanner, tellLoading, tellStatus } from "./telling.js";
+import { hideBanner, showBanner, tellLoading, tellStatus } from "./telling.js";
 import { prepareViewer, view } from "./viewer.js";
 
 /** Slider ranges, in pixels. A well is worth seeing from 32 px; up to 64 px a whole plate is fitted to the window. */
@@ -103,7 +103,7 @@ function placeLink(one) {
   if (one === place) link.setAttribute("aria-current", "page");
   const amount = document.createElement("span");
   amount.className = "amount";
-  amount.textContent = one.kind === "plate" ? count(one.wells.length, "well") : String(one.images.length);
+  amount.textContent = String((one.wells ?? one.images).length);
   link.append(one.name, " ", amount);
   const item = document.createElement("li");
   item.append(link);
@@ -144,7 +144,7 @@ async function load() {
   const signal = supersede();
   const cells = cellsByImage(byId("thumbnails"));
   const all = [...cells.values()].flat();
-  const tally = { filled: 0, notVisible: 0, failed: 0, requests: 0 };
+  const tally = { filled: 0, none: 0, failed: 0, requests: 0 };
   const shown = [];
   hideBanner();
   byId("thumbnails").setAttribute("aria-busy", "true");
@@ -154,7 +154,7 @@ async function load() {
 
   const unavailable = (cell, reason) => {
     showUnavailable(cell, reason);
-    tally[reason === "not-visible" ? "notVisible" : "failed"] += 1;
+    tally[reason === "none" ? "none" : "failed"] += 1;
     publish(tally);
   };
   const fill = async (cell, dataUrl) => {
@@ -193,9 +193,9 @@ async function load() {
   root.dataset.state = "complete";
 }
 
-function publish({ filled, notVisible, failed, requests }) {
+function publish({ filled, none, failed, requests }) {
   root.dataset.filled = String(filled);
-  root.dataset.placeholders = String(notVisible + failed);
+  root.dataset.placeholders = String(none + failed);
   root.dataset.requests = String(requests);
 }
 

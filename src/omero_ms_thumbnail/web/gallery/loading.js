@@ -4,7 +4,8 @@
  * The facts, from OMERO.web's `OME.load_thumbnails` (webclient) and its plate view (webgateway):
  * - a page asks `get_thumbnails` for 50 images at a time (`omero.web.thumbnails_batch`) and sends all its batches at
  *   once: what limits them is the browser's six connections to a host;
- * - an answer maps every image id to a data URL, or to null where there is no thumbnail for this user;
+ * - an answer maps every image id to a data URL, or to null where there is no thumbnail for this user, be it that the
+ *   image is not visible to them, does not exist or cannot be rendered: the answer does not tell which;
  * - the webclient asks again, one image a request, if a batch of several came back all null, and only then shows
  *   placeholders; the plate view shows them at once;
  * - neither does anything about a request that failed: its spinners stay. Here such a batch is asked again one by one
@@ -66,7 +67,7 @@ export async function fetchJson(url, signal) {
  * @param {AbortSignal} options.signal ends every request under way
  * @param {() => void} options.onRequest called for every request sent
  * @param {(id: number, dataUrl: string) => void} options.onThumbnail
- * @param {(id: number, reason: "not-visible" | "failed") => void} options.onUnavailable
+ * @param {(id: number, reason: "none" | "failed") => void} options.onUnavailable "none" for null
  * @throws {ServiceError} the first answer that concerns the whole page; the caller then aborts `signal`
  * @throws {DOMException} AbortError once `signal` is aborted
  */
@@ -95,7 +96,7 @@ async function loadBatch(ids, options) {
   for (const id of ids) {
     const thumbnail = thumbnails[id];
     if (typeof thumbnail === "string") options.onThumbnail(id, thumbnail);
-    else options.onUnavailable(id, thumbnail === null ? "not-visible" : "failed");
+    else options.onUnavailable(id, thumbnail === null ? "none" : "failed");
   }
 }
 

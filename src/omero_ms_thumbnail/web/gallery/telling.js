@@ -24,7 +24,7 @@ export function tellLoading(total) {
 /**
  * Says what a view took.
  *
- * @param {{filled: number, notVisible: number, failed: number, requests: number}} tally cells, but for the requests
+ * @param {{filled: number, none: number, failed: number, requests: number}} tally cells, but for the requests
  * @param {number} milliseconds
  * @param {number} total cells in the view
  */
@@ -37,8 +37,8 @@ export function tellStatus(tally, milliseconds, total) {
     ["figure", `${numbers.format(milliseconds)} ms`],
     ["", `for ${count(tally.filled, "thumbnail")}`],
     ["", count(tally.requests, "request")],
-    [tally.notVisible > 0 ? "note" : "", `${numbers.format(tally.notVisible)} not visible to you`],
   ];
+  if (tally.none > 0) facts.push(["note", `${numbers.format(tally.none)} without a thumbnail for you`]);
   if (tally.failed > 0) facts.push(["note", `${numbers.format(tally.failed)} not loaded`]);
   const spans = facts.flatMap(([className, textContent], index) => [
     index > 1 ? ", " : " ",

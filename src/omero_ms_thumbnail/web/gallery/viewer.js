@@ -9,7 +9,7 @@ const BIRDS_EYE_SIZE = 96;
 
 const PROBLEMS = {
   403: "Your OMERO session has ended. Close this and choose a user to start a new one.",
-  404: "This image does not exist, or is not visible to you.",
+  404: "OMERO has no such image for you, or cannot render it.",
   503: "OMERO cannot be reached at the moment. Close this and try again shortly.",
   504: "OMERO took too long for this image. Close this and try again.",
 };
@@ -36,7 +36,7 @@ export function prepareViewer() {
 }
 
 /**
- * Opens the dialog for a cell. An image that is known not to be visible is explained, not asked for again.
+ * Opens the dialog for a cell. An image known to have no thumbnail is explained, not asked for again.
  *
  * @param {HTMLButtonElement} cell
  * @param {string} asker the name of the user who is looking
@@ -44,7 +44,7 @@ export function prepareViewer() {
 export function view(cell, asker) {
   const id = cell.dataset.imageId;
   const url = new URL(`/webgateway/render_thumbnail/${id}/${SIZE}/`, location.href).href;
-  const visible = cell.dataset.reason !== "not-visible";
+  const exists = cell.dataset.reason !== "none";
 
   part("name").textContent = cell.dataset.name;
   part("id").textContent = id;
@@ -54,16 +54,16 @@ export function view(cell, asker) {
   part("link").textContent = url;
   part("copy").textContent = "Copy link";
   part("size").textContent = "…";
-  part("birds-eye").hidden = !visible;
+  part("birds-eye").hidden = !exists;
 
   const picture = part("image");
   picture.hidden = true;
-  if (visible) {
+  if (exists) {
     part("message").textContent = "Loading…";
     showSingle(picture, url, cell.dataset.name);
     part("birds-eye-image").src = `/webgateway/render_birds_eye_view/${id}/${BIRDS_EYE_SIZE}/`;
   } else {
-    part("message").textContent = `Image ${id} is not visible to ${asker}.`;
+    part("message").textContent = `OMERO has no thumbnail of image ${id} for ${asker}: they may not see it, or it cannot be rendered.`;
     part("size").textContent = "none";
   }
   // The focus goes back to what had it: not every browser gives it to a button that was clicked.

@@ -1,0 +1,177 @@
+"""Who is asking, the headers of answers, health, and complaints, with nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+
+import pytest
+
+from omero_ms_thumbnail.web import complaints
+from omero_ms_thumbnail.web.asking import Asker, StoreDown, WhoIsAsking
+from omero_ms_thumbnail.web.health import Health
+from omero_ms_thumbnail.web.parsing import Query
+from omero_ms_thumbnail.web.response import RequestRefused, body, javascript, with_validator
+
+
+class Headers:
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self._pairs = pairs
+
+    def get(self, name: str) -> str | None:
+        return next((value for key, value in self._pairs if key == name), None)
+
+    def get_all(self, name: str) -> list[str]:
+        return [value for key, value in self._pairs if key == name]
+
+
+@dataclass(frozen=True)
+class Session:
+    omero_session_key: str = "from-the-store"
+    user_id: int | None = 7
+    thumb_default_size: int | None = 48
+
+
+async def _look_up(session_id: str) -> Session | None:
+    if session_id == "down":
+        raise StoreDown("Redis at 127.0.0.1:6379 cannot be reached")
+    return Session() if session_id == "known" else None
+
+
+def _who(*, header: bool = True, parameter: bool = True) -> WhoIsAsking:
+    return WhoIsAsking(_look_up, cookie_name="sessionid", accept_key_header=header, accept_key_parameter=parameter)
+
+
+async def test_header_then_parameter_then_cookie() -> None:
+    headers = Headers(("x-omero-session-key", "from-header"), ("cookie", "sessionid=known"))
+    assert (await _who()(headers, Query("bsession=from-query"))).session_key == "from-header"
+    assert (await _who(header=False)(headers, Query("bsession=from-query"))).session_key == "from-query"
+    assert await _who(header=False, parameter=False)(headers, Query("bsession=q")) == Asker("from-the-store", 7, 48)
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "sessionid=known",
+        "a=b; sessionid=known; c=d",
+        "csrftoken=x;sessionid=known",
+        'sessionid="known"',
+        " sessionid=known ",
+        "=; ;;sessionid=known",
+    ],
+)
+async def test_cookies(cookie: str) -> None:
+    assert (await _who()(Headers(("cookie", cookie)), Query(""))).session_key == "from-the-store"
+
+
+async def test_the_cookie_may_stand_in_any_of_several_headers() -> None:
+    headers = Headers(("cookie", "a=b"), ("cookie", "sessionid=known"))
+    assert (await _who()(headers, Query(""))).user_id == 7
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "sessionid", "xsessionid=known", "session=known", ";;;", "\0", "sessionid;known"]
+)
+async def test_without_the_cookie_nobody_asks(cookie: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        await _who()(Headers(("cookie", cookie)), Query(""))
+    assert refused.value.status == 403
+
+
+async def test_an_unknown_session_is_403_and_a_store_that_is_down_503() -> None:
+    with pytest.raises(RequestRefused) as refused:
+        await _who()(Headers(("cookie", "sessionid=unknown")), Query(""))
+    assert refused.value.status == 403
+    with pytest.raises(RequestRefused) as refused:
+        await _who()(Headers(("cookie", "sessionid=down")), Query(""))
+    assert refused.value.status == 503
+    assert dict(refused.value.headers)["retry-after"] == "2"
+    assert "127.0.0.1" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 257, "a\nb", "é"])
+async def test_what_cannot_be_a_session_key_is_403(key: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        await _who()(Headers(("x-omero-session-key", key)), Query(""))
+    assert refused.value.status == 403
+    assert key == "" or key not in str(refused.value)
+
+
+def test_an_asker_does_not_show_the_key() -> None:
+    assert "secret" not in repr(Asker("secret", 7, 48))
+
+
+@pytest.mark.parametrize("if_none_match", ['"abc"', 'W/"abc"', '"x", "abc"', "*", ' "x" ,W/"abc" '])
+def test_what_the_client_has_is_not_sent_again(if_none_match: str) -> None:
+    response = body("image/jpeg", b"jpeg", extra=(("cache-control", "private, no-cache"),))
+    unchanged = with_validator(response, "abc", if_none_match)
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    assert dict(unchanged.headers) == {
+        "etag": '"abc"',
+        "cache-control": "private, no-cache",
+        "x-content-type-options": "nosniff",
+    }
+
+
+@pytest.mark.parametrize("if_none_match", [None, "", '"abcd"', "abc", '"ab", "c"'])
+def test_what_the_client_does_not_have_is_sent(if_none_match: str | None) -> None:
+    response = with_validator(body("image/jpeg", b"jpeg"), "abc", if_none_match)
+    assert (response.status, response.body) == (200, b"jpeg")
+    assert dict(response.headers)["etag"] == '"abc"'
+    assert dict(response.headers)["content-length"] == "4"
+
+
+def test_jsonp_does_not_let_the_caller_choose_the_first_bytes() -> None:
+    response = javascript("f", {"1": None})
+    assert response.body == b'/**/f({"1": null});'
+
+
+async def test_ready_names_what_is_not() -> None:
+    async def fine() -> None:
+        pass
+
+    async def broken() -> None:
+        raise OSError("no connection to omero:4064: refused")
+
+    response = await Health({"session store": fine, "OMERO": broken}).ready()
+    assert response.status == 503
+    assert json.loads(response.body) == {
+        "status": "not ready",
+        "session store": "ok",
+        "OMERO": "no connection to omero:4064: refused",
+    }
+    assert (await Health({"OMERO": fine}).ready()).status == 200
+
+
+async def test_many_probes_are_one_check() -> None:
+    asked = 0
+
+    async def count() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+
+    health = Health({"OMERO": count})
+    await asyncio.gather(*(health.ready() for _ in range(10)))
+    await health.ready()
+    assert asked == 1
+
+
+def test_complaints_are_made_once_and_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(complaints.time, "monotonic", lambda: now)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(10):
+            complaints.complain(503, "Redis is down")
+        complaints.complain(503, "OMERO is down")
+        now += 6
+        complaints.complain(503, "Redis is down")
+    assert [record.getMessage() for record in caplog.records] == [
+        "503: Redis is down",
+        "503: OMERO is down",
+        "503: Redis is down (and 9 more of these)",
+    ]

@@ -1,0 +1,155 @@
+"""The URL table and what requests ask for, with nothing running."""
+
+from __future__ import annotations
+
+import pytest
+
+from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
+from omero_ms_thumbnail.web.parsing import Limits, Query, callback, image_request, images_request
+from omero_ms_thumbnail.web.response import RequestRefused
+from omero_ms_thumbnail.web.urls import Kind, Route, route
+
+PATHS = {
+    "/webclient/render_thumbnail/12": Route(Kind.RENDER_THUMBNAIL, "12"),
+    "/webclient/render_thumbnail/12/": Route(Kind.RENDER_THUMBNAIL, "12"),
+    "/webclient/render_thumbnail/12/7/": Route(Kind.RENDER_THUMBNAIL, "12"),
+    "/webgateway/render_thumbnail/12": Route(Kind.RENDER_THUMBNAIL, "12"),
+    "/webgateway/render_thumbnail/12/96": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
+    "/webgateway/render_thumbnail/12/96/": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
+    "/webgateway/render_thumbnail/12/96/48": Route(Kind.RENDER_THUMBNAIL, "12", "96", "48"),
+    "/webgateway/render_thumbnail/12/96/48/and/more": Route(Kind.RENDER_THUMBNAIL, "12", "96", "48"),
+    "/webclient/render_thumbnail/size/96/12": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
+    "/webclient/render_thumbnail/size/96/12/": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
+    "/webclient/render_birds_eye_view/12": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12"),
+    "/webclient/render_birds_eye_view/12/128": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
+    "/webgateway/render_birds_eye_view/12/128/": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
+    "/webclient/get_thumbnails": Route(Kind.GET_THUMBNAILS),
+    "/webclient/get_thumbnails/": Route(Kind.GET_THUMBNAILS),
+    "/webgateway/get_thumbnails/96": Route(Kind.GET_THUMBNAILS, width="96"),
+    "/webclient/get_thumbnails/96/": Route(Kind.GET_THUMBNAILS, width="96"),
+    "/webclient/get_thumbnail/12/": Route(Kind.GET_THUMBNAIL, "12"),
+    "/webgateway/get_thumbnail/12": Route(Kind.GET_THUMBNAIL, "12"),
+    "/webgateway/get_thumbnail/12/64": Route(Kind.GET_THUMBNAIL, "12", "64"),
+}
+
+
+@pytest.mark.parametrize(("path", "expected"), PATHS.items(), ids=PATHS)
+def test_paths(path: str, expected: Route) -> None:
+    assert route(path) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "",
+        "/webclient",
+        "/webclient/",
+        "/webclient/userdata/",
+        "/webadmin/render_thumbnail/12",
+        "/render_thumbnail/12",
+    ],
+)
+def test_other_paths_are_nobodys(path: str) -> None:
+    assert route(path) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/webclient/render_thumbnail/", "/webgateway/get_thumbnail", "/webclient/render_thumbnail/size/96/"]
+)
+def test_a_path_without_its_image_is_not_found(path: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        route(path)
+    assert refused.value.status == 404
+
+
+def _one(path: str, query: str = "", default_size: int | None = None) -> ThumbnailRequest:
+    found = route(path)
+    assert found is not None
+    return image_request(found, Query(query), default_size, Limits())
+
+
+def test_sizes() -> None:
+    assert _one("/webclient/render_thumbnail/12") == ThumbnailRequest(12, 96)
+    assert _one("/webclient/render_thumbnail/12", default_size=48) == ThumbnailRequest(12, 48)
+    assert _one("/webgateway/render_thumbnail/12/30", default_size=48) == ThumbnailRequest(12, 30)
+    assert _one("/webgateway/render_thumbnail/12/30/20") == ThumbnailRequest(12, 30, 20)
+    assert _one("/webgateway/render_thumbnail/12/2000").width == 2000
+
+
+def test_query() -> None:
+    assert _one("/webclient/render_thumbnail/12", "rdefId=5&z=3&t=0&version=8&_=17") == ThumbnailRequest(
+        12, 96, rendering_def_id=5, z=3, t=0, version="8&17"
+    )
+    assert _one("/webclient/render_thumbnail/12", "z=") == ThumbnailRequest(12, 96)
+    assert _one(f"/webclient/render_thumbnail/{2**63 - 1}").image_id == 2**63 - 1
+
+
+BAD = [
+    ("/webclient/render_thumbnail/abc", ""),
+    ("/webclient/render_thumbnail/-1", ""),
+    ("/webclient/render_thumbnail/+1", ""),
+    ("/webclient/render_thumbnail/1_0", ""),
+    ("/webclient/render_thumbnail/ 1", ""),
+    ("/webclient/render_thumbnail/١٢", ""),
+    (f"/webclient/render_thumbnail/{2**63}", ""),
+    ("/webclient/render_thumbnail/" + "9" * 10_000, ""),
+    ("/webgateway/render_thumbnail/12/0", ""),
+    ("/webgateway/render_thumbnail/12/-1", ""),
+    ("/webgateway/render_thumbnail/12/1000000000", ""),
+    ("/webgateway/render_thumbnail/12/2001", ""),
+    ("/webgateway/render_thumbnail/12/96/0", ""),
+    ("/webgateway/render_thumbnail/12/96/x", ""),
+    ("/webclient/render_thumbnail/size/x/12", ""),
+    ("/webclient/render_birds_eye_view/12/x", ""),
+    ("/webclient/render_thumbnail/12", "rdefId=x"),
+    ("/webclient/render_thumbnail/12", "rdefId=-5"),
+    ("/webclient/render_thumbnail/12", "z=-1"),
+    ("/webclient/render_thumbnail/12", f"t={2**31}"),
+]
+
+
+@pytest.mark.parametrize(("path", "query"), BAD, ids=[f"{path[:60]}?{query}" for path, query in BAD])
+def test_bad_numbers_are_refused_with_a_sentence(path: str, query: str) -> None:
+    with pytest.raises(RequestRefused, match=r"must be a whole number from \d+ to \d+$") as refused:
+        _one(path, query)
+    assert refused.value.status == 400
+    assert len(str(refused.value)) < 200
+
+
+def _many(query: str, limits: Limits | None = None) -> list[ThumbnailRequest]:
+    return images_request(Route(Kind.GET_THUMBNAILS), Query(query), None, limits or Limits())
+
+
+def test_many_images_are_folded_and_keep_their_order() -> None:
+    assert [one.image_id for one in _many("id=3&id=1&id=3&id=2")] == [3, 1, 2]
+    assert _many("") == []
+    assert len(_many("&".join(f"id={number}" for number in range(50)))) == 50
+    assert len(_many("&".join(["id=7"] * 500))) == 1
+
+
+def test_too_many_images_are_refused_with_the_limit() -> None:
+    with pytest.raises(RequestRefused, match="51 images are asked for, at most 50 may be"):
+        _many("&".join(f"id={number}" for number in range(51)))
+    with pytest.raises(RequestRefused, match="at most 2"):
+        _many("id=1&id=2&id=3", Limits(batch=2))
+
+
+def test_a_query_without_end_is_refused() -> None:
+    with pytest.raises(RequestRefused, match="more than 20000 parameters"):
+        Query("a&" * 30_000)
+
+
+@pytest.mark.parametrize("name", ["f", "$", "_a1", "jQuery1234_5", "page.show", "a.b.$c"])
+def test_callbacks(name: str) -> None:
+    assert callback(Kind.GET_THUMBNAIL, Query(f"callback={name}")) == name
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "alert(1)", "a.", ".a", "a-b", "a%3Bb", "é", "a" * 201, "a%0A"])
+def test_callbacks_that_are_no_identifier_are_refused(name: str) -> None:
+    with pytest.raises(RequestRefused, match="not a JavaScript identifier"):
+        callback(Kind.GET_THUMBNAILS, Query(f"callback={name}"))
+
+
+def test_pictures_have_no_callback() -> None:
+    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=alert(1)")) is None
