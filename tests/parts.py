@@ -79,6 +79,4 @@ def require(part: str) -> Path:
 
 def summary() -> str:
     """One line that says what was left out and how to get it; empty if everything ran."""
-    return "; ".join(
-        f"{part}: {len(tests)} tests ({_HOW_TO_GET[part]})" for part, tests in sorted(left_out.items())
-    )
+    return "; ".join(f"{part}: {len(tests)} tests ({_HOW_TO_GET[part]})" for part, tests in sorted(left_out.items()))
