@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Coroutine, Mapping
@@ -21,6 +22,7 @@ from .errors import (
     ConnectTimeoutException,
     IceException,
     InvocationTimeoutException,
+    ProtocolException,
 )
 from .messages import (
     MESSAGE_SIZE_MAX,
@@ -80,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._idle = asyncio.Event()
         self._idle.set()
         self._failure: IceException | None = None
+        self._closing = False
 
     # asyncio.Protocol
 
@@ -123,10 +126,10 @@ class Connection(asyncio.Protocol):
         for future in pending.values():
             if not future.done():
                 future.set_exception(_fresh(self._failure))
-        self._idle.set()
         self._writable.set()
         for task in self._dispatches:
             task.cancel()
+        self._idle_if_so()
         if not self._validated.done():
             self._validated.set_exception(_fresh(self._failure))
             # whoever waits for it sees the failure; a server's connection has nobody waiting
@@ -195,16 +198,22 @@ class Connection(asyncio.Protocol):
     def keep_alive(self, interval: float) -> None:
         """Send a heartbeat every `interval` seconds from now on; 0 stops them."""
         self._stop_heartbeat()
-        if interval > 0:
+        if interval > 0 and not self._lost.done():
             self._heartbeat = self._loop.call_later(interval, self._beat, interval)
 
     async def close(self, timeout: float) -> None:
-        """Close gracefully: wait up to `timeout` seconds for calls on their way, say goodbye, close the transport."""
+        """Close gracefully: wait up to `timeout` seconds for calls on their way, say goodbye, close the transport.
+
+        Calls on their way are those of either side. What the peer asks for meanwhile is not carried out: the goodbye
+        tells it so.
+        """
+        self._closing = True
         try:
             async with asyncio.timeout(timeout):
                 await self._idle.wait()
         except TimeoutError:
-            log.debug("%s: closing with %d calls unanswered", self.peer, len(self._pending))
+            unanswered = len(self._pending) + len(self._dispatches)
+            log.debug("%s: closing with %d calls unanswered", self.peer, unanswered)
         farewell = self._protocol.close()
         if farewell:
             self._write(farewell)
@@ -226,7 +235,10 @@ class Connection(asyncio.Protocol):
 
     def _forget(self, request_id: int) -> None:
         self._pending.pop(request_id, None)
-        if not self._pending:
+        self._idle_if_so()
+
+    def _idle_if_so(self) -> None:
+        if not self._pending and not self._dispatches:
             self._idle.set()
 
     def _take_reply(self, reply: Reply) -> None:
@@ -235,6 +247,8 @@ class Connection(asyncio.Protocol):
             future.set_result(reply)
 
     def _take_request(self, request: Request) -> None:
+        if self._closing:
+            return
         if self._dispatcher is None:
             # a callback to a client that offers none
             if request.request_id:
@@ -247,10 +261,12 @@ class Connection(asyncio.Protocol):
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(coroutine)
         self._dispatches.add(task)
+        self._idle.clear()
         task.add_done_callback(self._dispatched)
 
     def _dispatched(self, task: asyncio.Task[None]) -> None:
         self._dispatches.discard(task)
+        self._idle_if_so()
         if len(self._dispatches) < _REQUESTS_MAX and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -318,15 +334,8 @@ async def connect(
             return connection
     except TimeoutError:
         raise ConnectTimeoutException(_timeout_text(where, connection, tls, timeout)) from None
-    except ssl.SSLError as error:
-        raise ConnectFailedException(_tls_text(where, error)) from error
-    except socket.gaierror as error:
-        raise ConnectFailedException(f"the name {host!r} does not resolve: {error.strerror}") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConnectFailedException(f"no connection to {where}: {reason}") from error
-    except ConnectionLostException as error:
-        raise ConnectFailedException(f"{where} accepted the connection and closed it at once") from error
+    except (OSError, UnicodeError, ProtocolException, ConnectionLostException) as error:
+        raise ConnectFailedException(_failure_text(host, where, error, tls)) from error
     finally:
         if connection is not None and not connection.is_active:
             connection._abort(ConnectFailedException(f"no connection to {where}"))
@@ -339,6 +348,26 @@ def _timeout_text(where: str, connection: Connection | None, tls: ssl.SSLContext
             "a TLS port waits like this for a client that does not use TLS"
         )
     return f"{where} did not answer within {timeout:g} s; a firewall that drops packets looks like this"
+
+
+def _failure_text(host: str, where: str, error: Exception, tls: ssl.SSLContext | None) -> str:
+    if isinstance(error, ssl.SSLError):
+        return _tls_text(where, error)
+    if isinstance(error, socket.gaierror):
+        return f"the name {host!r} does not resolve: {error.strerror}"
+    if isinstance(error, UnicodeError):
+        # an empty label, or one that is too long: the resolver is not even asked
+        return f"{host!r} is not a host name"
+    if isinstance(error, ConnectionLostException):
+        return f"{where} accepted the connection and closed it at once"
+    if isinstance(error, ProtocolException):
+        return f"no Ice connection to {where}: {error}"
+    if isinstance(error, ConnectionResetError) and tls is not None:
+        hint = "; a stock OMERO has no certificate that could be verified" if tls.verify_mode else ""
+        return f"TLS with {where} failed: it closed the connection during the handshake{hint}"
+    # asyncio puts the address, which is known, in the place of the reason
+    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    return f"no connection to {where}: {reason}"
 
 
 def _tls_text(where: str, error: ssl.SSLError) -> str:

@@ -129,10 +129,12 @@ class Reader10(InstanceReader):
         type_id = inp.read_string()
         most_derived = type_id
         while (exception_class := UserException.known.get(type_id)) is None:
-            inp.position = self._slice_end()
-            if not inp.remaining:
-                raise UnknownUserException(f"the peer threw {most_derived}, which is not known here")
-            type_id = inp.read_string()
+            try:
+                inp.position = self._slice_end()
+                type_id = inp.read_string()
+            except MarshalException:
+                # 1.0 does not mark the last slice, and instances may follow it: what is no slice tells that it was it
+                raise UnknownUserException(f"the peer threw {most_derived}, which is not known here") from None
         exception = exception_class()
         for index, slice_class in enumerate(exception_class.slices):
             if index and inp.read_string() != slice_class.ICE_ID:

@@ -9,7 +9,6 @@ Source: "Data Encoding for Classes", ZeroC Ice manual 3.7; checked against recor
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntFlag
 from typing import Final
 
 from .errors import MarshalException, NoValueFactoryException, UnknownUserException
@@ -17,18 +16,14 @@ from .instances import ICE_OBJECT, InstanceReader, InstanceWriter, new_instance,
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
 
-
-class _Flag(IntFlag):
-    """The byte that opens a slice."""
-
-    TYPE_ID_STRING = 0x01
-    TYPE_ID_INDEX = 0x02
-    TYPE_ID_COMPACT = 0x03
-    OPTIONAL_MEMBERS = 0x04
-    INDIRECTION_TABLE = 0x08
-    SLICE_SIZE = 0x10
-    LAST_SLICE = 0x20
-
+# the byte that opens a slice; plain integers, since operations on enumerations cost more than all the rest of reading
+_TYPE_ID_STRING: Final = 0x01
+_TYPE_ID_INDEX: Final = 0x02
+_TYPE_ID_COMPACT: Final = 0x03
+_OPTIONAL_MEMBERS: Final = 0x04
+_INDIRECTION_TABLE: Final = 0x08
+_SLICE_SIZE: Final = 0x10
+_LAST_SLICE: Final = 0x20
 
 _TYPE_ID_MASK: Final = 0x03
 _INLINE: Final = 1
@@ -78,10 +73,10 @@ class Writer11(InstanceWriter):
             out.write_byte(0)
             flags = self._write_type_id(slice_class.ICE_ID, is_exception=is_exception, first=index == 0)
             if index == len(chain) - 1:
-                flags |= _Flag.LAST_SLICE
+                flags |= _LAST_SLICE
             size_at = len(out.buffer)
             if out.sliced:
-                flags |= _Flag.SLICE_SIZE
+                flags |= _SLICE_SIZE
                 out.write_int(0)
                 self._table = []
             write_members(out, slice_class, instance)
@@ -89,30 +84,32 @@ class Writer11(InstanceWriter):
                 out.patch_int(size_at, len(out.buffer) - size_at)
                 table, self._table = self._table or [], None
                 if table:
-                    flags |= _Flag.INDIRECTION_TABLE
+                    flags |= _INDIRECTION_TABLE
                     out.write_size(len(table))
                     for entry in table:
                         self._write_instance(entry)
             out.buffer[flags_at] = flags
         self._table = outer_table
 
-    def _write_type_id(self, type_id: str, *, is_exception: bool, first: bool) -> _Flag:
+    def _write_type_id(self, type_id: str, *, is_exception: bool, first: bool) -> int:
         if is_exception:
             self._out.write_string(type_id)
-            return _Flag(0)
+            return 0
         if not (first or self._out.sliced):
-            return _Flag(0)
+            return 0
         known = self._type_ids.get(type_id)
         if known is not None:
             self._out.write_size(known)
-            return _Flag.TYPE_ID_INDEX
+            return _TYPE_ID_INDEX
         self._type_ids[type_id] = len(self._type_ids) + 1
         self._out.write_string(type_id)
-        return _Flag.TYPE_ID_STRING
+        return _TYPE_ID_STRING
 
 
 class _Slice11:
     """The header of the slice being read, and the members that wait for its indirection table."""
+
+    __slots__ = ("end", "flags", "type_id", "waiting")
 
     def __init__(self, flags: int, type_id: str, end: int | None) -> None:
         self.flags = flags
@@ -122,7 +119,7 @@ class _Slice11:
 
     @property
     def is_last(self) -> bool:
-        return bool(self.flags & _Flag.LAST_SLICE)
+        return self.flags & _LAST_SLICE != 0
 
 
 class Reader11(InstanceReader):
@@ -132,46 +129,69 @@ class Reader11(InstanceReader):
         super().__init__(inp)
         self._slice: _Slice11 | None = None
         self._next_index = _FIRST_INDEX
+        #: who waits for instances whose first slices are still being passed over
+        self._waiting: dict[int, list[Callable[[Value | None], None]]] = {}
+        #: the types of instances that were passed over altogether
+        self._passed_over: dict[int, str] = {}
 
     def read(self, put: Callable[[Value | None], None]) -> None:
         index = self._inp.read_size()
         if index == 0:
             put(None)
-        elif self._slice is not None and self._slice.flags & _Flag.INDIRECTION_TABLE:
+        elif self._slice is not None and self._slice.flags & _INDIRECTION_TABLE:
             self._slice.waiting.append((index, put))
         else:
-            put(self._read_instance(index))
+            self._refer(self._read_instance() if index == _INLINE else index, put)
 
     def finish(self) -> None:
         """Nothing stands behind in 1.1."""
 
-    def _read_instance(self, index: int) -> Value:
-        if index != _INLINE:
-            if index not in self._instances:
-                raise MarshalException(f"class instance {index} was referred to and never sent")
-            return self._instances[index]
+    def _refer(self, index: int, put: Callable[[Value | None], None]) -> None:
+        instance = self._instances.get(index)
+        if instance is not None:
+            put(instance)
+        elif index in self._passed_over:
+            raise NoValueFactoryException(self._passed_over[index])
+        elif _FIRST_INDEX <= index < self._next_index:
+            self._waiting.setdefault(index, []).append(put)
+        else:
+            raise MarshalException(f"class instance {index} was referred to and never sent")
+
+    def _read_instance(self) -> int:
+        """Read the instance that begins here; returns its index."""
         index, self._next_index = self._next_index, self._next_index + 1
         self._enter()
         outer, self._slice = self._slice, None
         header = self._read_header(is_exception=False)
         most_derived = header.type_id
         while (value_class := Value.known.get(header.type_id)) is None:
-            self._skip_slice(header, NoValueFactoryException(most_derived))
+            if header.end is None:
+                raise NoValueFactoryException(most_derived)
+            self._skip_slice(header)
+            if header.is_last:
+                break
             header = self._read_header(is_exception=False)
-        instance = new_instance(value_class)
-        # before its members, since a cycle may lead back to it
-        self._instances[index] = instance
-        self._read_slices(header, instance, is_exception=False)
+        if value_class is not None:
+            instance = new_instance(value_class)
+            # before its members, since a cycle may lead back to it
+            self._instances[index] = instance
+            self._read_slices(header, instance, is_exception=False)
+        else:
+            # only who refers to it has to know it
+            self._passed_over[index] = most_derived
+        for put in self._waiting.pop(index, ()):
+            self._refer(index, put)
         self._slice = outer
         self._depth -= 1
-        return instance
+        return index
 
     def read_exception(self) -> UserException:
         header = self._read_header(is_exception=True)
         most_derived = header.type_id
-        unknown = UnknownUserException(f"the peer threw {most_derived}, which is not known here")
         while (exception_class := UserException.known.get(header.type_id)) is None:
-            self._skip_slice(header, unknown)
+            if header.end is None or header.is_last:
+                raise UnknownUserException(f"the peer threw {most_derived}, which is not known here")
+            self._skip_slice(header)
             header = self._read_header(is_exception=True)
         exception = exception_class()
         self._read_slices(header, exception, is_exception=True)
@@ -184,15 +204,15 @@ class Reader11(InstanceReader):
         type_id = ""
         if is_exception:
             type_id = inp.read_string()
-        elif flags & _TYPE_ID_MASK == _Flag.TYPE_ID_STRING:
+        elif flags & _TYPE_ID_MASK == _TYPE_ID_STRING:
             type_id = self._new_type_id()
-        elif flags & _TYPE_ID_MASK == _Flag.TYPE_ID_INDEX:
+        elif flags & _TYPE_ID_MASK == _TYPE_ID_INDEX:
             type_id = self._type_id(inp.read_size())
-        elif flags & _TYPE_ID_MASK == _Flag.TYPE_ID_COMPACT:
+        elif flags & _TYPE_ID_MASK == _TYPE_ID_COMPACT:
             # OMERO and Glacier2 define no compact ids, so the number stands for an unknown type
             type_id = str(inp.read_size())
         end = None
-        if flags & _Flag.SLICE_SIZE:
+        if flags & _SLICE_SIZE:
             at = inp.position
             size = inp.read_int()
             if size < 4 or size > inp.end - at:
@@ -206,6 +226,9 @@ class Reader11(InstanceReader):
                 if header.is_last:
                     raise MarshalException(f"the slice {slice_class.ICE_ID} is missing")
                 header = self._read_header(is_exception=is_exception)
+                # the compact format names the first slice of an instance only
+                if header.type_id not in ("", slice_class.ICE_ID):
+                    raise MarshalException(f"the slice {slice_class.ICE_ID} is missing")
             self._slice = header
             self._read_members(slice_class, instance)
             self._end_slice(header)
@@ -213,36 +236,44 @@ class Reader11(InstanceReader):
             # bases that only the peer knows; IcePy also ends some chains with an empty ::Ice::Object slice
             header = self._read_header(is_exception=is_exception)
             if header.end is not None:
-                self._skip_slice(header, None)
+                self._skip_slice(header)
             elif header.type_id not in ("", ICE_OBJECT) or not header.is_last:
                 raise MarshalException(f"the base slice {header.type_id} is not known and has no size")
         self._slice = None
 
     def _end_slice(self, header: _Slice11) -> None:
         inp = self._inp
-        if header.flags & _Flag.OPTIONAL_MEMBERS:
+        if header.flags & _OPTIONAL_MEMBERS:
             skip_optionals(inp)
         if header.end is not None:
             if inp.position > header.end:
                 raise MarshalException("a slice is longer than it says")
             inp.position = header.end
-        if header.flags & _Flag.INDIRECTION_TABLE:
+        if header.flags & _INDIRECTION_TABLE:
             table = self._read_table()
             for index, put in header.waiting:
                 if index > len(table):
                     raise MarshalException(f"entry {index} of an indirection table is missing")
-                put(table[index - 1])
+                self._refer(table[index - 1], put)
 
-    def _read_table(self) -> list[Value]:
+    def _read_table(self) -> list[int]:
+        """The indexes of the instances in an indirection table; those that are in it for the first time are read."""
         self._slice = None
-        return [self._read_instance(self._inp.read_size()) for _ in range(self._inp.read_count(1))]
+        return [self._read_entry() for _ in range(self._inp.read_count(1))]
 
-    def _skip_slice(self, header: _Slice11, if_impossible: Exception | None) -> None:
-        """Pass over an unknown slice; raises `if_impossible` where the format or the last slice forbids it."""
-        if header.end is None or (header.is_last and if_impossible is not None):
-            raise if_impossible or MarshalException("a slice without a size cannot be passed over")
+    def _read_entry(self) -> int:
+        index = self._inp.read_size()
+        if index == _INLINE:
+            return self._read_instance()
+        if not _FIRST_INDEX <= index < self._next_index:
+            raise MarshalException(f"class instance {index} was referred to and never sent")
+        return index
+
+    def _skip_slice(self, header: _Slice11) -> None:
+        """Pass over an unknown slice, which must have a size."""
+        assert header.end is not None  # noqa: S101 - what to raise where there is none is the caller's to know
         self._inp.position = header.end
-        if header.flags & _Flag.INDIRECTION_TABLE:
+        if header.flags & _INDIRECTION_TABLE:
             # later references may lead to what stands in it
             self._read_table()
 

@@ -6,6 +6,7 @@ Source: ``Glacier2/Router.ice`` and ``Session.ice`` of Ice 3.6 and 3.7, and reco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -103,9 +104,9 @@ class RouterSession:
         *,
         router: Identity,
         context: Mapping[str, str],
-        timeout: float,
+        timeout: float | None,
     ) -> RouterSession:
-        """Create a session with the router behind `connection`.
+        """Create a session with the router behind `connection`, within `timeout` seconds (None: as long as it takes).
 
         `context` is sent with it and with every later call. Raises PermissionDeniedException,
         CannotCreateSessionException or what derives from it, IceException. The connection stays the caller's to close
@@ -139,7 +140,7 @@ class RouterSession:
         try:
             async with asyncio.timeout(timeout):
                 if proxy.identity not in self._added:
-                    self._add(proxy)
+                    self._add(proxy).add_done_callback(self._added_in_passing)
                 try:
                     reply = await self._connection.begin(proxy, operation, arguments, merged)
                     return operation.decode_reply(reply)
@@ -147,8 +148,7 @@ class RouterSession:
                     if error.operation != ICE_ADD_PROXY:
                         raise
                 # the router had dropped the proxy for newer ones, or took the call before the proxy
-                reply = await self._add(proxy)
-                ADD_PROXIES.decode_reply(reply)
+                self._forget_evicted(await self._add(proxy))
                 return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, merged))
         except TimeoutError:
             raise InvocationTimeoutException(
@@ -159,7 +159,7 @@ class RouterSession:
         """The object behind `proxy` is gone and will not be called again."""
         self._added.discard(proxy.identity)
 
-    async def keep_alive(self, timeout: float) -> None:
+    async def keep_alive(self, timeout: float | None) -> None:
         """Ask the router how long it keeps an idle connection, and send heartbeats at half of that.
 
         A router whose active connection management is off (0) gets one every 30 s all the same: what stands between
@@ -180,17 +180,16 @@ class RouterSession:
 
     def _add(self, proxy: ObjectPrx) -> asyncio.Future[Reply]:
         self._added.add(proxy.identity)
-        adding = self._connection.begin(self._router, ADD_PROXIES, ([proxy],), self._context)
-        adding.add_done_callback(self._forget_evicted)
-        return adding
+        return self._connection.begin(self._router, ADD_PROXIES, ([proxy],), self._context)
 
-    def _forget_evicted(self, adding: asyncio.Future[Reply]) -> None:
-        """The router answers with the proxies that it dropped for the new one (``Glacier2.RoutingTable.MaxSize``)."""
+    def _added_in_passing(self, adding: asyncio.Future[Reply]) -> None:
         if adding.cancelled() or adding.exception() is not None:
             return
-        try:
-            evicted = ADD_PROXIES.decode_reply(adding.result())
-        except (IceException, UserException):
-            # the call that needed the proxy fails too, and says why
-            return
+        with contextlib.suppress(IceException, UserException):
+            # where this fails, the call that needed the proxy fails too, and says why
+            self._forget_evicted(adding.result())
+
+    def _forget_evicted(self, added: Reply) -> None:
+        """The router answers with the proxies that it dropped for the new one (``Glacier2.RoutingTable.MaxSize``)."""
+        evicted = ADD_PROXIES.decode_reply(added)
         self._added.difference_update(proxy.identity for proxy in evicted if proxy is not None)

@@ -86,7 +86,10 @@ class InstanceReader(ABC):
 
     def _read_members(self, slice_class: type[Sliced], instance: object) -> None:
         for name, kind in slice_class.MEMBERS:
-            kind.read_into(self._inp, attribute_setter(instance, name))
+            if kind.uses_classes:
+                kind.read_into(self._inp, attribute_setter(instance, name))
+            else:
+                setattr(instance, name, kind.read(self._inp))
 
 
 def attribute_setter(instance: object, name: str) -> Callable[[Any], None]:

@@ -94,6 +94,8 @@ class _ProxyType(SliceType["ObjectPrx | None"]):
         if value is None:
             IDENTITY.write(out, Identity(""))
             return
+        if not isinstance(value, ObjectPrx):
+            raise MarshalException(f"a {type(value).__name__} is not a proxy")
         IDENTITY.write(out, value.identity)
         FACET.write(out, value.facet)
         out.write_byte(value.mode)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
@@ -100,7 +101,8 @@ class ObjectAdapter:
         self._locator = locator
         self._message_size_max = message_size_max
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        # weak: asyncio says nothing of a connection whose TLS handshake fails
+        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Accept connections on `host` and `port` (0: any free one); returns the port. Raises OSError."""
@@ -141,15 +143,29 @@ class ObjectAdapter:
                 request_id, _REQUEST_FAILED_STATUS[type(failed)], request.identity, request.facet, failed.operation
             )
         except UserException as thrown:
-            if operation is None or not isinstance(thrown, operation.throws):
-                return encode_unknown(request_id, ReplyStatus.UNKNOWN_USER_EXCEPTION, thrown.ICE_ID)
-            content = operation.encode_exception(thrown, encoding)
-            return encode_reply(request_id, ReplyStatus.USER_EXCEPTION, content, encoding)
+            return _answer_thrown(request, operation, thrown)
         except IceException as error:
-            return encode_unknown(request_id, ReplyStatus.UNKNOWN_LOCAL_EXCEPTION, f"{type(error).__name__}: {error}")
+            return _answer_local(request, error)
         except Exception as error:
             log.exception("%s failed", request.operation)
             return encode_unknown(request_id, ReplyStatus.UNKNOWN_EXCEPTION, type(error).__name__)
+
+
+def _answer_thrown(request: Request, operation: Operation[Any] | None, thrown: UserException) -> bytes:
+    if operation is None or not isinstance(thrown, operation.throws):
+        return encode_unknown(request.request_id, ReplyStatus.UNKNOWN_USER_EXCEPTION, thrown.ICE_ID)
+    encoding = request.parameters.encoding
+    try:
+        content = operation.encode_exception(thrown, encoding)
+    except MarshalException as error:
+        # thrown without all its members: an answer all the same, or the client would wait for ever
+        return _answer_local(request, error)
+    return encode_reply(request.request_id, ReplyStatus.USER_EXCEPTION, content, encoding)
+
+
+def _answer_local(request: Request, error: IceException) -> bytes:
+    reason = f"{type(error).__name__}: {error}"
+    return encode_unknown(request.request_id, ReplyStatus.UNKNOWN_LOCAL_EXCEPTION, reason)
 
 
 def _find_operation(servant: Servant, request: Request) -> Operation[Any]:

@@ -92,8 +92,10 @@ class OutputStream:
 
     def write_size(self, value: int) -> None:
         """One byte below 255, else 255 and four bytes."""
-        if value < 255:
+        if 0 <= value < 255:
             self.buffer.append(value)
+        elif value < 0:
+            raise MarshalException(f"{value} is not a size")
         else:
             self.buffer.append(255)
             self.write_int(value)
@@ -109,8 +111,11 @@ class OutputStream:
 
     def write_byte_seq(self, value: bytes) -> None:
         """Size, then the bytes."""
-        self.write_size(len(value))
-        self.buffer += value
+        try:
+            self.write_size(len(value))
+            self.buffer += value
+        except (TypeError, ValueError):
+            raise MarshalException(f"a {type(value).__name__} is not a sequence of bytes") from None
 
     def write_encapsulation(self, content: bytes | bytearray, encoding: EncodingVersion) -> None:
         """An encapsulation around content that was encoded with `encoding`."""

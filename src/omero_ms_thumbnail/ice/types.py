@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Sequence as AbstractSequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from .errors import MarshalException
+
 if TYPE_CHECKING:
     from .streams import InputStream, OutputStream
 
@@ -91,6 +93,8 @@ class Sequence(SliceType["AbstractSequence[T]"]):
         self.uses_classes = element.uses_classes
 
     def write(self, out: OutputStream, value: AbstractSequence[T]) -> None:
+        if not isinstance(value, AbstractSequence):
+            raise MarshalException(f"a {type(value).__name__} is not a sequence")
         out.write_size(len(value))
         for element in value:
             self._element.write(out, element)
@@ -115,6 +119,8 @@ class Dictionary(SliceType["Mapping[K, V]"]):
         self.uses_classes = value.uses_classes
 
     def write(self, out: OutputStream, value: Mapping[K, V]) -> None:
+        if not isinstance(value, Mapping):
+            raise MarshalException(f"a {type(value).__name__} is not a dictionary")
         out.write_size(len(value))
         for key, item in value.items():
             self._key.write(out, key)

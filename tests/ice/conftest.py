@@ -1,0 +1,70 @@
+"""ZeroC's own Ice as a server and as a client: one process each, for all tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.processes import Child
+from tests.parts import require
+
+_SCRIPT = Path(__file__).parent / "official" / "peer.py"
+_PYTHON = "omero-py (Python 3.10)"
+
+
+class OfficialClient:
+    """Makes the calls that it is told to."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self.version: str = json.loads(child.read_line())
+
+    def call(self, port: int, operation: str, *arguments: Any, scheme: str = "tcp", **how: str) -> dict[str, Any]:
+        """Blocks until the call is done; see `official/peer.py` for what comes back and what `how` may say."""
+        plan = {"endpoint": f"{scheme} -h 127.0.0.1 -p {port}", "operation": operation, "arguments": arguments, **how}
+        self._child.write_line(json.dumps(plan))
+        result: dict[str, Any] = json.loads(self._child.read_line())
+        return result
+
+
+def _official(role: str, folder: Path) -> Child:
+    return Child([require(_PYTHON), _SCRIPT, role], folder / f"{role}.log")
+
+
+@pytest.fixture(scope="session")
+def _client_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OfficialClient]:
+    child = _official("client", tmp_path_factory.mktemp("ice"))
+    try:
+        yield OfficialClient(child)
+    finally:
+        child.end()
+
+
+@pytest.fixture(scope="session")
+def _ports_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[int]]:
+    child = _official("server", tmp_path_factory.mktemp("ice"))
+    try:
+        yield json.loads(child.read_line())
+    finally:
+        child.end()
+
+
+@pytest.fixture
+def official_client(request: pytest.FixtureRequest) -> OfficialClient:
+    """A client of ZeroC's."""
+    # asked for here, so that every test that goes without it is counted
+    require(_PYTHON)
+    client: OfficialClient = request.getfixturevalue("_client_of_the_session")
+    return client
+
+
+@pytest.fixture
+def official_ports(request: pytest.FixtureRequest) -> list[int]:
+    """The TCP port and the SSL port of a server of ZeroC's."""
+    require(_PYTHON)
+    ports: list[int] = request.getfixturevalue("_ports_of_the_session")
+    return ports
