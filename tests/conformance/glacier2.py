@@ -113,7 +113,7 @@ class Router:
 
     def pause(self) -> None:
         """Let it hang: connections stay open and nothing is answered, until `resume`."""
-        self._running().signal(signal.SIGSTOP)
+        self._running().freeze()
 
     def resume(self) -> None:
         self._running().signal(signal.SIGCONT)

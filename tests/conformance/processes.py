@@ -74,6 +74,11 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop it where it stands, and return when it has stopped: the signal alone only asks for it."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
     def end(self) -> None:
         """End it: by the end of its input first, by force if it does not go within a few seconds."""
         self._process.stdin.close()

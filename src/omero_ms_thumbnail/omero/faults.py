@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from ..ice.errors import IceException, InvocationTimeoutException, ObjectNotExistException
+from ..ice.errors import (
+    ConnectionManuallyClosedException,
+    IceException,
+    InvocationTimeoutException,
+    ObjectNotExistException,
+    UnknownException,
+    UnknownLocalException,
+)
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException, SessionNotExistException
 from ..ice.values import UserException
 from .exceptions import (
@@ -44,9 +51,12 @@ def fault_of(error: Exception) -> Fault:
         return Fault.SESSION_GONE
     if isinstance(error, RemovedSessionException | SessionTimeoutException | SessionException):
         return Fault.SESSION_GONE
-    if isinstance(error, ObjectNotExistException | SessionNotExistException):
+    if isinstance(error, ObjectNotExistException | SessionNotExistException | ConnectionManuallyClosedException):
         return Fault.JOIN_GONE
-    if isinstance(error, UserException):
+    if isinstance(error, UnknownLocalException):
+        # what a router answers for an OMERO behind it that it cannot reach
+        return Fault.UNAVAILABLE
+    if isinstance(error, UserException | UnknownException):
         return Fault.REFUSED
     if isinstance(error, IceException):
         return Fault.UNAVAILABLE

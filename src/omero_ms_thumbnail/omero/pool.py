@@ -1,9 +1,10 @@
 """The pool of joined OMERO sessions: one join for each session key, shared by all who ask, let go when nobody does.
 
 A `Member` is in one of three states. JOINING: entered in `_member`, when the first request for a key comes. JOINED:
-entered in `_join`, when OMERO has let it in. LEFT: entered in `_drop`, and only there: the join failed, the connection
-went, OMERO ended the session, it was idle for too long, or the pool closes. A member that LEFT is in no table any more
-and is never lent again; what is still lent finishes or fails on its own.
+entered in `_join`, when OMERO has let it in. LEFT: entered in `_drop`, and only there: the join failed or took too
+long, the connection went, OMERO ended the session, it was idle for too long, or the pool closes. A member that LEFT is
+in no table any more and is never lent again; what is still lent finishes or fails on its own. A join that OMERO has not
+answered goes on when its member has LEFT, since breaking it off could log the user out, and leaves as soon as it is in.
 Decisions are made in plain functions; what has to be awaited because of them runs in tasks that the pool owns.
 """
 
@@ -17,10 +18,13 @@ from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import Any, Final
 
+from ..ice.errors import InvocationTimeoutException
 from .session import JoinedSession
 
 #: seconds that OMERO has for each step of leaving a session
 _LEAVE_TIMEOUT: Final = 5.0
+
+_CLOSED: Final = "the joined OMERO sessions are being left for good"
 
 log: Final = logging.getLogger(__name__)
 
@@ -30,6 +34,10 @@ Join = Callable[[str], Awaitable[JoinedSession]]
 
 class PoolSaturated(Exception):
     """Another session would be one too many, and none can be let go of."""
+
+
+class PoolClosed(Exception):
+    """The pool closes, or is closed, and lends nothing any more."""
 
 
 class MemberState(Enum):
@@ -56,10 +64,16 @@ class Member:
 
 
 class SessionPool:
-    """Lends joined sessions by session key."""
+    """Lends joined sessions by session key.
 
-    def __init__(self, join: Join, *, idle_timeout: float, sessions_max: int = 2_000) -> None:
+    A join has `join_timeout` seconds, a session that nobody asks for is left after `idle_timeout` seconds.
+    """
+
+    def __init__(
+        self, join: Join, *, idle_timeout: float, join_timeout: float = 15.0, sessions_max: int = 2_000
+    ) -> None:
         self._join_session = join
+        self._join_timeout = join_timeout
         self._sessions_max = sessions_max
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
@@ -75,7 +89,8 @@ class SessionPool:
     async def lend(self, key: str) -> AsyncIterator[JoinedSession]:
         """The joined session for `key`, joined first if need be; not let go while it is lent.
 
-        Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException.
+        Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException, of which
+        InvocationTimeoutException if it took too long; PoolSaturated; PoolClosed.
         """
         member = self._member(key)
         member.lent += 1
@@ -101,13 +116,17 @@ class SessionPool:
         if member is not None and _result(member) is session:
             self._drop(member)
 
+    def sessions(self) -> list[JoinedSession]:
+        """Those that are joined."""
+        return [session for member in self._members.values() if (session := _result(member)) is not None]
+
     async def close(self, timeout: float) -> None:
         """Leave every session; what OMERO has not answered after `timeout` seconds is dropped."""
         self._closing = True
         if self._sweep is not None:
             self._sweep.cancel()
         for member in tuple(self._members.values()):
-            self._drop(member)
+            self._drop(member, PoolClosed(_CLOSED))
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=timeout)
         for task in tuple(self._tasks):
@@ -118,7 +137,7 @@ class SessionPool:
 
     def _member(self, key: str) -> Member:
         if self._closing:
-            raise RuntimeError("the pool is closing")
+            raise PoolClosed(_CLOSED)
         member = self._members.get(key)
         if member is None:
             self._make_room()
@@ -137,35 +156,43 @@ class SessionPool:
         self._drop(min(idle, key=lambda one: one.last_used))
 
     async def _join(self, member: Member) -> None:
+        overdue = asyncio.get_running_loop().call_later(self._join_timeout, self._give_up, member)
         try:
             session = await self._join_session(member.key)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for the join get it
-            member.joined.set_exception(error)
-            # whoever waits gets it; if all have gone, nobody needs it
-            member.joined.exception()
-            self._drop(member)
+            self._drop(member, error)
             return
-        member.joined.set_result(session)
+        finally:
+            overdue.cancel()
         if member.state is MemberState.LEFT:
-            # the pool began to close meanwhile
             await session.leave(_LEAVE_TIMEOUT)
             return
+        member.joined.set_result(session)
         member.state = MemberState.JOINED
         member.last_used = self._now()
         self._schedule_sweep()
         await session.wait_closed()
         self._drop(member)
 
-    def _drop(self, member: Member) -> None:
-        was_joined = member.state is MemberState.JOINED
+    def _give_up(self, member: Member) -> None:
+        self._drop(
+            member, InvocationTimeoutException(f"OMERO has not let the session in within {self._join_timeout:g} s")
+        )
+
+    def _drop(self, member: Member, reason: Exception | None = None) -> None:
+        """Those who wait for a join get `reason`."""
         if member.state is MemberState.LEFT:
             return
         member.state = MemberState.LEFT
         if self._members.get(member.key) is member:
             del self._members[member.key]
         session = _result(member)
-        if was_joined and session is not None:
+        if session is not None:
             self._start(session.leave(_LEAVE_TIMEOUT))
+        elif reason is not None:
+            member.joined.set_exception(reason)
+            # whoever waits gets it; if all have gone, nobody needs it
+            member.joined.exception()
 
     # idle sessions
 

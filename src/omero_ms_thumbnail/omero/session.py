@@ -1,7 +1,9 @@
 """One joined OMERO session: joining, OMERO's services as typed calls, leaving.
 
 Joining creates a session with OMERO's Glacier2 router whose user and password are both the key of an OMERO session that
-exists already. Leaving must never end that session, so `detachOnDestroy` is called before anything else.
+exists already. Leaving must never end that session, so `detachOnDestroy` is called before anything else. Until OMERO
+has answered that, breaking off would end it: the router destroys the session of a connection that is gone, and OMERO
+takes that for the user's leaving.
 Source: ``omero/clients.py`` of omero-py (`joinSession`, `createSession`), ``omero/API.ice`` of omero-blitz.
 """
 
@@ -10,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..ice.connection import connect
@@ -36,6 +39,17 @@ USER: Final = "omero.user"
 #: the ``omero.group`` that asks across all groups of the user
 ALL_GROUPS: Final = "-1"
 
+#: seconds between heartbeats until the router has said how many it wants
+_JOINING_HEARTBEAT: Final = 15.0
+
+
+#: what is entered around each call, by the operation's name and arguments, to see how long it takes and how it ends
+Observe = Callable[[str, tuple[Any, ...]], AbstractContextManager[None]]
+
+
+def _unobserved(operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
+    return nullcontext()
+
 
 @dataclass(frozen=True, slots=True)
 class OmeroServer:
@@ -49,6 +63,7 @@ class OmeroServer:
     message_size_max: int = MESSAGE_SIZE_MAX
     thumbnail_stores: int = 4
     agent: str = "omero-ms-thumbnail"
+    observe: Observe = field(default=_unobserved, repr=False)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -67,15 +82,16 @@ class JoinedSession:
 
     @classmethod
     async def join(cls, server: OmeroServer, session_key: str) -> JoinedSession:
-        """Join the OMERO session `session_key`."""
+        """Join the OMERO session `session_key`; see `create`."""
         return await cls.create(server, session_key, session_key)
 
     @classmethod
     async def create(cls, server: OmeroServer, user: str, password: str) -> JoinedSession:
         """Create an OMERO session for a user name and password, or join one: then both are its key.
 
-        Raises PermissionDeniedException or CannotCreateSessionException where OMERO refuses, IceException where it
-        cannot be reached.
+        Waits for OMERO's answer as long as the connection stands. To be cancelled only where the process ends anyway:
+        an OMERO that is merely slow then lets the user in and logs them out. Raises PermissionDeniedException or
+        CannotCreateSessionException where OMERO refuses, IceException where it cannot be reached.
         """
         connection = await connect(
             server.host,
@@ -84,6 +100,8 @@ class JoinedSession:
             timeout=server.connect_timeout,
             message_size_max=server.message_size_max,
         )
+        # so that a host that vanishes while OMERO is waited for is noticed
+        connection.keep_alive(_JOINING_HEARTBEAT)
         try:
             router = await RouterSession.create(
                 connection,
@@ -91,15 +109,15 @@ class JoinedSession:
                 password,
                 router=ROUTER,
                 context={CLIENT_UUID: str(uuid.uuid4()), AGENT: server.agent},
-                timeout=server.call_timeout,
+                timeout=None,
             )
             session = cls(server, router)
             await asyncio.gather(
-                session.call(router.session, SERVICE_FACTORY["detachOnDestroy"]),
-                router.keep_alive(server.call_timeout),
+                session.call_patiently(router.session, SERVICE_FACTORY["detachOnDestroy"]),
+                router.keep_alive(None),
             )
         except BaseException:
-            # without its session's consent to leave, only the transport is dropped
+            # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
         return session
@@ -122,19 +140,24 @@ class JoinedSession:
         for task in (*self._services.values(), self._event_context):
             if task is not None:
                 task.cancel()
-        await self._router.destroy(timeout)
+        with self._server.observe("destroySession", ()):
+            await self._router.destroy(timeout)
 
     async def call(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> Any:
         """Call an object of this session, within the server's call time-out."""
-        return await self._router.call(proxy, operation, *arguments, context=context, timeout=self._server.call_timeout)
+        with self._server.observe(operation.name, arguments):
+            return await self._router.call(
+                proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
+            )
 
     async def call_patiently(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> Any:
         """Call an object of this session and wait until it answers or the connection goes."""
-        return await self._router.call(proxy, operation, *arguments, context=context)
+        with self._server.observe(operation.name, arguments):
+            return await self._router.call(proxy, operation, *arguments, context=context)
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone."""
@@ -176,8 +199,8 @@ class JoinedSession:
         return context
 
     async def create_thumbnail_store(self) -> ObjectPrx:
-        """A new stateful ThumbnailStore, to be closed by whoever asked for it."""
-        return _not_null(await self.call(self._router.session, SERVICE_FACTORY["createThumbnailStore"]))
+        """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""
+        return _not_null(await self.call_patiently(self._router.session, SERVICE_FACTORY["createThumbnailStore"]))
 
     async def _service(self, getter: str) -> ObjectPrx:
         """A stateless service, got once for all who ask."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
-from ..ice.errors import IceException, InvocationTimeoutException
+from ..ice.errors import ConnectionManuallyClosedException, IceException, InvocationTimeoutException
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.values import UserException
@@ -36,7 +36,7 @@ class StoreSession(Protocol):
         """Whether calls can be made."""
 
     async def create_thumbnail_store(self) -> ObjectPrx:
-        """A new ThumbnailStore."""
+        """A new ThumbnailStore; waits until OMERO answers or the connection goes."""
 
     async def call_patiently(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Context | None = None
@@ -151,30 +151,38 @@ class ThumbnailStores:
         self.created = 0
         self.closed = 0
 
+    @property
+    def in_use(self) -> int:
+        """How many are lent, or are being made to be."""
+        return self._lent
+
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[ThumbnailStore]:
         """A store for one caller at a time.
 
         One whose last call failed in a way that leaves its state in doubt, or still runs, is closed, not lent again.
+        Raises ConnectionManuallyClosedException once the session is being left.
         """
         async with self._slots:
-            store = self._free.pop() if self._free else await self._create()
+            if self._closed:
+                raise ConnectionManuallyClosedException("the OMERO session is being left")
+            # one that is being made counts too: leaving must wait until it can be closed
             self._lent += 1
-            reusable = False
             try:
-                yield store
-                reusable = True
-            except UserException:
-                # OMERO answered: the store is as good as before, and setPixelsId comes first anyway
-                reusable = True
-                raise
+                store = self._free.pop() if self._free else await self._create()
+                reusable = False
+                try:
+                    yield store
+                    reusable = True
+                except UserException:
+                    # OMERO answered: the store is as good as before, and setPixelsId comes first anyway
+                    reusable = True
+                    raise
+                finally:
+                    self._give_back(store, reusable)
             finally:
                 self._lent -= 1
                 self._changed.set()
-                if reusable and store.running is None and not self._closed and self._session.is_active:
-                    self._free.append(store)
-                else:
-                    self._retire(store)
 
     async def close(self, timeout: float) -> None:
         """Close every store, waiting up to `timeout` seconds for those in use.
@@ -193,14 +201,24 @@ class ThumbnailStores:
         except TimeoutError:
             log.warning("%d ThumbnailStores could not be closed in time", len(self._retiring) + self._lent)
 
+    def _give_back(self, store: ThumbnailStore, reusable: bool) -> None:
+        if reusable and store.running is None and not self._closed and self._session.is_active:
+            self._free.append(store)
+        else:
+            self._retire(store)
+
     async def _create(self) -> ThumbnailStore:
-        # a caller who leaves must not lose a store that OMERO has already made
+        # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
         creating = asyncio.create_task(self._session.create_thumbnail_store())
         try:
-            proxy = await asyncio.shield(creating)
+            await asyncio.wait({creating}, timeout=self._session.call_timeout)
         except asyncio.CancelledError:
             self._start(self._close_created(creating))
             raise
+        if not creating.done():
+            self._start(self._close_created(creating))
+            raise InvocationTimeoutException(f"no ThumbnailStore within {self._session.call_timeout:g} s")
+        proxy = creating.result()
         self.created += 1
         return ThumbnailStore(self._session, proxy)
 

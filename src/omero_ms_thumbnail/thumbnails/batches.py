@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,6 +45,8 @@ class Item:
     is_remembered: bool = False
     #: facts with which OMERO refused it
     doubted: ImageFacts | None = None
+    #: of whoever asked first: what is done for it is told of as that one's
+    context: Context = field(default_factory=copy_context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,22 @@ class BatchQueue:
         lane: object = item if item.careful else (facts.group_id, item.request.width)
         self._lanes.setdefault(lane, []).append(item)
 
-    def next_batch(self, running: int, stores: int) -> Batch | None:
-        """The next batch, where `running` of `stores` are in use. None if nothing is wanted or can wait."""
+    def next_batch(self, running: int, stores: int, late: int = 0) -> Batch | None:
+        """The next batch, where `running` of `stores` are in use. None if nothing is wanted or can wait.
+
+        `late` of those in use take so long that nothing is worth waiting for them.
+        """
         self._drop_unwanted()
         if running >= stores:
             return None
-        waiting = sum(len(items) for lane, items in self._lanes.items() if not _is_careful(items))
-        useful = self._useful_stores(waiting, stores)
+        waiting = sum(len(items) for items in self._lanes.values() if not _is_careful(items))
+        useful = 0 if running > late and self.can_wait(waiting) else self._useful_stores(waiting, stores - running)
         for lane, items in self._lanes.items():
             if _is_careful(items):
                 del self._lanes[lane]
                 return Batch(tuple(items), careful=True)
-            if running < useful:
-                size = min(math.ceil(len(items) / (useful - running)), self._size_max())
+            if useful:
+                size = min(math.ceil(len(items) / useful), self._size_max())
                 del self._lanes[lane]
                 if items[size:]:
                     # to the back: other lanes come first
@@ -117,10 +123,10 @@ class BatchQueue:
             else:
                 del self._lanes[lane]
 
-    def _useful_stores(self, waiting: int, stores: int) -> int:
+    def _useful_stores(self, waiting: int, free: int) -> int:
         if not self._seconds_each:
-            return stores
-        return max(1, min(stores, math.ceil(waiting * self._seconds_each / WORTH_SECONDS)))
+            return free
+        return max(1, min(free, int(waiting * self._seconds_each / WORTH_SECONDS)))
 
     def _size_max(self) -> int:
         if not self._seconds_each:

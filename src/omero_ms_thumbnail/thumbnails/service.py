@@ -6,16 +6,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from ..ice.errors import IceException
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
-from ..omero.pool import PoolSaturated, SessionPool
+from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
 from .keeping import Caches
 from .model import OmeroTooSlow, OmeroUnavailable, SessionRefused, Thumbnail, ThumbnailError, ThumbnailRequest
-from .work import JoinLost, Outcome, SessionWork
+from .work import CacheUsed, JoinLost, Outcome, SessionWork
 
 log: Final = logging.getLogger(__name__)
 
@@ -35,14 +34,15 @@ class Thumbnails:
         stores: int,
         calls_at_once: int | None = None,
         caches: Caches | None = None,
+        cache_used: CacheUsed | None = None,
     ) -> None:
         self._caches = caches or Caches()
+        self._cache_used = cache_used
         self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
         self._pool = pool
         self._timeout = timeout
         self._stores = stores
-        # with the session goes the work for it: a join that comes after it begins anew
-        self._work: WeakKeyDictionary[JoinedSession, SessionWork] = WeakKeyDictionary()
+        self._work: dict[JoinedSession, SessionWork] = {}
 
     async def get(self, session_key: str, request: ThumbnailRequest) -> Thumbnail:
         """One thumbnail. Raises ThumbnailError."""
@@ -65,7 +65,14 @@ class Thumbnails:
         if lost:
             # the session may be as good as ever, and only this join of it lost: a fresh join tells
             log.info("joining an OMERO session again: %s", outcomes[lost[0]])
-            again = await self._try(session_key, [requests[index] for index in lost], deadline)
+            again: list[Outcome]
+            try:
+                again = await self._try(session_key, [requests[index] for index in lost], deadline)
+            except ThumbnailError as error:
+                if len(lost) == len(outcomes):
+                    raise
+                # what OMERO gave for the others is as good as ever
+                again = [error] * len(lost)
             for index, outcome in zip(lost, again, strict=True):
                 outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
@@ -84,6 +91,8 @@ class Thumbnails:
             if thumbnail is None:
                 return None
             found.append(thumbnail)
+        if self._cache_used is not None:
+            self._cache_used(len(found), 0, 0)
         return found
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
@@ -100,13 +109,19 @@ class Thumbnails:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
         except PoolSaturated as error:
             raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers") from error
+        except PoolClosed as error:
+            raise OmeroUnavailable(str(error)) from error
         except (IceException, UserException) as error:
             raise _join_failed(error) from error
 
     def _work_for(self, session: JoinedSession) -> SessionWork:
         work = self._work.get(session)
         if work is None:
-            work = SessionWork(session, stores=self._stores, calls=self._calls, caches=self._caches)
+            # with a session that was left goes the work for it: a join that comes after it begins anew
+            self._work = {one: its for one, its in self._work.items() if one.is_active}
+            work = SessionWork(
+                session, stores=self._stores, calls=self._calls, caches=self._caches, cache_used=self._cache_used
+            )
             self._work[session] = work
         return work
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import Any, Final
 
-from ..ice.errors import IceException
+from ..ice.errors import IceException, UnknownException
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession
 from . import careful, facts
-from .batches import Batch, BatchQueue, Item
+from .batches import WORTH_SECONDS, Batch, BatchQueue, Item
 from .keeping import Caches, Kept
 from .model import (
     ImageFacts,
@@ -45,6 +46,13 @@ class JoinLost(Exception):
 
 Outcome = Thumbnail | ThumbnailError | JoinLost
 
+#: told for each request how many thumbnails came from memory, from the shared cache, and are asked of OMERO
+CacheUsed = Callable[[int, int, int], None]
+
+
+def _untold(memory: int, shared: int, asked: int) -> None:
+    """Nobody wants to know."""
+
 
 class SessionWork:
     """Thumbnails of one joined session."""
@@ -56,7 +64,9 @@ class SessionWork:
         stores: int,
         calls: asyncio.Semaphore | None = None,
         caches: Caches | None = None,
+        cache_used: CacheUsed | None = None,
     ) -> None:
+        self._cache_used = cache_used or _untold
         self._session = session
         self._stores = stores
         self._calls = calls or contextlib.nullcontext()
@@ -68,6 +78,7 @@ class SessionWork:
         self._asking = False
         self._will_pump = False
         self._rendering = 0
+        self._late: set[Batch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
@@ -87,11 +98,13 @@ class SessionWork:
         found = {
             request: thumbnail for request in requests if (thumbnail := self._kept.remembered(request)) is not None
         }
+        remembered = len(found)
         try:
             found.update(await self._kept.shared([request for request in requests if request not in found]))
         except (IceException, UserException) as error:
             # OMERO itself is asked next, and then says what is wrong
             log.info("the shared cache was not asked: %s", error)
+        self._cache_used(remembered, len(found) - remembered, len(requests) - len(found))
         return found
 
     async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> dict[ThumbnailRequest, Outcome]:
@@ -124,11 +137,9 @@ class SessionWork:
         if item.facts is None:
             self._unknown.append(item)
         else:
+            item.is_remembered = True
             self._queue.add(item)
-        # in a callback, so that all who ask at this moment come into one query or batch
-        if not self._will_pump:
-            self._will_pump = True
-            asyncio.get_running_loop().call_soon(self._pump)
+        self._pump_soon()
         return item
 
     def _item_done(self, item: Item, done: asyncio.Future[Thumbnail]) -> None:
@@ -158,7 +169,8 @@ class SessionWork:
 
     def _wants_facts(self) -> bool:
         """Whether facts are missing and had better be asked for now, not when the batch on its way has ended."""
-        return bool(self._unknown) and not (self._rendering and self._queue.can_wait(len(self._unknown)))
+        brisk = self._rendering - len(self._late)
+        return bool(self._unknown) and not (brisk and self._queue.can_wait(len(self._unknown)))
 
     def _take_facts(self, item: Item, found: ImageFacts | None) -> None:
         if item.done.done():
@@ -168,11 +180,20 @@ class SessionWork:
                 ImageUnavailable(f"image {item.request.image_id} does not exist or you may not read it")
             )
             return
+        if found == item.doubted:
+            item.done.set_exception(_no_thumbnail(item))
+            return
         self._remembered.remember(found)
         item.facts = found
         self._queue.add(item)
 
     # rendering
+
+    def _pump_soon(self) -> None:
+        # in a callback, so that all who ask at this moment come into one query or batch
+        if not self._will_pump:
+            self._will_pump = True
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
         """Start whatever had better go to OMERO now."""
@@ -180,25 +201,35 @@ class SessionWork:
         self._render_next()
         if not self._asking and self._wants_facts():
             self._asking = True
-            self._start(self._ask())
+            self._start(self._ask(), self._unknown[0].context)
 
     def _render_next(self) -> None:
-        while batch := self._queue.next_batch(self._rendering, self._stores):
+        while batch := self._queue.next_batch(self._rendering, self._stores, len(self._late)):
             self._rendering += 1
-            self._start(self._render(batch))
+            self._start(self._render(batch), batch.items[0].context)
 
     async def _render(self, batch: Batch) -> None:
         try:
             async with self._calls:
-                if batch.careful:
-                    await self._render_carefully(batch.items[0])
-                else:
-                    await self._render_set(batch.items)
+                late = asyncio.get_running_loop().call_later(WORTH_SECONDS, self._fall_late, batch)
+                try:
+                    if batch.careful:
+                        await self._render_carefully(batch.items[0])
+                    else:
+                        await self._render_set(batch.items)
+                finally:
+                    late.cancel()
+                    self._late.discard(batch)
         except (IceException, UserException) as error:
             self._fail(list(batch.items), error)
         finally:
             self._rendering -= 1
             self._pump()
+
+    def _fall_late(self, batch: Batch) -> None:
+        """What waits for the end of this batch waits no longer."""
+        self._late.add(batch)
+        self._pump()
 
     async def _render_set(self, items: tuple[Item, ...]) -> None:
         by_pixels = {item.facts.pixels_id: item for item in items if item.facts is not None}
@@ -212,12 +243,14 @@ class SessionWork:
                 thumbnails = await store.get_thumbnail_by_longest_side_set(
                     first.request.width, list(by_pixels), context
                 )
-            except UserException as error:
+            except (UserException, UnknownException) as error:
                 if fault_of(error) is not Fault.REFUSED:
                     raise
                 log.info("OMERO refused a set of %d thumbnails: %s", len(items), error)
                 thumbnails = {}
-            self._queue.took(loop.time() - began, len(items))
+            finally:
+                # from one that has timed out too: it was too large
+                self._queue.took(loop.time() - began, len(items))
         for item in items:
             assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
             jpeg = thumbnails.get(item.facts.pixels_id)
@@ -250,9 +283,7 @@ class SessionWork:
                 continue
             if fault is Fault.REFUSED:
                 log.info("OMERO refused a thumbnail of image %d: %s", item.request.image_id, error)
-                item.done.set_exception(
-                    ImageUnavailable(f"OMERO cannot give a thumbnail of image {item.request.image_id}")
-                )
+                self._refused(item)
             elif fault is Fault.TOO_SLOW:
                 item.done.set_exception(OmeroTooSlow(str(error)))
             elif self._session.is_active and fault is Fault.UNAVAILABLE:
@@ -260,10 +291,24 @@ class SessionWork:
             else:
                 item.done.set_exception(JoinLost(fault, error))
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
+    def _refused(self, item: Item) -> None:
+        """For good, unless what was remembered of the image, such as its group, is not true any more."""
+        if not item.is_remembered:
+            item.done.set_exception(_no_thumbnail(item))
+            return
+        item.is_remembered = False
+        item.doubted, item.facts = item.facts, None
+        self._unknown.append(item)
+        self._pump_soon()
+
+    def _start(self, coroutine: Coroutine[Any, Any, None], context: Context) -> None:
+        task = asyncio.create_task(coroutine, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _no_thumbnail(item: Item) -> ImageUnavailable:
+    return ImageUnavailable(f"OMERO cannot give a thumbnail of image {item.request.image_id}")
 
 
 def _outcome(item: Item) -> Outcome:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
-import omero
 import omero.clients
+
+import omero
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: what a method returns for Ice's null; None stands for no result at all
+NULL = object()
 
 
 def error(kind: type, message: str, **fields: Any) -> Any:
@@ -61,14 +66,15 @@ def _amd(name: str, method: Any) -> Any:
         if result is None:
             callback.ice_response()
         else:
-            callback.ice_response(result)
+            callback.ice_response(None if result is NULL else result)
 
     return dispatch
 
 
 def _direct(name: str, method: Any) -> Any:
     def dispatch(self: Any, *arguments: Any) -> Any:
-        return _run(self, name, method, arguments[:-1], arguments[-1])
+        result = _run(self, name, method, arguments[:-1], arguments[-1])
+        return None if result is NULL else result
 
     return dispatch
 

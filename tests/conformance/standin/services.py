@@ -1,24 +1,33 @@
-"""The stateless services: IQuery's projection for the queries a thumbnail service asks, IAdmin's event context."""
+"""What every stateless service has, and the small ones: who one is, how the server is set up, containers, shares."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import omero
 import omero.api
 import omero.clients
 import omero.model
 import omero.sys
-from omero.rtypes import rint, rlong
 
-from tests.conformance.standin.dispatch import Servant, error, operation, serves
+import omero
+from tests.conformance.standin import objects
+from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves
 from tests.conformance.standin.world import ANY_GROUP
 
-PIXELS_OF_IMAGES = (
-    "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
-)
-SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
+VERSION = "5.6.14-ice36-standin"
+
+#: what OMERO.web asks for; `omero.client.*` is what it hands on to browsers (omero-blitz's etc/omero.properties)
+CONFIGURATION = {
+    "omero.client.browser.thumb_default_size": "96",
+    "omero.client.viewer.roi_limit": "2000",
+    "omero.client.ui.tree.type_order": "tagset,tag,project,dataset,screen,plate,acquisition,image",
+    "omero.mail.config": "false",
+    "omero.upgrades.url": "",
+    "omero.version": VERSION,
+    "omero.pixeldata.max_plane_width": "3192",
+    "omero.pixeldata.max_plane_height": "3192",
+}
 
 
 class Stateless(Servant):
@@ -33,45 +42,6 @@ class Stateless(Servant):
     def check(self, current: Any) -> None:
         if self.session.ended_with:
             raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.number}")
-
-
-@serves(omero.api.IQuery)
-class QueryI(Stateless, omero.api.IQuery):
-    """Only what is readable in the call's group is found, as OMERO's security filter sees to."""
-
-    @operation("projection")
-    def projection(self, current: Any, query: str, parameters: Any) -> list[Any]:
-        asked = re.sub(r"\s+", " ", query).strip()
-        values = {} if parameters is None else parameters.map or {}
-        if asked == PIXELS_OF_IMAGES:
-            ids = [one.val for one in self._parameter(values, "ids", omero.RList)]
-            return self._pixels_of(ids, current.ctx)
-        if asked == SECTION_OF_RENDERING_DEF:
-            return self._section_of(self._parameter(values, "id", omero.RLong), current.ctx)
-        raise error(omero.QueryException, f"unexpected query: {asked[:200]}")
-
-    def _parameter(self, values: Any, name: str, kind: type) -> Any:
-        value = values.get(name)
-        if not isinstance(value, kind):
-            raise error(omero.QueryException, f"parameter {name} is to be a {kind.__name__}")
-        return value.val
-
-    def _pixels_of(self, ids: list[int], context: Any) -> list[Any]:
-        with self.stage.looking(self.session, context) as (_, group):
-            found = (self.stage.world.images.get(image_id) for image_id in dict.fromkeys(ids))
-            return [
-                [rlong(image.pixels), rlong(image.id), rlong(image.group), rlong(image.owner)]
-                for image in found
-                if image is not None and self.stage.readable(self.session, image, group)
-            ]
-
-    def _section_of(self, settings_id: int, context: Any) -> list[Any]:
-        with self.stage.looking(self.session, context) as (_, group):
-            settings = self.stage.world.rendering_defs.get(settings_id)
-            image = None if settings is None else self.stage.world.images.get(settings.image)
-            if image is None or not self.stage.readable(self.session, image, group):
-                return []
-            return [[rint(settings.z), rint(settings.t)]]
 
 
 @serves(omero.api.IAdmin)
@@ -98,3 +68,57 @@ class AdminI(Stateless, omero.api.IAdmin):
                 leaderOfGroups=list(user.leads),
                 groupPermissions=omero.model.PermissionsI(home.permissions),
             )
+
+
+@serves(omero.api.IConfig)
+class ConfigI(Stateless, omero.api.IConfig):
+    """How the server is set up; a key that is not set is empty, as in OMERO.server."""
+
+    @operation("getVersion")
+    def get_version(self, current: Any) -> str:
+        return VERSION
+
+    @operation("getConfigValue")
+    def get_config_value(self, current: Any, key: str) -> str:
+        return CONFIGURATION.get(key, "")
+
+    @operation("getConfigValues")
+    def get_config_values(self, current: Any, key_regex: str) -> dict[str, str]:
+        return {key: value for key, value in CONFIGURATION.items() if re.search(key_regex, key)}
+
+    @operation("getClientConfigValues")
+    def get_client_config_values(self, current: Any) -> dict[str, str]:
+        return self._for_clients()
+
+    @operation("getClientConfigDefaults")
+    def get_client_config_defaults(self, current: Any) -> dict[str, str]:
+        return self._for_clients()
+
+    def _for_clients(self) -> dict[str, str]:
+        return {key: value for key, value in CONFIGURATION.items() if key.startswith("omero.client.")}
+
+
+@serves(omero.api.IContainer)
+class ContainerI(Stateless, omero.api.IContainer):
+    """Images with their Pixels."""
+
+    @operation("getImages")
+    def get_images(self, current: Any, kind: str, ids: list[int], _: Any) -> list[Any]:
+        if kind != "Image":
+            raise error(omero.ApiUsageException, f"the stand-in has no getImages of {kind}")
+        with self.stage.looking(self.session, current.ctx) as (_, group):
+            known = [self.stage.world.images.get(one) for one in ids]
+            return [
+                objects.image(self.stage.world, one, with_pixels=True)
+                for one in known
+                if one is not None and self.stage.readable(self.session, one, group)
+            ]
+
+
+@serves(omero.api.IShare)
+class ShareI(Stateless, omero.api.IShare):
+    """Nobody shares anything."""
+
+    @operation("getShare")
+    def get_share(self, current: Any, share_id: int) -> Any:
+        return NULL

@@ -12,12 +12,15 @@ from typing import Any
 
 import Glacier2
 import Ice
-import omero
 import omero.api
 import omero.clients
 
+import omero
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
-from tests.conformance.standin.services import AdminI, QueryI
+from tests.conformance.standin.queries import QueryI
+from tests.conformance.standin.rendering import RenderingEngineI
+from tests.conformance.standin.services import AdminI, ConfigI, ContainerI, ShareI
+from tests.conformance.standin.session_service import SessionI
 from tests.conformance.standin.stage import Session, session_identity
 from tests.conformance.standin.thumbnails import ThumbnailStoreI
 
@@ -109,6 +112,26 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
         proxy = self._stateless(AdminI, "omero.api.IAdmin")
         return omero.api.IAdminPrx.uncheckedCast(proxy)
 
+    @operation("getConfigService")
+    def get_config_service(self, current: Any) -> Any:
+        proxy = self._stateless(ConfigI, "omero.api.IConfig")
+        return omero.api.IConfigPrx.uncheckedCast(proxy)
+
+    @operation("getContainerService")
+    def get_container_service(self, current: Any) -> Any:
+        proxy = self._stateless(ContainerI, "omero.api.IContainer")
+        return omero.api.IContainerPrx.uncheckedCast(proxy)
+
+    @operation("getSessionService")
+    def get_session_service(self, current: Any) -> Any:
+        proxy = self._stateless(SessionI, "omero.api.ISession")
+        return omero.api.ISessionPrx.uncheckedCast(proxy)
+
+    @operation("getShareService")
+    def get_share_service(self, current: Any) -> Any:
+        proxy = self._stateless(ShareI, "omero.api.IShare")
+        return omero.api.ISharePrx.uncheckedCast(proxy)
+
     def _stateless(self, kind: Any, service: str) -> Any:
         name = self.client + service
         with self.stage.lock:
@@ -118,12 +141,20 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
 
     @operation("createThumbnailStore")
     def create_thumbnail_store(self, current: Any) -> Any:
-        with self.stage.lock:
-            name = f"{uuid.uuid4()}omero.api.ThumbnailStore"
-            store = ThumbnailStoreI(self.stage, self.session, self.client)
-            proxy = self.stage.add_service(self.session, name, store)
-        self.stage.ledger.add(self.client, "services_created")
+        proxy = self._stateful(ThumbnailStoreI, "omero.api.ThumbnailStore")
         return omero.api.ThumbnailStorePrx.uncheckedCast(proxy)
+
+    @operation("createRenderingEngine")
+    def create_rendering_engine(self, current: Any) -> Any:
+        proxy = self._stateful(RenderingEngineI, "omero.api.RenderingEngine")
+        return omero.api.RenderingEnginePrx.uncheckedCast(proxy)
+
+    def _stateful(self, kind: Any, service: str) -> Any:
+        with self.stage.lock:
+            name = f"{uuid.uuid4()}{service}"
+            proxy = self.stage.add_service(self.session, name, kind(self.stage, self.session, self.client))
+        self.stage.ledger.add(self.client, "services_created")
+        return proxy
 
     @operation("setCallback")
     def set_callback(self, current: Any, callback: Any) -> None:

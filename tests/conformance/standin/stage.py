@@ -12,9 +12,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import Ice
-import omero
 import omero.clients
 
+import omero
 from tests.conformance.standin.dispatch import error
 from tests.conformance.standin.ledger import Ledger
 from tests.conformance.standin.world import ANY_GROUP, World
@@ -22,7 +22,7 @@ from tests.conformance.standin.world import ANY_GROUP, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conformance.standin.world import Image, User
+    from tests.conformance.standin.world import Image, Plate, User
 
 
 @dataclasses.dataclass
@@ -179,7 +179,7 @@ class Stage:
         with self.lock:
             yield self.user_of(session, context), self.group_of(session, context)
 
-    def readable(self, session: Session, image: Image, group: int) -> bool:
+    def readable(self, session: Session, image: Image | Plate, group: int) -> bool:
         return self.world.readable(session.user, image, group)
 
 

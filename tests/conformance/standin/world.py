@@ -6,11 +6,13 @@ The world is plain data made from JSON. It alone knows who may read what. No Ice
      "users": [{"id": 2, "name": "alice", "password": "…", "groups": [3], "leads": []}],
      "sessions": [{"key": "…", "user": "alice", "group": 3, "refuse": "AuthenticationException"}],
      "images": [{"id": 11, "group": 3, "owner": 2, "size": [512, 512], "behaviour": "normal"}],
+     "plates": [{"id": 1, "group": 3, "owner": 2, "rows": 16, "columns": 24, "first_image": 5000}],
      "rendering_definitions": [{"id": 42, "image": 11, "owner": 2, "z": 3, "t": 0}]}
 
 Of a session "group" (else the user's first group) and "refuse" are optional; of an image "size" and "behaviour", which
-may be a list. "refuse" is AuthenticationException, ExpiredCredentialException, CannotCreateSessionException,
-ConcurrencyException (wrapped, to be tried again) or any other name (wrapped).
+may be a list. A plate has one field, whose images are numbered row by row from "first_image". "refuse" is
+AuthenticationException, ExpiredCredentialException, CannotCreateSessionException, ConcurrencyException (wrapped, to be
+tried again) or any other name (wrapped).
 
 An image's Pixels id is 1000000 more than its own. Its owner has rendering settings for it, `DEFAULT_SETTINGS` more
 than its own id if none are listed, unless it is "missing settings".
@@ -122,6 +124,16 @@ class RenderingDef:
 
 
 @dataclasses.dataclass(frozen=True)
+class Plate:
+    id: int
+    group: int
+    owner: int
+    rows: int
+    columns: int
+    first_image: int
+
+
+@dataclasses.dataclass(frozen=True)
 class KnownSession:
     """An OMERO session that is there from the start, as OMERO.web made it."""
 
@@ -142,6 +154,7 @@ class World:
         self.groups = {group["id"]: Group(**group) for group in described["groups"]}
         self.users = {user["name"]: User(**user) for user in described["users"]}
         self.sessions = [KnownSession(**session) for session in described.get("sessions", [])]
+        self.plates = {plate["id"]: Plate(**plate) for plate in described.get("plates", [])}
         self.images: dict[int, Image] = {}
         self.rendering_defs: dict[int, RenderingDef] = {}
         self._settings_of: dict[int, list[RenderingDef]] = {}
@@ -175,7 +188,7 @@ class World:
     def user(self, user_id: int) -> User:
         return next(user for user in self.users.values() if user.id == user_id)
 
-    def readable(self, user: User, image: Image, group: int) -> bool:
+    def readable(self, user: User, image: Image | Plate, group: int) -> bool:
         """Whether `user`, looking into `group` (`ANY_GROUP`: all of theirs), sees `image`."""
         if group not in (ANY_GROUP, image.group):
             return False
