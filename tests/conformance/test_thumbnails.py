@@ -136,12 +136,12 @@ async def test_an_image_still_being_imported_is_a_clock_and_says_so(
     assert not done.in_progress
 
 
-async def test_no_pyramid_yet_is_a_clock(omero_standin: OmeroStandin) -> None:
+async def test_settings_that_cannot_be_made_yet_cost_that_image_alone(omero_standin: OmeroStandin) -> None:
     omero_standin.set_image(
         44, behaviour=["in progress", "missing settings", "throws omero.MissingPyramidException in resetDefaults"]
     )
     async with heart_at(omero_standin.plain) as heart:
-        # as OMERO.web: what OMERO then makes of it is shown, or that it makes nothing of it
+        # as OMERO.web: it is asked for all the same, and this OMERO makes nothing of it
         with pytest.raises(ImageUnavailable):
             await heart.get(44, height=96)
         assert await heart.get(11, height=96)

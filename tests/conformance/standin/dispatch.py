@@ -10,9 +10,8 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
-import omero.clients
-
 import omero
+import omero.clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable

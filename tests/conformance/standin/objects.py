@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import omero
 import omero.clients
 import omero.model
 from omero.rtypes import rint, rlong, rstring, rtime
-
-import omero
 
 if TYPE_CHECKING:
     from tests.conformance.standin.world import Group, Image, Plate, User, World

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import omero
 import omero.api
 import omero.clients
 from omero.rtypes import rint, rlong, rmap, rstring, rtime
 
-import omero
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, error, operation, serves
 from tests.conformance.standin.services import Stateless

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import omero
 import omero.api
 import omero.clients
 
-import omero
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
 
 if TYPE_CHECKING:

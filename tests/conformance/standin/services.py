@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import omero
 import omero.api
 import omero.clients
 import omero.model
 import omero.sys
 
-import omero
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves
 from tests.conformance.standin.world import ANY_GROUP

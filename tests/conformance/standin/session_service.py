@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import omero
 import omero.api
 import omero.clients
 from omero.rtypes import unwrap
 
-import omero
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import error, operation, serves
 from tests.conformance.standin.services import Stateless

@@ -12,10 +12,10 @@ from typing import Any
 
 import Glacier2
 import Ice
+import omero
 import omero.api
 import omero.clients
 
-import omero
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
 from tests.conformance.standin.queries import QueryI
 from tests.conformance.standin.rendering import RenderingEngineI

@@ -12,9 +12,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import Ice
+import omero
 import omero.clients
 
-import omero
 from tests.conformance.standin.dispatch import error
 from tests.conformance.standin.ledger import Ledger
 from tests.conformance.standin.world import ANY_GROUP, World
