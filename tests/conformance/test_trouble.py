@@ -22,7 +22,7 @@ SET = "getThumbnailByLongestSideSet"
 IN_LAB = {GROUP: str(LAB)}
 
 #: seconds after which a call counts as unanswered, where a test wants it unanswered
-IMPATIENT = 0.15
+IMPATIENT = 0.3
 
 
 async def until_in_time(heart: Heart, image: int, **more: int) -> dict[str, Any]:
@@ -133,22 +133,24 @@ async def test_a_frozen_omero_is_too_slow_and_no_store_is_used_twice(
     more: dict[str, int], omero_standin: OmeroStandin
 ) -> None:
     async with heart_at(omero_standin.plain, timeout=IMPATIENT, stores=2) as heart:
-        await heart.get(11, **more)
+        await until_in_time(heart, 11, **more)
+        joins = omero_standin.stats()["joins"]
         omero_standin.freeze()
-        for size in (47, 48, 49):
+        for size in (47, 48):
             with pytest.raises(OmeroTooSlow):
                 await heart.get(11, size=size, **more)
         omero_standin.thaw()
-        assert (await until_in_time(heart, 11, **more))["image"] == 11
-    assert omero_standin.stats()["joins"] == 1
+        assert (await until_in_time(heart, 12, **more))["image"] == 12
+    assert omero_standin.stats()["joins"] == joins
     await assert_left_clean(omero_standin)
 
 
 async def test_a_call_that_timed_out_keeps_its_store_from_others(omero_standin: OmeroStandin) -> None:
     async with heart_at(omero_standin.plain, timeout=IMPATIENT, stores=1) as heart:
+        await until_in_time(heart, 12)
         with pytest.raises(OmeroTooSlow):
             await heart.get(49)
-        assert (await heart.get(11))["image"] == 11
+        assert (await until_in_time(heart, 11))["image"] == 11
         stats = omero_standin.stats()
         assert (stats["calls"]["createThumbnailStore"], stats["calls"].get("close", 0)) == (2, 0)
         omero_standin.release()
@@ -198,7 +200,7 @@ async def test_closing_while_joining_does_not_log_anybody_out(omero_standin: Ome
 async def test_a_router_that_hangs_is_too_slow_and_goes_on(omero_standin: OmeroStandin) -> None:
     router = omero_standin.plain
     async with heart_at(router, timeout=IMPATIENT) as heart:
-        await heart.get(11)
+        await until_in_time(heart, 11)
         router.pause()
         with pytest.raises(OmeroTooSlow):
             await heart.get(11, size=48)

@@ -108,9 +108,9 @@ async def test_a_join_that_nobody_waits_for_any_more_is_there_for_the_next() -> 
 async def test_a_join_that_takes_too_long_is_given_up_and_left_when_it_comes() -> None:
     async with small_omero() as omero:
         door = Door(omero)
-        pool = SessionPool(door.join, idle_timeout=60, join_timeout=0.02)
+        pool = SessionPool(door.join, idle_timeout=60, join_timeout=0.2)
         key = key_of(omero)
-        with pytest.raises(InvocationTimeoutException, match=r"not let the session in within 0\.02 s"):
+        with pytest.raises(InvocationTimeoutException, match=r"not let the session in within 0\.2 s"):
             await asyncio.wait_for(lend(pool, key), 10)
         assert len(pool) == 0
         door.opened.set()

@@ -20,7 +20,7 @@ from tests.omero.small_omero import LEAVE_WITHIN, hold, key_of, server_of, small
 PIXELS, CONTEXT = 1_000_101, {GROUP: "3"}
 
 #: seconds after which a call counts as unanswered, where a test wants it unanswered
-IMPATIENT = 0.05
+IMPATIENT = 0.15
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +93,7 @@ async def test_a_store_whose_call_timed_out_is_closed_when_the_call_ends_and_not
     async with small_omero() as omero:
         held = hold(omero)
         async with joined(omero, call_timeout=IMPATIENT, stores=1) as session:
-            with pytest.raises(InvocationTimeoutException, match=r"getThumbnailByLongestSide within 0\.05 s"):
+            with pytest.raises(InvocationTimeoutException, match=r"getThumbnailByLongestSide within 0\.15 s"):
                 await draw(session)
             async with session.stores.lend() as store:
                 assert await store.set_pixels_id(PIXELS, CONTEXT)
@@ -167,7 +167,7 @@ async def test_a_store_that_is_made_after_its_caller_gave_up_is_closed() -> None
 async def test_a_store_that_is_made_too_late_is_closed() -> None:
     async with small_omero(Latency(at_once=1)) as omero:
         async with joined(omero, call_timeout=IMPATIENT) as session, an_omero_that_makes_no_store(omero):
-            with pytest.raises(InvocationTimeoutException, match=r"no ThumbnailStore within 0\.05 s"):
+            with pytest.raises(InvocationTimeoutException, match=r"no ThumbnailStore within 0\.15 s"):
                 await draw(session)
         assert_all_closed(omero, created=2)
 

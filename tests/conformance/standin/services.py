@@ -19,7 +19,7 @@ VERSION = "5.6.14-ice36-standin"
 
 #: what OMERO.web asks for; `omero.client.*` is what it hands on to browsers (omero-blitz's etc/omero.properties)
 CONFIGURATION = {
-    "omero.client.browser.thumb_default_size": "96",
+    "omero.client.browser.thumb_default_size": "120",
     "omero.client.viewer.roi_limit": "2000",
     "omero.client.ui.tree.type_order": "tagset,tag,project,dataset,screen,plate,acquisition,image",
     "omero.mail.config": "false",

@@ -211,7 +211,8 @@ class World:
         return None
 
     def make_settings(self, user_id: int, image: Image) -> RenderingDef:
-        settings_id = NEW_SETTINGS + len(self.rendering_defs)
+        # the image says it, so that what is made again after `change_image` took it away has the same number
+        settings_id = NEW_SETTINGS + 100 * image.id + len(self._settings_of.get(image.id, []))
         made = RenderingDef(settings_id, image.id, user_id)
         self._add_settings(made)
         return made
