@@ -63,19 +63,19 @@ async def _wait_for_end(wire: Wire) -> None:
 
 async def test_a_server_that_says_nothing() -> None:
     async with raw_server(_wait_for_end) as port:
-        error = await _failure(port, timeout=0.05)
+        error = await _failure(port, timeout=0.2)
     assert isinstance(error, ConnectTimeoutException)
     assert str(error) == (
-        f"127.0.0.1:{port} accepted the connection but did not speak Ice within 0.05 s; "
+        f"127.0.0.1:{port} accepted the connection but did not speak Ice within 0.2 s; "
         "a TLS port waits like this for a client that does not use TLS"
     )
 
 
 async def test_a_tls_server_that_says_nothing() -> None:
     async with raw_server(_wait_for_end) as port:
-        error = await _failure(port, tls=True, timeout=0.05)
+        error = await _failure(port, tls=True, timeout=0.2)
     assert isinstance(error, ConnectTimeoutException)
-    assert f"127.0.0.1:{port} did not answer within 0.05 s" in str(error)
+    assert f"127.0.0.1:{port} did not answer within 0.2 s" in str(error)
 
 
 async def test_nobody_answers_at_all() -> None:
@@ -87,16 +87,16 @@ async def test_nobody_answers_at_all() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
         port: int = listener.getsockname()[1]
-        error = await _failure(port, timeout=0.05)
+        error = await _failure(port, timeout=0.2)
     assert isinstance(error, ConnectTimeoutException)
     assert str(error) == (
-        f"127.0.0.1:{port} did not answer within 0.05 s; a firewall that drops packets looks like this"
+        f"127.0.0.1:{port} did not answer within 0.2 s; a firewall that drops packets looks like this"
     )
 
 
 async def test_a_tls_port_and_a_client_without_tls() -> None:
     async with listening(PeerServant(), tls=anonymous_server_context()) as server:
-        error = await _failure(server.port, timeout=0.05)
+        error = await _failure(server.port, timeout=0.2)
     assert "a TLS port waits like this for a client that does not use TLS" in str(error)
 
 

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import weakref
 
+import pytest
+
 from omero_ms_thumbnail.ice.connection import proxy_for
 from omero_ms_thumbnail.ice.messages import CLOSE_CONNECTION_BYTES, VALIDATE_CONNECTION_BYTES
 from tests.ice.sample import PEER
@@ -37,9 +39,12 @@ async def test_they_can_be_stopped_and_are_off_at_first() -> None:
         assert await wire.ended() == CLOSE_CONNECTION_BYTES
 
     async with ice_speaking_server(watch) as port, connected(port) as connection:
-        connection.keep_alive(0.005)
+        connection.keep_alive(0.001)
         connection.keep_alive(0)
         assert await connection.call(proxy_for("peer"), TWICE, 2) == 4
+        # long enough for the ones that must not come
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.wait_closed(), 0.02)
 
 
 async def test_another_interval_takes_the_place_of_the_first() -> None:

@@ -183,10 +183,8 @@ class RouterSession:
         return self._connection.begin(self._router, ADD_PROXIES, ([proxy],), self._context)
 
     def _added_in_passing(self, adding: asyncio.Future[Reply]) -> None:
-        if adding.cancelled() or adding.exception() is not None:
-            return
         with contextlib.suppress(IceException, UserException):
-            # where this fails, the call that needed the proxy fails too, and says why
+            # where adding fails, the call that needed the proxy fails too, and says why
             self._forget_evicted(adding.result())
 
     def _forget_evicted(self, added: Reply) -> None:

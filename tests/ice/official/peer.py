@@ -136,8 +136,6 @@ def _call(communicator: Any, plan: dict[str, Any]) -> dict[str, Any]:
         result = getattr(proxy, plan["operation"])(*arguments)
         if plan.get("how") == "batch":
             proxy.ice_flushBatchRequests()
-            # oneway and batch are not answered: whether the connection is still good is what this tells
-            proxy.ice_twoway().ice_ping()
     except Ice.Exception as error:
         members = {name: member for name, member in vars(error).items() if isinstance(member, (str, int))}
         if isinstance(error, Ice.UserException):
