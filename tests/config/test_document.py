@@ -170,7 +170,7 @@ def test_a_block_is_not_a_value(configure: Configure) -> None:
         ),
         (
             "c.yaml, line 3: http-tracing: it is a block and takes no value itself; indent its keys below it:"
-            " enabled, zipkin-url"
+            " enabled, zipkin-url, otlp-url"
         ),
         "c.yaml, line 4: a key has to be a word; put it in quotes if it is one",
     ]

@@ -58,6 +58,8 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         'synchronicity: "async"',
         'redis-uri: "redis://:password@localhost:6379/2"',
         'zipkin-url: "http://localhost:9411/api/v2/spans"',
+        'otlp-url: "http://localhost:4318/v1/traces"',
+        "file: logs/omero-ms.log",
     ):
         assert example in text
         text = text.replace(example, "")
@@ -71,4 +73,4 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
 
 def test_the_shipped_file_shows_the_files_of_secrets() -> None:
     shown = {match.strip().split(":")[0] for match in re.findall(r"^ *#\S*file:.*$", SHIPPED.read_text(), re.MULTILINE)}
-    assert shown - {"#ca_file"} == {f"#{name.rpartition('.')[2]}" for name in FILE_KEYS}
+    assert shown - {"#ca_file", "#file"} == {f"#{name.rpartition('.')[2]}" for name in FILE_KEYS}

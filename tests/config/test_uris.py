@@ -44,6 +44,7 @@ ENCODE = "write a password's own / ? # @ and % as %2F %3F %23 %40 and %25"
             StoreAddress("redis", "redis-socket", path="/run/redis a.sock", database="4"),
             "redis-socket:///run/redis a.sock?database=4",
         ),
+        ("redis-cluster://:pw@a,b:1", StoreAddress("redis", "redis-cluster", (("a", 6379), ("b", 1))), None),
         ("unix:///run/redis.sock", StoreAddress("redis", "unix", path="/run/redis.sock"), "unix:///run/redis.sock"),
         (
             "jdbc:postgresql://localhost:5432/omero_database?user=omero&password=p@ss",
@@ -85,7 +86,7 @@ def test_forms_that_are_understood(uri: str, address: StoreAddress, shown: str |
         ("redis://h/w", f"the URI's database is not a whole number; {ENCODE}", "redis://***"),
         (
             "redis://a,b",
-            "the URI names several hosts; that is for redis-sentinel:// and postgresql:// only",
+            "the URI names several hosts; that is for redis-sentinel://, redis-cluster:// and postgresql:// only",
             "redis://***",
         ),
         (

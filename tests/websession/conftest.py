@@ -12,7 +12,9 @@ import pytest
 import redis
 
 from omero_ms_thumbnail.websession import RedisSessionStore
+from tests.parts import require
 from tests.websession import django_site
+from tests.websession.postgres_server import PostgresServer
 from tests.websession.redis_server import RedisServer
 
 DATABASE = 1
@@ -26,6 +28,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    require("postgres")
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture

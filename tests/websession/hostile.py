@@ -12,6 +12,7 @@ import json
 import pickle
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 # What copyreg hands out codes for; EXT1, EXT2 and EXT4 hold one of 1, 2 and 4 bytes.
@@ -47,7 +48,12 @@ class _Reduced:
         return self.reduced
 
 
-def live(folder: Path) -> dict[str, tuple[bytes, Path]]:
+def canaries(folder: Path) -> list[Path]:
+    """Those of `live` attacks that have run."""
+    return list(folder.glob("canary-*"))
+
+
+def live(folder: Path) -> dict[str, tuple[bytes, Path]]:  # noqa: C901 - a list of attacks, one after the other
     """By name, a pickle that runs code and the canary that it then creates."""
     attacks: dict[str, tuple[bytes, Path]] = {}
 
@@ -95,8 +101,9 @@ def live(folder: Path) -> dict[str, tuple[bytes, Path]]:
     add(name, namespace + b"}(" + _line("add") + system + b"ub(" + _line(command(name)) + b"\x90.")
     name = "eval"
     add(name, pickle.dumps(_Reduced(eval, (python(name),))))
-    name = "exec in protocol 0"
-    add(name, pickle.dumps(_Reduced(exec, (python(name),)), 0))
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        name = f"exec in protocol {protocol}"
+        add(name, pickle.dumps(_Reduced(exec, (python(name),)), protocol))
     name = "python 2 module name"
     add(name, _global("__builtin__", "eval") + b"(" + _line(python(name)) + b"tR.")
     name = "pickle in a pickle"
@@ -213,19 +220,33 @@ def bombs() -> dict[str, bytes]:
         "stack of sets": b"\x80\x04" + b"\x8f" * 900_000 + b".",
         "stack of duplicates": b"\x80\x04}" + b"2" * 900_000 + b".",
         "marks": b"(" * 900_000 + b".",
-        "nested lists": b"\x80\x02" + b"]" * 90_000 + b"a" * 89_999 + b".",
-        "nested tuples": b"\x80\x02)" + b"\x85" * 150_000 + b".",
+        "nested lists": b"\x80\x02" + b"]" * 29_000 + b"a" * 28_999 + b".",
+        "nested tuples": b"\x80\x02)" + b"\x85" * 59_000 + b".",
         "nested dicts": b"\x80\x02" + b"}K\x01" * 40_000 + b"}" + b"s" * 40_000 + b"0.",
         "nested states": b"\x80\x02" + b"ca\nb\n}K\x01" * 20_000 + b"N" + b"sb" * 20_000 + b".",
         "list in itself": b"\x80\x02]q\x00h\x00a.",
         "tuple in itself": b"\x80\x02](K\x01h\x00.",
         "state in itself": b"\x80\x02ca\nb\n}q\x00K\x01h\x00sb.",
-        "key of a deep tuple": b"\x80\x02})" + b"\x85" * 150_000 + b"K\x01s0.",
+        "key of a deep tuple": b"\x80\x02})" + b"\x85" * 59_000 + b"K\x01s0.",
         "key of a wide tuple": b"\x80\x02}(" + b"K\x01" * 50_000 + b"tq\x00" + b"K\x01s" + b"h\x00Ns" * 40_000 + b"0.",
         "key whose hash is exponential": b"\x80\x02})" + b"2\x86" * 5_000 + b"K\x01s0.",
         "keys that collide": b"\x80\x02}("
-        + b"".join(b"\x8a\x0c" + ((2**61 - 1) * number).to_bytes(12, "little") + b"N" for number in range(1, 60_000))
+        + b"".join(b"\x8a\x0c" + ((2**61 - 1) * number).to_bytes(12, "little") + b"N" for number in range(1, 29_000))
         + b"u0N.",
+        "text of escapes": b"S'" + b"\\x41" * 250_000 + b"'\n.",
+        "text of escapes, compressed": zlib.compress(b"S'" + b"\\x41" * 500_000 + b"'\n."),
+        "names of megabytes": b"}" + b"c" + b"m" * 500_000 + "é".encode() + b"\n" + b"n" * 490_000 + b"\n0N.",
+        "long names out of the memo": b"\x80\x04X"
+        + (900_000).to_bytes(4, "little")
+        + b"m" * 900_000
+        + b"\x940"
+        + b"h\x00h\x00\x93" * 15_000
+        + b".",
+        "long keys that are equal": b"\x80\x04}"
+        + (b"X" + (480_000).to_bytes(4, "little") + b"k" * 480_000 + b"\x94Ns") * 2
+        + b"h\x01Ns" * 17_000
+        + b"N.",
+        "calls of nothing": b"\x80\x02" + b"ca\nb\n)R0" * 12_000 + b"N.",
         "decimal of many digits": b"L" + b"9" * 1_000_000 + b"L\n.",
         "integer of many bytes": b"\x80\x02\x8b" + struct.pack("<i", 1_000_000) + b"\x7f" * 1_000_000 + b".",
         "float of many digits": b"F" + b"9" * 1_000_000 + b"\n.",

@@ -23,6 +23,8 @@ class RedisServer:
     directory: Path
     port: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
+    keeps: bool = False
+    """Whether what is in it outlives it."""
     process: subprocess.Popen[str] | None = None
 
     def start(self, kind: str = "server") -> None:
@@ -31,7 +33,8 @@ class RedisServer:
         configuration = self.directory / "redis.conf"
         lines = [f"port {self.port}", "bind 127.0.0.1", f"dir {self.directory}", *self.options]
         if kind == "server":
-            lines += ['save ""', "appendonly no", f"unixsocket {self.socket_path}"]
+            kept = ["appendonly yes", "appendfsync always"] if self.keeps else ["appendonly no"]
+            lines += ['save ""', *kept, f"unixsocket {self.socket_path}"]
         configuration.write_text("\n".join(lines) + "\n")
         command = [str(require("redis-server")), str(configuration)]
         if kind == "sentinel":

@@ -44,6 +44,11 @@ HOST = (("host", 6379),)
             "rediss-sentinel://one?sentinelMasterId=omero",
             RedisAddress(hosts=(("one", 26379),), tls=True, master="omero"),
         ),
+        (
+            "redis-cluster://user:pw@a,b:1",
+            RedisAddress((("a", 6379), ("b", 1)), cluster=True, username="user", password="pw"),
+        ),
+        ("rediss-cluster://a", RedisAddress((("a", 6379),), cluster=True, tls=True)),
     ],
 )
 def test_uri(uri: str, address: RedisAddress) -> None:
@@ -73,6 +78,7 @@ def test_uri(uri: str, address: RedisAddress) -> None:
         ("redis://host?ssl_cert_reqs=none", "unknown parameter; known are database, db"),
         ("rediss://host?verifyPeer=perhaps", "NONE, CA, FULL"),
         ("redis-sentinel://one,two/1", "names no master: add #name"),
+        ("redis-cluster://one/1", "only number 0"),
         ("unix://", "names no socket"),
         ("unix://relative", "names no socket"),
     ],

@@ -3,6 +3,7 @@
 from omero_ms_thumbnail.config.errors import ConfigError
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.config.settings import (
+    LoggingSettings,
     OmeroSettings,
     OmeroWebSettings,
     SessionStoreSettings,
@@ -15,6 +16,7 @@ from omero_ms_thumbnail.config.uris import StoreAddress, parse_store_uri, redact
 
 __all__ = [
     "ConfigError",
+    "LoggingSettings",
     "OmeroSettings",
     "OmeroWebSettings",
     "SessionStoreSettings",

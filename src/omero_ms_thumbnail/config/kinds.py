@@ -243,7 +243,8 @@ class StoreUri(Kind[str]):
 class HttpUrl(Kind[str]):
     """An http or https URL without user and password, so that it may be shown."""
 
-    expected = "a URL such as http://localhost:9411/api/v2/spans"
+    def __init__(self, example: str = "http://localhost:9411/api/v2/spans") -> None:
+        self.expected = f"a URL such as {example}"
 
     def parse(self, value: object) -> str:
         """The URL as written."""

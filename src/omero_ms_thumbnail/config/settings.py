@@ -113,6 +113,12 @@ class OmeroWebSettings:
         "sessionid",
         "The name of OMERO.web's session cookie.",
     )
+    session_cookie_age: float = key(
+        "omero.web.session_cookie_age",
+        Seconds(1, 10 * 365 * 86_400),
+        86_400.0,
+        "How long after it was last changed a session in a file ends.",
+    )
     accept_session_key_header: bool = key(
         "omero.web.accept_session_key_header",
         Switch(),
@@ -158,7 +164,8 @@ class SessionStoreSettings:
         StoreUri(),
         None,
         "The store's address, for `redis` and `postgres`: `redis://:password@host:6379/1`, `rediss://…`,"
-        " `redis-sentinel://host:26379,host:26379/1#master`, `redis-socket:///run/redis.sock`,"
+        " `redis-sentinel://host:26379,host:26379/1#master`, `redis-cluster://host:6379,host:6379`,"
+        " `redis-socket:///run/redis.sock`,"
         " `postgresql://user:password@host:5432/database` or"
         " `jdbc:postgresql://host:5432/database?user=user&password=password`.",
         is_secret=True,
@@ -218,16 +225,59 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class TracingSettings:
-    """Spans of requests, for Zipkin."""
+    """Spans of requests, for Zipkin or an OTLP collector."""
 
-    enabled: bool = key("http-tracing.enabled", Switch(), False, "Record a span for each request.")
+    enabled: bool = key(
+        "http-tracing.enabled",
+        Switch(),
+        False,
+        "Trace requests: spans are logged, or sent where the URLs say. Needs the extra `tracing`"
+        " (`pip install omero-ms-thumbnail[tracing]`).",
+    )
     zipkin_url: str | None = key(
         "http-tracing.zipkin-url",
         HttpUrl(),
         None,
-        "Where spans are sent.",
-        default_note="none: spans are logged",
+        "A Zipkin to send spans to.",
+        default_note="none",
     )
+    otlp_url: str | None = key(
+        "http-tracing.otlp-url",
+        HttpUrl("http://localhost:4318/v1/traces"),
+        None,
+        "An OpenTelemetry collector to send spans to, with OTLP over HTTP.",
+        default_note="none",
+    )
+
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogFormat = Literal["text", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """The log. `--log-config` replaces all of it."""
+
+    level: LogLevel = key(
+        "logging.level",
+        Choice[LogLevel](get_args(LogLevel)),
+        "INFO",
+        "What is logged: this and all that is graver.",
+    )
+    format: LogFormat = key(
+        "logging.format",
+        Choice[LogFormat](get_args(LogFormat)),
+        "text",
+        "Lines for people, or one JSON object a line for collectors.",
+    )
+    file: Path | None = key(
+        "logging.file",
+        FilePath("the path of a file"),
+        None,
+        "A file to log to. On the first line of a new day it becomes `name.2026-11-24.log.gz` beside it.",
+        default_note="none: the log goes to standard error",
+    )
+    keep: int = key("logging.keep", WholeNumber(1, 3650), 7, "How many files of former days are kept.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,13 +332,13 @@ class Settings:
         "access-log",
         Switch(),
         True,
-        "Log a line for each request. nginx does so too, and without it a busy worker answers twice as many from its"
-        " cache.",
+        "Log a line for each request: its id, method, path, status, bytes, time, user, and what the caches did.",
     )
     omero: OmeroSettings = block(OmeroSettings)
     omero_web: OmeroWebSettings = block(OmeroWebSettings)
     session_stores: tuple[SessionStoreSettings, ...] = repeated(SessionStoreSettings)
     cache: CacheSettings = block(CacheSettings)
+    logging: LoggingSettings = block(LoggingSettings)
     http_tracing: TracingSettings = block(TracingSettings)
     jmx_metrics_enabled: bool = key(
         "jmx-metrics.enabled",

@@ -2,7 +2,8 @@
 
 Redis in lettuce's forms (its wiki page "Redis URI and connection details"): ``redis://[[user:]password@]host[:port]
 [/database]``, ``rediss://`` the same over TLS, ``redis-socket://[[user:]password@]/path`` (redis-py says ``unix://``),
-``redis-sentinel://[[user:]password@]host[:port][,host[:port]…][/database]#master``. PostgreSQL in libpq's form
+``redis-sentinel://[[user:]password@]host[:port][,host[:port]…][/database]#master``; and ``redis-cluster://`` with some
+of a cluster's nodes. PostgreSQL in libpq's form
 ``postgresql://[user[:password]@]host[:port][,…]/database`` and in JDBC's, where user and password are parameters:
 ``jdbc:postgresql://host[:port][,…]/database?user=…&password=…``.
 
@@ -29,8 +30,9 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0
 
 _REDIS = {"redis": 6379, "rediss": 6379, "redis+ssl": 6379, "redis+tls": 6379}
 _SENTINEL = {"redis-sentinel": 26379, "rediss-sentinel": 26379}
+_CLUSTER = {"redis-cluster": 6379, "rediss-cluster": 6379}
 _POSTGRES = {"postgresql": 5432, "postgres": 5432, "jdbc:postgresql": 5432}
-_DEFAULT_PORTS = {**_REDIS, **_SENTINEL, **_POSTGRES}
+_DEFAULT_PORTS = {**_REDIS, **_SENTINEL, **_CLUSTER, **_POSTGRES}
 _SOCKETS = ("redis-socket", "redis+socket", "unix")
 _USUAL = "redis://, rediss://, redis-sentinel://, redis-socket://, postgresql:// or jdbc:postgresql://"
 
@@ -119,7 +121,9 @@ def _hosts(text: str, default_port: int, *, several: bool) -> tuple[tuple[str, i
             raise InvalidValueError(f"no host is named, or its port is not from 1 to 65535; {_ENCODE}")
         found.append((match["host"], port))
     if len(found) > 1 and not several:
-        raise InvalidValueError("the URI names several hosts; that is for redis-sentinel:// and postgresql:// only")
+        raise InvalidValueError(
+            "the URI names several hosts; that is for redis-sentinel://, redis-cluster:// and postgresql:// only"
+        )
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GZIP_WINDOW_BITS = 31  # zlib's way to say: 32 KiB window, gzip header and trailer
-_XZ_MEMORY_BYTES = 16 * 1024 * 1024  # presets 0 to 6; django-redis writes 4
+_XZ_MEMORY_BYTES = 10 * 1024 * 1024  # presets 0 to 6; django-redis writes 4
 _ZSTD_WINDOW_LOG_MAX = {100: 23}  # ZSTD_d_windowLogMax of zstd.h: 2**23 bytes
 
 

@@ -24,13 +24,16 @@ def decode_payload(value: bytes, limits: Limits) -> dict[object, object]:
     """The session dict in a cached value; `SessionDecodeError` if there is none or it exceeds a limit."""
     if len(value) > limits.stored_bytes:
         raise SessionDecodeError("too-large", f"it is larger than {limits.stored_bytes} bytes in the store")
-    session = _deserialize(decompress(value, limits.decoded_bytes), limits)
+    session = deserialize(decompress(value, limits.decoded_bytes), limits)
     if not isinstance(session, dict):
         raise SessionDecodeError("not-a-session", "it holds something else than a dict")
     return session
 
 
-def _deserialize(data: bytes, limits: Limits) -> object:
+def deserialize(data: bytes, limits: Limits) -> object:
+    """The value that a serializer of Django's wrote; `SessionDecodeError` if it is damaged or exceeds a limit."""
+    if len(data) > limits.decoded_bytes:
+        raise SessionDecodeError("too-large", f"it is larger than {limits.decoded_bytes} bytes")
     if data.startswith(b"{"):
         return _json(data, limits)
     if message_pack.is_map(data):

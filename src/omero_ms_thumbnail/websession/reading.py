@@ -9,6 +9,7 @@ from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
 from omero_ms_thumbnail.websession.session import WebSession, web_session
+from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +21,29 @@ class SessionReader:
     serializer cannot be read it is every user, so the first of each kind is logged and all are counted.
     """
 
-    def __init__(self, store: str, limits: Limits | None = None) -> None:
+    def __init__(self, store: str, limits: Limits | None = None, keys: SigningKeys | None = None) -> None:
         self.limits = limits or Limits()
+        self._keys = keys or SigningKeys()
         self.unreadable: Counter[str] = Counter()
         """How many sessions could not be read, by reason."""
         self._store = store
 
     def read(self, value: bytes) -> WebSession | None:
-        """The user of a stored session; None if it names none or cannot be decoded."""
+        """The user of a cached session; None if it names none or cannot be decoded."""
         try:
             session = decode_payload(value, self.limits)
         except SessionDecodeError as error:
             self.count(error)
             return None
         return web_session(session)
+
+    def read_text(self, text: bytes) -> dict[object, object] | None:
+        """The session dict of a database's or a file's text; None if it cannot be decoded or verified."""
+        try:
+            return decode_text(text, self.limits, self._keys)
+        except SessionDecodeError as error:
+            self.count(error)
+            return None
 
     def count(self, error: SessionDecodeError) -> None:
         """Count an unreadable session, and log it if it is the first for its reason."""

@@ -1,40 +1,47 @@
 """OMERO.web's sessions in Redis: where Django's cache backends put them, and what each failure means.
 
 `django_redis` and Django's own Redis cache both name a key ``<KEY_PREFIX>:<VERSION>:<key>``
-(``django.core.cache.backends.base.default_key_func``), and ``django.contrib.sessions.backends.cache`` and ``cached_db``
-a session ``django.contrib.sessions.cache<session id>``. Expiry is Redis's own.
+(``django.core.cache.backends.base.default_key_func``); ``django.contrib.sessions.backends.cache`` names a session
+``django.contrib.sessions.cache<session id>``, ``cached_db`` ``django.contrib.sessions.cached_db<session id>``. Expiry
+is Redis's own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import redis.asyncio
 from redis import exceptions
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.reading import SessionReader
+from omero_ms_thumbnail.websession.redis_connections import RedisConnections
+from omero_ms_thumbnail.websession.redis_tracking import RedisTracking
 from omero_ms_thumbnail.websession.redis_uri import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import AsyncIterator
+    from collections.abc import Awaitable, Callable
 
     from omero_ms_thumbnail.websession.session import WebSession
 
-_CONNECTIONS = 16
-"""At most so many a process: a look-up takes well under a millisecond, so this many are not often in use at once."""
+_T = TypeVar("_T")
+_Arguments = TypeVarTuple("_Arguments")
+
+_ENGINES = ("cache", "cached_db")
 
 
 class RedisSessionStore:
-    """A `SessionStore` on a Redis or on the master of a group of sentinels.
+    """A `SessionStore` on a Redis, on the master of a group of sentinels, or on a Redis Cluster.
 
     uri is any form of `redis_uri`, else ValueError. key_prefix and version are those of OMERO.web's cache
     (``omero.web.caches``). timeout bounds one look-up as a whole, waiting for a connection included, in seconds; one in
@@ -43,11 +50,13 @@ class RedisSessionStore:
 
     def __init__(self, uri: str, *, key_prefix: str = "", version: int = 1, timeout: float = 2.0) -> None:
         self._address = parse_redis_uri(uri)
-        self._key_prefix = f"{key_prefix}:{version}:django.contrib.sessions.cache"
+        sessions = f"{key_prefix}:{version}:django.contrib.sessions."
+        # OMERO.web uses one of the engines: the one whose key was found last is asked for first.
+        self._prefixes = [sessions + engine for engine in _ENGINES]
         self._timeout = self._address.timeout or timeout
-        self._free_connections = asyncio.Semaphore(_CONNECTIONS)
         self._sentinels = _sentinels(self._address, self._timeout) if self._address.master else None
         self._redis = _redis(self._address, self._timeout, self._sentinels)
+        self._connections = None if isinstance(self._redis, RedisCluster) else _connections(self._redis)
         self._reader = SessionReader(self.describe())
 
     @property
@@ -55,28 +64,50 @@ class RedisSessionStore:
         """How many sessions could not be decoded, by reason."""
         return self._reader.unreadable
 
+    def tracking(self) -> RedisTracking | None:
+        """News of changed sessions, for a cache; None for a cluster, whose every node would have to be listened to."""
+        if self._address.cluster:
+            return None
+        address = self._address
+        password = address.password
+        return RedisTracking(
+            self._open,
+            hello=("AUTH", address.username or "default", password) if password is not None else (),
+            # What the names of both engines begin with.
+            key_prefix=min(self._prefixes, key=len),
+            prefixes=self._prefixes,
+            name=self.describe(),
+        )
+
     async def get(self, session_id: str) -> WebSession | None:
         """The session with this id, or None; see `SessionStore.get`."""
         if not is_session_id(session_id):
             return None
-        # GETRANGE instead of GET: one value cannot fill this process's memory, whatever its size. It answers nothing
-        # for a key that is not there.
-        limit = self._reader.limits.stored_bytes
-        try:
-            async with self._answering():
-                value = await self._redis.getrange(self._key_prefix + session_id, 0, limit)
-        except _NotAString:
-            self._reader.count(SessionDecodeError("not-a-session", "it is not a string in Redis"))
-            return None
-        return self._reader.read(cast("bytes", value)) if value else None
+        for prefix in tuple(self._prefixes):
+            try:
+                value, milliseconds_left = await self._ask(self._value, prefix + session_id)
+            except _NotAString:
+                self._reader.count(SessionDecodeError("not-a-session", "it is not a string in Redis"))
+                return None
+            if value:
+                self._prefixes.sort(key=prefix.__ne__)
+                session = self._reader.read(value)
+                if session is None or milliseconds_left < 0:
+                    return session
+                return replace(session, expires=time.time() + milliseconds_left / 1000)
+        return None
 
     async def ping(self) -> None:
         """Return if Redis answers; raise `SessionStoreUnavailable` if not."""
-        async with self._answering():
-            await cast("Any", self._redis.ping())
+        if self._connections is not None:
+            await self._ask(self._connections.ask, (b"PING",))
+        else:
+            await self._ask(cast("Any", self._redis.ping))
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._connections is not None:
+            await self._connections.close()
         await self._redis.aclose()
         if self._sentinels is not None:
             for sentinel in self._sentinels.sentinels:
@@ -86,14 +117,35 @@ class RedisSessionStore:
         """Host and database, without the password."""
         return f"Redis at {self._address}"
 
-    @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        """Turn whatever keeps Redis from answering in time into a sentence that names it."""
+    async def _value(self, key: str) -> tuple[bytes, int]:
+        """The value and how many milliseconds it has left; empty where there is none, negative where it stays."""
+        # GETRANGE instead of GET: one value cannot fill this process's memory, whatever its size. It answers nothing
+        # for a key that is not there.
+        limit = self._reader.limits.stored_bytes
+        if self._connections is not None:
+            name = key.encode()
+            value, left = await self._connections.ask((b"GETRANGE", name, b"0", b"%d" % limit), (b"PTTL", name))
+        else:
+            pipeline = cast("Any", self._redis.pipeline(transaction=False))
+            value, left = await pipeline.getrange(key, 0, limit).pttl(key).execute()
+        return value, left
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection without a word on it yet."""
+        if self._address.socket_path is not None:
+            return await asyncio.open_unix_connection(self._address.socket_path)
+        host, port = self._address.hosts[0]
+        if self._sentinels is not None and self._address.master is not None:
+            host, port = await cast("Any", self._sentinels).discover_master(self._address.master)
+        return await asyncio.open_connection(host, port, ssl=_tls(self._address))
+
+    async def _ask(self, question: Callable[[*_Arguments], Awaitable[_T]], *arguments: *_Arguments) -> _T:
+        """The answer; whatever keeps Redis from giving it in time becomes a sentence that names it."""
         try:
-            async with asyncio.timeout(self._timeout), self._free_connections:
-                yield
-        except (exceptions.RedisError, OSError) as error:
-            if isinstance(error, exceptions.ResponseError) and str(error).startswith("WRONGTYPE"):
+            async with asyncio.timeout(self._timeout):
+                return await question(*arguments)
+        except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
+            if isinstance(error, exceptions.ResponseError) and "WRONGTYPE" in str(error):
                 raise _NotAString from error
             raise SessionStoreUnavailable(f"The {self.describe()} {self._advice(error)}.") from error
 
@@ -104,12 +156,17 @@ class RedisSessionStore:
                 return "refuses the user name or the password; check those in session-store.uri"
             case exceptions.NoPermissionError():
                 return (
-                    "does not permit its user to read sessions; allow PING, GETRANGE and the keys of OMERO.web's cache"
+                    "does not permit its user to read sessions; "
+                    "allow PING, GETRANGE, PTTL and the keys of OMERO.web's cache"
                 )
             case exceptions.BusyLoadingError():
                 return "is still loading its data; it answers as soon as that is done"
             case MasterNotFoundError():
                 return "is known to none of the sentinels that answer; check their hosts and the master's name"
+            case exceptions.RedisClusterException() if isinstance(error.__cause__, exceptions.AuthenticationError):
+                return self._advice(error.__cause__)
+            case exceptions.RedisClusterException() | exceptions.ClusterError():
+                return "has no node that answers as a part of a Redis Cluster; check its hosts in session-store.uri"
             case exceptions.InvalidResponse():
                 return "does not answer as Redis does; check the port in session-store.uri"
             case exceptions.TimeoutError() | TimeoutError():
@@ -142,11 +199,20 @@ def redis_client(uri: str, *, timeout: float = 2.0) -> redis.asyncio.Redis:
     """
     address = parse_redis_uri(uri)
     timeout = address.timeout or timeout
-    return _redis(address, timeout, _sentinels(address, timeout) if address.master else None)
+    if address.cluster:
+        raise ValueError("a Redis Cluster cannot be used here; name one Redis")
+    return cast(
+        "redis.asyncio.Redis", _redis(address, timeout, _sentinels(address, timeout) if address.master else None)
+    )
 
 
-def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) -> redis.asyncio.Redis:
+def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) -> redis.asyncio.Redis | RedisCluster:
     options = _connection_options(address, timeout)
+    if address.cluster:
+        for of_one_server in ("db", "retry", "retry_on_error"):
+            options.pop(of_one_server)
+        nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        return RedisCluster(startup_nodes=nodes, **options)
     if sentinels is not None and address.master is not None:
         master: redis.asyncio.Redis = sentinels.master_for(address.master, **options)
         return master
@@ -156,6 +222,12 @@ def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) ->
     return redis.asyncio.Redis(host=host, port=port, **options)
 
 
+def _connections(client: redis.asyncio.Redis) -> RedisConnections:
+    # Every look-up has its own time-out, for all that belongs to it; that of each read would only cost.
+    client.connection_pool.connection_kwargs["socket_timeout"] = None
+    return RedisConnections(client.connection_pool)
+
+
 def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
     # They are asked one after the other: one that is silent must leave time for the next and for the master itself.
     options = _connection_options(address, timeout / (len(address.hosts) + 1))
@@ -163,6 +235,16 @@ def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
         options.pop(of_data_nodes, None)
     sentinels: Sentinel = cast("Any", Sentinel)(list(address.hosts), sentinel_kwargs=options)
     return sentinels
+
+
+def _tls(address: RedisAddress) -> ssl.SSLContext | None:
+    if not address.tls:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname = address.verify_peer == "FULL"
+    if address.verify_peer == "NONE":
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _connection_options(address: RedisAddress, timeout: float) -> dict[str, Any]:

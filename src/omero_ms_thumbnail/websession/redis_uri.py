@@ -3,10 +3,12 @@
     redis://[[user:]password@]host[:port][/database]      rediss:// with TLS
     redis-socket://[[user:]password@]/path[?database=1]   unix:// likewise
     redis-sentinel://[[user:]password@]host[:port][,host[:port]…][/database]#master     rediss-sentinel:// with TLS
+    redis-cluster://[[user:]password@]host[:port][,host[:port]…]                        rediss-cluster:// with TLS
 
 As in lettuce (its wiki, "Redis URI and connection details"), what stands alone before the @ is the password, the
 ``database`` parameter wins over the path, ``timeout`` has a unit of d, h, m, s, ms, us or ns and is in milliseconds
-without one, and a sentinel URI's password is the data nodes', not the sentinels'.
+without one, and a sentinel URI's password is the data nodes', not the sentinels'. lettuce has no scheme for a Redis
+Cluster, which it is told by other means: the scheme here is this service's own.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ _SCHEMES = {
     "unix": ("socket", False),
     "redis-sentinel": ("sentinel", False),
     "rediss-sentinel": ("sentinel", True),
+    "redis-cluster": ("cluster", False),
+    "rediss-cluster": ("cluster", True),
 }
 # authority, path, query, fragment, as in appendix B of RFC 3986. urllib's own split refuses brackets in a password,
 # with a text that can quote it.
@@ -48,10 +52,11 @@ class RedisAddress:
     """Where a Redis is and how to log in; one of hosts and socket_path is given."""
 
     hosts: tuple[tuple[str, int], ...] = ()
-    """Host and port of the Redis, or of each of its sentinels."""
+    """Host and port of the Redis, of each of its sentinels, or of some nodes of its cluster."""
     socket_path: str | None = None
     master: str | None = None
     """Name of the master that the sentinels watch; None where hosts is the Redis itself."""
+    cluster: bool = False
     database: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -66,6 +71,8 @@ class RedisAddress:
         hosts = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
         if self.master is not None:
             return f"master {self.master} of the sentinels {hosts}, database {self.database}"
+        if self.cluster:
+            return f"the cluster of {hosts}"
         return f"{self.socket_path or hosts}, database {self.database}"
 
 
@@ -88,11 +95,15 @@ def parse_redis_uri(uri: str) -> RedisAddress:
         master = unquote(fragment) or parameters.get("sentinelMasterId")
         if not master:
             raise ValueError("the Redis URI names no master: add #name, the name that the sentinels know it by")
+    database = _database(parameters, "" if kind == "socket" else path.removeprefix("/"))
+    if kind == "cluster" and database:
+        raise ValueError("the Redis URI names a database, of which a Redis Cluster has only number 0")
     return RedisAddress(
         hosts=() if kind == "socket" else _hosts(location, kind),
         socket_path=_socket_path(location + path) if kind == "socket" else None,
         master=master,
-        database=_database(parameters, "" if kind == "socket" else path.removeprefix("/")),
+        cluster=kind == "cluster",
+        database=database,
         username=username,
         password=password,
         tls=tls,
@@ -114,7 +125,7 @@ def _credentials(text: str) -> tuple[str | None, str | None]:
 def _hosts(location: str, kind: str) -> tuple[tuple[str, int], ...]:
     named = location.split(",")
     if kind == "host" and len(named) > 1:
-        raise ValueError("the Redis URI names several hosts, which only redis-sentinel:// can")
+        raise ValueError("the Redis URI names several hosts, which only redis-sentinel:// and redis-cluster:// can")
     return tuple(_host(text.strip(), _SENTINEL_PORT if kind == "sentinel" else _REDIS_PORT) for text in named)
 
 

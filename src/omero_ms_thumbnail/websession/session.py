@@ -24,12 +24,14 @@ class WebSession:
     """A logged-in OMERO.web user.
 
     omero_session_key joins the OMERO session and is a secret. user_id is OMERO's experimenter id where the session has
-    one. thumb_default_size is the longest side of a thumbnail in pixels, 1 to 10000, where the server sets one.
+    one. thumb_default_size is the longest side of a thumbnail in pixels, 1 to 10000, where the server sets one. expires
+    is when the store lets the session go, in seconds since 1970, where the store says so; it is no part of who it is.
     """
 
     omero_session_key: str = field(repr=False)
     user_id: int | None = None
     thumb_default_size: int | None = None
+    expires: float | None = field(default=None, compare=False)
 
 
 def web_session(session: Mapping[object, object]) -> WebSession | None:

@@ -38,8 +38,13 @@ _INSTANCE_MAKERS = frozenset(
     for function in ("_reconstructor", "__newobj__", "__newobj_ex__")
 )
 
-# Tuples and integers beyond these are no keys of a session, and would let a pickle choose how long hashing takes: a
-# tuple's hash is computed anew each time, and an integer's is its remainder, which collides at will.
+# Names are put together anew each time, of two texts that the memo may hold only once.
+_MAX_NAME = 500
+
+# What is beyond these is no key of a session, and would let a pickle choose how long it takes to find a place for it: a
+# tuple's hash is computed anew each time, an integer's is its remainder, which collides at will, and text that is equal
+# but not the same is compared to its end each time.
+_MAX_KEY_TEXT = 1000
 _MAX_KEY_TUPLE = 16
 _MAX_KEY_INTEGER = 2**64
 
@@ -49,6 +54,9 @@ def loads(data: bytes, limits: Limits) -> object:
 
     Raises `SessionDecodeError` if the pickle is damaged, cut off, followed by anything or exceeds a limit.
     """
+    # Text of protocol 0 is undone escape by escape, which is the one thing here that one operation does often.
+    if data.count(b"\\") > limits.values:
+        raise SessionDecodeError("too-large", f"its pickle has more than {limits.values} escapes")
     try:
         return _Machine(data, limits).run()
     except (IndexError, KeyError):
@@ -179,7 +187,9 @@ def _as_key(value: object) -> object:
 def _is_cheap_key(value: object) -> bool:
     if isinstance(value, int):
         return -_MAX_KEY_INTEGER < value < _MAX_KEY_INTEGER
-    return value is None or isinstance(value, (str, bytes, float, Placeholder))
+    if isinstance(value, (str, bytes)):
+        return len(value) <= _MAX_KEY_TEXT
+    return value is None or isinstance(value, (float, Placeholder))
 
 
 def _discard_to_mark(machine: _Machine) -> None:
@@ -188,7 +198,7 @@ def _discard_to_mark(machine: _Machine) -> None:
 
 def _global(machine: _Machine) -> None:
     module = machine.bytes.name()
-    machine.push(Placeholder(f"{module}.{machine.bytes.name()}"))
+    machine.push(_named(module, machine.bytes.name()))
 
 
 def _stack_global(machine: _Machine) -> None:
@@ -196,7 +206,13 @@ def _stack_global(machine: _Machine) -> None:
     module = machine.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         raise damaged("a name is not text")
-    machine.push(Placeholder(f"{module}.{name}"))
+    machine.push(_named(module, name))
+
+
+def _named(module: str, name: str) -> Placeholder:
+    if len(module) + len(name) > _MAX_NAME:
+        raise damaged("a name is too long")
+    return Placeholder(f"{module}.{name}")
 
 
 def _extension(size: int) -> Callable[[_Machine], None]:
@@ -217,7 +233,7 @@ def _binary_persistent_id(machine: _Machine) -> None:
 def _inst(machine: _Machine) -> None:
     module = machine.bytes.name()
     name = machine.bytes.name()
-    machine.instance(Placeholder(f"{module}.{name}"), tuple(machine.pop_to_mark()))
+    machine.instance(_named(module, name), tuple(machine.pop_to_mark()))
 
 
 def _obj(machine: _Machine) -> None:

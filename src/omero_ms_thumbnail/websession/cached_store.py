@@ -1,0 +1,150 @@
+"""Sessions that were looked up a moment ago, so that a page of a hundred thumbnails costs its store one read.
+
+How long a moment is decides how long somebody is still served who has logged out. A store that tells of changes
+(`Invalidations`) lets a session be kept for as long as it is certain that nothing was missed; with any other it is kept
+for `MAX_AGE`, well below the second that the service promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from omero_ms_thumbnail.websession.session import WebSession
+    from omero_ms_thumbnail.websession.store import SessionStore
+
+MAX_AGE: Final = 0.5
+"""Seconds."""
+
+_TRACKED_MAX_AGE = 60.0
+_SESSIONS = 10_000
+
+
+class Invalidations(Protocol):
+    """News of changed sessions."""
+
+    lease_until: float
+    """Of every change more than a second before this time of `time.monotonic` there has been news."""
+
+    def start(self, forget: Callable[[str | None], None]) -> None:
+        """Begin to listen, where it has not begun. Calls forget with the id of a changed session, None for any."""
+
+    async def close(self) -> None:
+        """Listen no more."""
+
+
+class _Entry(NamedTuple):
+    session: WebSession
+    fresh_until: float
+    """Whatever happens."""
+    tracked_until: float
+    """As long as there is news of changes."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A read that is under way, for everybody who asks meanwhile."""
+
+    task: asyncio.Task[WebSession | None] = field(repr=False)
+    began: float
+
+
+class CachedSessionStore:
+    """A `SessionStore` that remembers another one's sessions; it closes the other one with itself.
+
+    Only sessions are remembered: neither that there is none nor that the store is down. max_age is in seconds.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        invalidations: Invalidations | None = None,
+        *,
+        max_age: float = MAX_AGE,
+        sessions_max: int = _SESSIONS,
+    ) -> None:
+        self._store = store
+        self._invalidations = invalidations
+        self._max_age = max_age
+        self._sessions_max = sessions_max
+        self._entries: dict[str, _Entry] = {}
+        self._readings: dict[str, _Reading] = {}
+
+    async def get(self, session_id: str) -> WebSession | None:
+        """The session with this id, or None; see `SessionStore.get`."""
+        entry = self._entries.get(session_id)
+        if entry is not None:
+            now = time.monotonic()
+            if now < entry.fresh_until or (
+                now < entry.tracked_until and self._invalidations is not None and now < self._invalidations.lease_until
+            ):
+                return entry.session
+        return await self._read(session_id)
+
+    async def ping(self) -> None:
+        """Ask the store itself."""
+        await self._store.ping()
+
+    async def close(self) -> None:
+        """Forget every session and close the store; reads under way are given up."""
+        for reading in self._readings.values():
+            reading.task.cancel()
+        self.forget(None)
+        if self._invalidations is not None:
+            await self._invalidations.close()
+        await self._store.close()
+
+    def describe(self) -> str:
+        """The store's description."""
+        return self._store.describe()
+
+    def forget(self, session_id: str | None) -> None:
+        """Read a session anew when it is asked for next, or every session; reads under way are not remembered."""
+        if session_id is None:
+            self._entries.clear()
+            self._readings.clear()
+        else:
+            self._entries.pop(session_id, None)
+            self._readings.pop(session_id, None)
+
+    async def _read(self, session_id: str) -> WebSession | None:
+        if self._invalidations is not None:
+            self._invalidations.start(self.forget)
+        reading = self._readings.get(session_id)
+        # What a slow read finds is as old as the read: who asks later than that gets a read of his own.
+        if reading is None or time.monotonic() - reading.began > self._max_age:
+            reading = _Reading(asyncio.create_task(self._store.get(session_id)), time.monotonic())
+            self._readings[session_id] = reading
+            reading.task.add_done_callback(lambda _: self._finished(session_id, reading))
+        # Whoever goes away leaves the read to the others.
+        return await asyncio.shield(reading.task)
+
+    def _finished(self, session_id: str, reading: _Reading) -> None:
+        is_current = self._readings.get(session_id) is reading
+        if is_current:
+            del self._readings[session_id]
+        # Retrieved here too, as everybody who asked may have gone away.
+        if reading.task.cancelled() or reading.task.exception() is not None:
+            return
+        session = reading.task.result()
+        if session is None:
+            self._entries.pop(session_id, None)
+        elif is_current:
+            self._remember(session_id, session, reading.began)
+
+    def _remember(self, session_id: str, session: WebSession, began: float) -> None:
+        left = _TRACKED_MAX_AGE if session.expires is None else session.expires - time.time()
+        self._entries.pop(session_id, None)
+        if len(self._entries) >= self._sessions_max:
+            # The oldest: an entry is made anew each time that it is read.
+            del self._entries[next(iter(self._entries))]
+        self._entries[session_id] = _Entry(
+            session,
+            fresh_until=began + min(left, self._max_age),
+            tracked_until=began + min(left, _TRACKED_MAX_AGE),
+        )
