@@ -107,15 +107,12 @@ def start(command: str, *arguments: str, port: int | None = None) -> Iterator[Se
         service.wait_until_listening()
         yield service
     finally:
-        below = service.children()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             service.end()
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pid in below:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        # whoever is left, were it without a parent, would keep the output open and the port taken
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         reader.join(DEADLINE)
         assert process.stdout is not None
         process.stdout.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from .version import VERSION
 
 if TYPE_CHECKING:
+    from .config import SessionStoreSettings
     from .embedded.process import Running
     from .server import Demo
 
@@ -69,6 +70,19 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--workers", type=_positive, metavar="N", help="worker processes, instead of the configuration's"
     )
+    serve.add_argument(
+        "--log-config",
+        type=Path,
+        metavar="FILE",
+        help="a whole configuration of logging (logging.dictConfig, in YAML), instead of the block logging",
+    )
+    serve.add_argument(
+        "--log-level",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+        type=str.upper,
+        help="what is logged, instead of the configuration's logging.level",
+    )
+    serve.add_argument("--log-debug", action="store_true", help="say on standard error how logging was configured")
     serve.set_defaults(run=_serve)
 
 
@@ -98,18 +112,29 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
             "once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
         ),
     )
+    demo.add_argument(
+        "--session-store",
+        type=_demo_store,
+        default="memory",
+        metavar="URI",
+        help=(
+            "where its users' sessions are kept meanwhile, as OMERO.web would keep them: redis://…, postgresql://… "
+            "(any form that session-store.uri takes), file:///folder, or memory (default: %(default)s)"
+        ),
+    )
     demo.set_defaults(run=_demo)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
     from .config import ConfigError, load_settings
-    from .server import CannotServe, serve, start_logging
+    from .server import CannotServe, begin_logging, log_options, serve
 
-    start_logging()
     try:
         settings = load_settings(arguments.config, os.environ)
+        logs = log_options(settings, arguments.log_config, arguments.log_level)
+        begin_logging(logs, explained=arguments.log_debug)
         given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
-        serve(replace(settings, **{name: value for name, value in given.items() if value is not None}))
+        serve(replace(settings, **{name: value for name, value in given.items() if value is not None}), logs=logs)
     except (ConfigError, CannotServe) as error:
         raise _Failed(str(error)) from error
 
@@ -119,9 +144,12 @@ def _demo(arguments: argparse.Namespace) -> None:
     from .embedded.images import ImageLibrariesMissing
     from .embedded.process import EmbeddedOmeroFailed, OmeroProcess
     from .embedded.workload import parse_latency
-    from .server import CannotServe, serve, start_logging
+    from .server import CannotServe, begin_logging, serve
+    from .telemetry.log import LogOptions
+    from .websession.writing import CannotStore, stored
 
-    start_logging("WARNING")
+    logs = LogOptions("WARNING")
+    begin_logging(logs)
     try:
         omero = OmeroProcess(latency=parse_latency(arguments.latency), images=arguments.images)
     except (ValueError, ImageLibrariesMissing) as error:
@@ -132,9 +160,17 @@ def _demo(arguments: argparse.Namespace) -> None:
             host=arguments.host,
             port=arguments.port,
             omero=OmeroSettings(host=running.host, port=running.ssl_port, secure=True),
+            session_stores=(arguments.session_store,),
         )
-        serve(settings, _demo_of(running, settings.omero_web.session_cookie_name, arguments.host, arguments.port))
-    except (EmbeddedOmeroFailed, CannotServe, ConfigError) as error:
+        cookie_name = settings.omero_web.session_cookie_name
+        demo = _demo_of(running, cookie_name, arguments.host, arguments.port)
+        store: SessionStoreSettings = arguments.session_store
+        if store.type == "memory":
+            serve(settings, demo, logs)
+        else:
+            with stored(demo.sessions, uri=store.uri, directory=store.directory, cookie_name=cookie_name):
+                serve(settings, replace(demo, is_stored=True), logs)
+    except (EmbeddedOmeroFailed, CannotServe, CannotStore, ConfigError) as error:
         raise _Failed(str(error)) from error
     finally:
         omero.stop()
@@ -142,7 +178,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
     """The demo's page and sessions, as OMERO.web would have made them when its users logged in."""
-    from .server import Demo
+    from .server import Demo, url
     from .web.gallery_pages import DemoUser, Gallery
     from .websession import WebSession
 
@@ -152,7 +188,7 @@ def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
         for shown, user in zip(users, running.users, strict=True)
     }
     first_image = running.contents["datasets"][0]["images"][0]["id"]
-    address = f"http://{'localhost' if host in ('0.0.0.0', '::', '127.0.0.1') else host}:{port}"  # noqa: S104
+    address = url("localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host, port)  # noqa: S104
     cookie = f"{cookie_name}={users[0].session_id}"
     thumbnail = f"{address}/webclient/render_thumbnail/{first_image}/"
     announcement = f"""\
@@ -171,6 +207,20 @@ def _session_id() -> str:
 
 def _port(text: str) -> int:
     return _number(text, 1, 65535)
+
+
+def _demo_store(text: str) -> SessionStoreSettings:
+    from .config import SessionStoreSettings, parse_store_uri
+    from .config.errors import InvalidValueError
+
+    if text == "memory":
+        return SessionStoreSettings(type="memory")
+    if text.startswith("file://"):
+        return SessionStoreSettings(type="files", directory=Path(text.removeprefix("file://")).absolute())
+    try:
+        return SessionStoreSettings(type=parse_store_uri(text).engine, uri=text)
+    except InvalidValueError as error:
+        raise argparse.ArgumentTypeError(str(error.reason)) from None
 
 
 def _positive(text: str) -> int:

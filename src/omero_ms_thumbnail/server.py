@@ -8,25 +8,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import multiprocessing
+import os
+import signal
 import socket
 import ssl
+import sys
+import tempfile
+import time
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, cast
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from .config import ConfigError, OmeroSettings, SessionStoreSettings, Settings
+from .config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
 from .ice.tls import client_context
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
-from .telemetry.log import configure_logging
-from .telemetry.observer import RequestObserver
+from .telemetry.log import LoggingFailed, LogOptions, explain, start_logging
+from .telemetry.observer import Census, Telemetry, Tracer
+from .telemetry.spans import JOIN, of_session_store
 from .thumbnails.keeping import Caches
 from .thumbnails.memory_cache import MemoryCache
 from .thumbnails.redis_cache import RedisCache
@@ -38,7 +47,18 @@ from .web.gallery_pages import Gallery, GalleryPages
 from .web.health import Health
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
-from .websession import MemorySessionStore, RedisSessionStore, SessionStore, SessionStoreUnavailable, WebSession
+from .websession import (
+    CachedSessionStore,
+    FileSessionStore,
+    MemorySessionStore,
+    PostgresSessionStore,
+    RedisSessionStore,
+    SessionStore,
+    SessionStoreChain,
+    SessionStoreUnavailable,
+    SigningKeys,
+    WebSession,
+)
 from .websession.redis_store import redis_client
 
 log: Final = logging.getLogger(__name__)
@@ -59,11 +79,15 @@ _GRANIAN_LOGGING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demo adds: its page, sessions of its users by session id, and what to print once it serves."""
+    """What the demo adds: its page, sessions of its users by session id, and what to print once it serves.
+
+    is_stored says that the sessions are in the settings' session store, as OMERO.web's would be, instead of in memory.
+    """
 
     gallery: Gallery
     sessions: dict[str, WebSession] = field(repr=False)
     announcement: str = field(repr=False)
+    is_stored: bool = False
 
 
 class CannotServe(Exception):
@@ -73,7 +97,16 @@ class CannotServe(Exception):
 class Service:
     """One worker: Granian calls its three RSGI methods."""
 
-    def __init__(self, settings: Settings, demo: Demo | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        demo: Demo | None = None,
+        *,
+        logs: LogOptions | None = None,
+        shared_folder: Path | None = None,
+    ) -> None:
+        self._logs = logs
+        self._shared_folder = shared_folder
         self._settings = settings
         self._demo = demo
         self._background: set[asyncio.Task[None]] = set()
@@ -91,21 +124,36 @@ class Service:
         loop.run_until_complete(self._stop())
 
     async def _start(self) -> None:
+        _end_with_starter()
         settings = self._settings
+        if self._logs is not None:
+            # the handlers of the parent process may have come here with its memory, but not its files and locks
+            start_logging(self._logs)
         self._store = session_store(settings, self._demo)
-        server = omero_server(settings)
+        self._caches = caches(settings)
+        self._telemetry = Telemetry(
+            VERSION,
+            self._census,
+            folder=self._shared_folder,
+            access_log_wanted=settings.access_log,
+            has_shared_cache=self._caches.shared is not None,
+            tracer=tracer(settings),
+        )
+        self._session_span = of_session_store(settings.session_stores[0].type)
+        server = replace(omero_server(settings), observe=self._call)
         self._pool = SessionPool(
-            partial(JoinedSession.join, server),
+            partial(self._join, server),
             idle_timeout=settings.omero.session_idle_timeout,
+            join_timeout=settings.request_timeout,
             sessions_max=settings.omero.joined_sessions,
         )
-        self._caches = caches(settings)
         thumbnails = Thumbnails(
             self._pool,
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
             calls_at_once=settings.worker_pool_size,
             caches=self._caches,
+            cache_used=self._telemetry.cache_used,
         )
         who_is_asking = WhoIsAsking(
             self._look_up,
@@ -120,11 +168,13 @@ class Service:
                 thumbnails,
                 limits=Limits(settings.max_longest_side, settings.thumbnails_batch),
                 cache_control=settings.cache_control,
+                span=self._telemetry.work,
             ),
             health=Health({"session store": self._store.ping, "OMERO": partial(reach, server, _PROBE_TIMEOUT)}),
-            observer=RequestObserver(VERSION, lambda: len(self._pool), access_log=settings.access_log),
+            observer=self._telemetry,
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,
         )
+        self._telemetry.start()
         if self._demo:
             self._in_background(_announce(settings.host, settings.port, self._demo.announcement))
 
@@ -135,12 +185,44 @@ class Service:
         if self._caches.shared is not None:
             await self._caches.shared.close()
         await self._store.close()
+        self._telemetry.stop()
+        for handler in logging.getLogger().handlers:
+            handler.flush()
 
     async def _look_up(self, session_id: str) -> FoundSession | None:
+        began = time.perf_counter()
+        outcome = "unavailable"
         try:
-            return await self._store.get(session_id)
+            with self._telemetry.spans(self._session_span):
+                found = await self._store.get(session_id)
+            outcome = "unknown" if found is None else "found"
         except SessionStoreUnavailable as error:
             raise StoreDown(str(error)) from error
+        finally:
+            self._telemetry.session_read(outcome, time.perf_counter() - began)
+        return found
+
+    async def _join(self, server: OmeroServer, session_key: str) -> JoinedSession:
+        with self._telemetry.spans(JOIN):
+            return await JoinedSession.join(server, session_key)
+
+    def _call(self, operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
+        if operation == "getThumbnailByLongestSideSet":
+            self._telemetry.batch(len(arguments[1]))
+        return self._telemetry.call(operation)
+
+    def _census(self) -> Census:
+        sessions = self._pool.sessions()
+        memory, shared = self._caches.memory, self._caches.shared
+        return Census(
+            sessions=len(self._pool),
+            sessions_max=self._settings.omero.joined_sessions,
+            stores_open=sum(session.stores.created - session.stores.closed for session in sessions),
+            stores_in_use=sum(session.stores.in_use for session in sessions),
+            cache_bytes=memory.bytes if memory is not None else 0,
+            cache_entries=len(memory) if memory is not None else 0,
+            cache_failures=shared.failures if shared is not None else 0,
+        )
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -148,23 +230,57 @@ class Service:
         task.add_done_callback(self._background.discard)
 
 
+def _end_with_starter() -> None:
+    """See to it that this worker ends if the process that started it is killed: nobody else could stop it then."""
+    starter = multiprocessing.parent_process()
+    if starter is None:
+        # workers are threads where Python has no global lock
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(starter.sentinel)
+        log.error("the process that started this worker is gone; it ends too")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(starter.sentinel, end)
+
+
 def session_store(settings: Settings, demo: Demo | None) -> SessionStore:
     """The store of OMERO.web's sessions. Raises ConfigError where the settings cannot be used."""
-    if demo is not None:
+    if demo is not None and not demo.is_stored:
         return MemorySessionStore(demo.sessions)
-    stores = settings.session_stores
-    if len(stores) != 1:
-        raise ConfigError(["session-store: only one store can be used; keep the one that OMERO.web writes to"])
-    return _session_store(stores[0])
+    stores = [_session_store(store, settings.omero_web) for store in settings.session_stores]
+    return stores[0] if len(stores) == 1 else SessionStoreChain(stores)
 
 
-def _session_store(store: SessionStoreSettings) -> SessionStore:
-    if store.type == "memory":
-        return MemorySessionStore({})
-    if store.type != "redis":
-        raise ConfigError([f"session-store.type: {store.type} cannot be read yet; use redis"])
+def _session_store(store: SessionStoreSettings, omero_web: OmeroWebSettings) -> SessionStore:
+    plain = plain_session_store(store, omero_web)
+    if isinstance(plain, MemorySessionStore):
+        return plain
+    return CachedSessionStore(plain, plain.tracking() if isinstance(plain, RedisSessionStore) else None)
+
+
+def plain_session_store(
+    store: SessionStoreSettings, omero_web: OmeroWebSettings
+) -> MemorySessionStore | FileSessionStore | PostgresSessionStore | RedisSessionStore:
+    """One store of sessions, each asked for anew. Raises ConfigError where the settings cannot be used."""
+    keys = SigningKeys((omero_web.secret_key, *omero_web.secret_key_fallbacks) if omero_web.secret_key else ())
     try:
-        return RedisSessionStore(store.uri or "", key_prefix=store.key_prefix, version=store.version)
+        match store.type:
+            case "memory":
+                return MemorySessionStore({})
+            case "files":
+                return FileSessionStore(
+                    store.directory or Path(),
+                    cookie_name=omero_web.session_cookie_name,
+                    session_age=omero_web.session_cookie_age,
+                    keys=keys,
+                )
+            case "postgres":
+                return PostgresSessionStore(store.uri or "", keys=keys)
+            case "redis":
+                return RedisSessionStore(store.uri or "", key_prefix=store.key_prefix, version=store.version)
     except ValueError as error:
         raise ConfigError([f"session-store.uri: {error}"]) from error
 
@@ -184,6 +300,38 @@ def caches(settings: Settings) -> Caches:
     # users of one OMERO.server are numbered as those of another
     realm = f"{settings.omero.host}:{settings.omero.port}"
     return Caches(memory, RedisCache(client, realm=realm, life=cache.life))
+
+
+def tracer(settings: Settings) -> Tracer | None:
+    """What traces, if the settings want it. Raises ConfigError where the extra for it is not installed."""
+    tracing = settings.http_tracing
+    if not tracing.enabled:
+        return None
+    try:
+        # heavy, and an extra: imported by those who want it
+        from .telemetry.tracing import OpenTelemetryTracer, exporters
+    except ImportError as error:
+        raise ConfigError(
+            [f"http-tracing.enabled: {error}; install omero-ms-thumbnail[tracing], or write enabled: false"]
+        ) from error
+    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url, tracing.otlp_url))
+
+
+def log_options(settings: Settings, config: Path | None = None, level: str | None = None) -> LogOptions:
+    """How to log by the settings, by `config` if it is given, and at `level` if that is."""
+    logs = settings.logging
+    return LogOptions(level or logs.level, logs.format, logs.file, logs.keep, config)
+
+
+def begin_logging(options: LogOptions, *, explained: bool = False) -> None:
+    """Log by `options` from now on, and say how it came to that if it is to be `explained`. Raises CannotServe."""
+    try:
+        start_logging(options)
+    except LoggingFailed as error:
+        raise CannotServe(str(error)) from error
+    if explained:
+        for line in explain(options):
+            print(line, file=sys.stderr)  # noqa: T201 - a log that is wrong cannot say so itself
 
 
 def omero_server(settings: Settings) -> OmeroServer:
@@ -207,20 +355,19 @@ def _tls(omero: OmeroSettings) -> ssl.SSLContext:
         raise ConfigError([f"omero.tls.ca_file: {omero.tls.ca_file} holds no certificates: {error}"]) from error
 
 
-def serve(settings: Settings, demo: Demo | None = None) -> None:
-    """Serve until interrupted. Raises ConfigError or CannotServe where that cannot begin."""
+def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None = None) -> None:
+    """Serve until interrupted; workers log by `logs`. Raises ConfigError or CannotServe where that cannot begin."""
     _try_parts(settings, demo)
-    _try_address(settings.host, settings.port)
+    address = _address(settings.host, settings.port)
     for line in settings.notes:
         log.info("%s", line)
     for line in settings.warnings:
         log.warning("%s", line)
     if demo is None:
         log.info(
-            "omero-ms-thumbnail %s on http://%s:%d, %d worker(s), OMERO at %s:%d (%s)",
+            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s:%d (%s)",
             VERSION,
-            settings.host,
-            settings.port,
+            url(settings.host, settings.port),
             settings.workers,
             settings.omero.host,
             settings.omero.port,
@@ -228,7 +375,7 @@ def serve(settings: Settings, demo: Demo | None = None) -> None:
         )
     granian = Server(
         "omero_ms_thumbnail",
-        address=settings.host,
+        address=address,
         port=settings.port,
         interface=Interfaces.RSGI,
         workers=settings.workers,
@@ -239,7 +386,9 @@ def serve(settings: Settings, demo: Demo | None = None) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=int(settings.request_timeout + _LEAVE_TIMEOUT) + 1,
     )
-    granian.serve(target_loader=cast("Any", partial(Service, settings, demo)), wrap_loader=False)
+    with tempfile.TemporaryDirectory(prefix="omero-ms-thumbnail-") as shared:
+        service = partial(Service, settings, demo, logs=logs, shared_folder=Path(shared))
+        granian.serve(target_loader=cast("Any", service), wrap_loader=False)
 
 
 def _try_parts(settings: Settings, demo: Demo | None) -> None:
@@ -253,10 +402,21 @@ def _try_parts(settings: Settings, demo: Demo | None) -> None:
 
     asyncio.run(make())
     omero_server(settings)
+    tracing = tracer(settings)
+    if tracing is not None:
+        tracing.close()
 
 
-def _try_address(host: str, port: int) -> None:
-    """Whether the address can be had; Granian's workers would share a port with another service without a word."""
+def url(host: str, port: int) -> str:
+    """The URL of a service there, without a path."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _address(host: str, port: int) -> str:
+    """The numeric address of `host`, the only form that Granian takes, which can be had now.
+
+    Granian's workers would share a port with another service without a word. Raises CannotServe.
+    """
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = infos[0]
@@ -264,11 +424,14 @@ def _try_address(host: str, port: int) -> None:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
             trial.listen()
+    except UnicodeError as error:
+        raise CannotServe(f"cannot listen on {host}:{port}: {host!r} is not the name of a host") from error
     except OSError as error:
         raise CannotServe(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             "choose another port with --port or in the configuration, or stop what uses it"
         ) from error
+    return str(address[0])
 
 
 async def _announce(host: str, port: int, text: str) -> None:
@@ -281,8 +444,3 @@ async def _announce(host: str, port: int, text: str) -> None:
             print(text, flush=True)  # noqa: T201 - what the demo was started for
             return
         await asyncio.sleep(0.02)
-
-
-def start_logging(level: str = "INFO") -> None:
-    """Log to standard error from now on."""
-    configure_logging(level)

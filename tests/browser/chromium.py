@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.parts import require
 
@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Gallery:
-    """The demo's gallery in a browser. `problems` are console errors and uncaught exceptions."""
+    """The demo's gallery in a browser. `problems` are console errors, warnings and uncaught exceptions."""
 
     def __init__(self, browser: Browser, address: str, **options: Any) -> None:
         options.setdefault("viewport", {"width": 1600, "height": 1000})
@@ -43,7 +43,7 @@ class Gallery:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(DEADLINE)
         self.problems: list[str] = []
-        self.page.on("console", lambda said: self.problems.append(said.text) if said.type == "error" else None)
+        self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.address = address
 
@@ -75,6 +75,19 @@ class Gallery:
         with self.page.expect_navigation():
             self.page.locator("form button").first.click()
         self.wait_until_filled(place)
+
+    def images(self, state: str) -> set[int]:
+        """The ids of the images whose cells are in that state."""
+        ids = self.page.locator(f".cell[data-state={state}]").evaluate_all("all => all.map(one => one.dataset.imageId)")
+        return {int(one) for one in ids}
+
+    def own_problems(self) -> list[str]:
+        """Without the line that Chromium itself writes for every answer that is an error."""
+        return [one for one in self.problems if not one.startswith("Failed to load resource:")]
+
+    def _on_console(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.problems.append(said.text)
 
     def close(self) -> None:
         self.context.close()

@@ -209,16 +209,24 @@ def test_a_signal_to_the_parent_alone_ends_all(number: signal.Signals) -> None:
         _wait_until_gone(processes)
 
 
-def test_the_embedded_omero_does_not_outlive_its_starter() -> None:
+def test_a_demo_that_is_killed_takes_its_worker_and_its_omero_with_it() -> None:
     with start("demo") as demo:
         processes = _busy_demo(demo)
         demo.process.kill()
         demo.process.wait(DEADLINE)
-        # the worker is nobody's any more and is ended here; the OMERO goes when its pipe does
-        for pid in processes:
-            if b"multiprocessing" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
         _wait_until_gone(processes)
+
+
+def test_workers_do_not_outlive_who_started_them(tmp_path: Path) -> None:
+    with start("serve", "--config", _config(tmp_path, GOOD), "--workers", "3") as service:
+        assert httpx.get(f"{service.address}/healthz").status_code == 200
+        processes = service.children()
+        assert len(processes) == 3
+        service.process.kill()
+        service.process.wait(DEADLINE)
+        _wait_until_gone(processes)
+        # the port is free for the next start
+        socket.create_server(("127.0.0.1", service.port)).close()
 
 
 def test_the_module_is_the_command() -> None:

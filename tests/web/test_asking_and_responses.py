@@ -14,17 +14,7 @@ from omero_ms_thumbnail.web.asking import Asker, StoreDown, WhoIsAsking
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Query
 from omero_ms_thumbnail.web.response import RequestRefused, body, javascript, with_validator
-
-
-class Headers:
-    def __init__(self, *pairs: tuple[str, str]) -> None:
-        self._pairs = pairs
-
-    def get(self, name: str) -> str | None:
-        return next((value for key, value in self._pairs if key == name), None)
-
-    def get_all(self, name: str) -> list[str]:
-        return [value for key, value in self._pairs if key == name]
+from tests.web.requests import Headers
 
 
 @dataclass(frozen=True)

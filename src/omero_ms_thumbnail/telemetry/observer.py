@@ -1,18 +1,58 @@
-"""What is told of every answer: one log line, and metrics for Prometheus."""
+"""What is told of requests and of the rooms' work, and where it goes: log lines, metrics, traces.
+
+The rooms do not know this. The composition root gives each the part of it that it needs, as a plain callable.
+"""
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
-access: Final = logging.getLogger("omero_ms_thumbnail.access")
+from .access import access_log
+from .cells import Cells
+from .families import Collector, Counted, Observed
+from .metrics import Metrics, ProcessMetrics
+from .request import Headers, ObservedRequest, RequestIds, RequestSpan, current
+from .spans import JOIN, LEAVING, Ended, Spans, of_operation
+from .spans import Tracer as SpanTracer
 
-#: seconds; from a cache hit to the reference's time-out
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+#: seconds between two looks at what is counted elsewhere
+_REFRESH: Final = 1.0
+
+#: why there was no thumbnail, by status
+_REASONS: Final = {
+    400: "bad request",
+    403: "no session",
+    404: "not found",
+    405: "bad request",
+    500: "failed",
+    503: "unavailable",
+    504: "too slow",
+}
+
+#: the spans that the Java microservice has around the work for a request, before and behind its event bus; there is no
+#: bus here, so both take as long as the request
+_SPANS_OF_ROUTE: Final = {
+    "render_thumbnail": ("ms_render_thumbnail", "render_thumbnail"),
+    "render_birds_eye_view": ("ms_render_thumbnail", "render_thumbnail"),
+    "get_thumbnail": ("ms_render_thumbnail", "render_thumbnail"),
+    "get_thumbnails": ("ms_get_thumbnails", "get_thumbnails"),
+}
+
+
+_NO_SPAN: Final = nullcontext()
+
+
+def _untold(name: str, seconds: float, error: str) -> None:
+    """Nobody is told of the span but a trace."""
 
 
 class Answer(Protocol):
@@ -27,57 +67,214 @@ class Answer(Protocol):
         """The body."""
 
 
-class RequestObserver:
-    """Tells of answers. `sessions` says how many sessions are joined; `access_log` wants a line for each answer."""
+class Tracer(SpanTracer, Protocol):
+    """Traces: `tracing.OpenTelemetryTracer`."""
 
-    def __init__(self, version: str, sessions: Callable[[], int], *, access_log: bool = True) -> None:
-        self._access_log = access_log
+    def begin_request(self, name: str, headers: Headers) -> RequestSpan:
+        """Begin the span of a request, below the one that its headers name."""
+
+    def close(self) -> None:
+        """Send what has not been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What there is at the moment, as far as it is counted by whoever owns it."""
+
+    sessions: int = 0
+    sessions_max: int = 0
+    stores_open: int = 0
+    stores_in_use: int = 0
+    cache_bytes: int = 0
+    cache_entries: int = 0
+    cache_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is counted for a route and a status; found once, since finding costs more than counting."""
+
+    requests: Counted
+    seconds: Observed
+    size: Counted
+    spans: tuple[Observed, ...]
+    rejected: Counted | None
+
+
+class Telemetry:
+    """One worker's telemetry.
+
+    `census` says what there is; `folder` is where all workers keep their numbers, None if there is only this one.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        census: Callable[[], Census] = Census,
+        *,
+        folder: Path | None = None,
+        access_log_wanted: bool = True,
+        has_shared_cache: bool = False,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._census = census
+        self._tracer = tracer
+        self._has_shared_cache = has_shared_cache
+        self._ids = RequestIds()
+        self._write = access_log() if access_log_wanted else None
+        self._cells = Cells(folder)
+        self._metrics = Metrics(self._cells)
+        self._process = ProcessMetrics(self._cells)
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._registry.register(Collector(self._cells, (*self._metrics.families(), *self._process.families())))
         PlatformCollector(registry=self._registry)
-        self._requests = Counter(
-            "omero_ms_thumbnail_requests", "Requests answered.", ["route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "omero_ms_thumbnail_request_duration_seconds",
-            "Time from a request to its answer.",
-            ["route"],
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        Gauge("omero_ms_thumbnail_joined_sessions", "OMERO sessions joined.", registry=self._registry).set_function(
-            sessions
-        )
         Gauge("omero_ms_thumbnail_build_info", "The version.", ["version"], registry=self._registry).labels(
             version
         ).set(1)
+        self._told: dict[tuple[str, int], _Told] = {}
+        self._spans: dict[tuple[str, str], Observed] = {}
+        self._calls: dict[str, Ended] = {}
+        self._in_flight = self._metrics.in_flight.of()
+        self._memory_hits = self._metrics.cache_lookups.of("memory", "hit")
+        self._metrics.workers.of().set(1)
+        self._refreshing: asyncio.TimerHandle | None = None
+        #: makes spans; for the rooms
+        self.spans = Spans(self._span_ended, tracer)
+
+    # life
+
+    def start(self) -> None:
+        """Look every second at what is counted elsewhere, so that other workers can say it too."""
+        self._refresh()
+        self._refreshing = asyncio.get_running_loop().call_later(_REFRESH, self.start)
+
+    def stop(self) -> None:
+        """Stop looking, and send the spans that have not been sent."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        if self._tracer is not None:
+            self._tracer.close()
+
+    # requests
+
+    def began(self, headers: Headers) -> ObservedRequest:
+        """A request has come; what is told from now on in its task is told of it."""
+        request = ObservedRequest(self._ids.of(headers))
+        current.set(request)
+        if self._tracer is not None:
+            request.span = self._tracer.begin_request("request", headers)
+        self._in_flight.add(1)
+        return request
 
     def answered(
-        self, *, method: str, path: str, route: str, response: Answer, seconds: float, user: int | None
+        self,
+        request: ObservedRequest,
+        *,
+        method: str,
+        path: str,
+        route: str,
+        response: Answer,
+        seconds: float,
+        user: int | None,
     ) -> None:
-        """An answer was given. `path` has no query, so no session key."""
-        counter = self._counters.get((route, response.status))
-        if counter is None:
-            # finding a child by its labels costs more than all the rest
-            counter = self._counters[route, response.status] = (
-                self._requests.labels(route, str(response.status)),
-                self._seconds.labels(route),
-            )
-        counter[0].inc()
-        counter[1].observe(seconds)
-        if self._access_log and access.isEnabledFor(logging.INFO):
-            access.info(
-                "%s %s %d %d bytes %.1f ms user %s",
-                method,
-                path,
-                response.status,
-                len(response.body),
-                seconds * 1000,
-                "-" if user is None else user,
-            )
+        """Its answer was given. `path` has no query, so no session key."""
+        status, size = response.status, len(response.body)
+        told = self._told.get((route, status))
+        if told is None:
+            told = self._told[route, status] = self._tell(route, status)
+        told.requests.add()
+        told.seconds.observe(seconds)
+        told.size.add(size)
+        for span in told.spans:
+            span.observe(seconds * 1000)
+        if told.rejected is not None:
+            told.rejected.add()
+        self._in_flight.add(-1)
+        if request.span is not None:
+            request.span.end_request(name=f"{method} {route}", method=method, path=path, status=status)
+        if self._write is not None:
+            self._write(request, method, path, status, size, seconds, user)
 
     def exposition(self, accept: str | None) -> tuple[str, bytes]:
-        """Content type and body of the metrics, in the format that `accept` prefers."""
+        """Content type and body of the metrics of all workers, in the format that `accept` prefers."""
+        self._refresh()
         encode, content_type = choose_encoder(accept or "")
         return content_type, encode(self._registry)
+
+    # what the rooms tell
+
+    def cache_used(self, memory: int, shared: int, asked: int) -> None:
+        """For one request, so many thumbnails came from memory, from the shared cache, and had to be asked for."""
+        request = current.get()
+        if request is not None:
+            request.cache = "hit" if not asked else "part" if memory or shared else "miss"
+        lookups = self._metrics.cache_lookups
+        if memory:
+            self._memory_hits.add(memory)
+        if shared or asked:
+            lookups.of("memory", "miss").add(shared + asked)
+        if self._has_shared_cache and shared:
+            lookups.of("shared", "hit").add(shared)
+        if self._has_shared_cache and asked:
+            lookups.of("shared", "miss").add(asked)
+
+    def batch(self, size: int) -> None:
+        """So many thumbnails were asked for in one call."""
+        self._metrics.batch_size.of().observe(size)
+
+    def session_read(self, outcome: str, seconds: float) -> None:
+        """The session store was asked for a session."""
+        self._metrics.store_reads.of(outcome).add()
+        self._metrics.store_seconds.of().observe(seconds)
+
+    def work(self, name: str) -> AbstractContextManager[None]:
+        """To be entered around the work for a request, in a trace; how long it takes, the request's own time says."""
+        if self._tracer is None:
+            return _NO_SPAN
+        return self.spans(name, ended=_untold)
+
+    def call(self, operation: str) -> AbstractContextManager[None]:
+        """To be entered around a call of that operation of OMERO's."""
+        call = self._calls.get(operation)
+        if call is None:
+            call = self._calls[operation] = partial(self._call_ended, operation)
+        # leaving a session comes long after the request that it was joined for
+        is_root = operation == LEAVING
+        return self.spans(of_operation(operation), ended=call, is_call=True, is_root=is_root)
+
+    def _call_ended(self, operation: str, span: str, seconds: float, error: str) -> None:
+        self._span_ended(span, seconds, error)
+        self._metrics.calls.of(operation, error).add()
+        self._metrics.call_seconds.of(operation).observe(seconds)
+
+    def _span_ended(self, name: str, seconds: float, error: str) -> None:
+        span = self._spans.get((name, error))
+        if span is None:
+            span = self._spans[name, error] = self._metrics.spans.of(name, error)
+        span.observe(seconds * 1000)
+        if name == JOIN:
+            self._metrics.joins.of(error).add()
+            self._metrics.join_seconds.of().observe(seconds)
+
+    def _tell(self, route: str, status: int) -> _Told:
+        metrics = self._metrics
+        # as Brave, which the Java microservice uses: whatever is no success is an error
+        error = str(status) if status >= 400 else ""
+        return _Told(
+            metrics.requests.of(route, str(status)),
+            metrics.request_seconds.of(route, str(status)),
+            metrics.response_bytes.of(route),
+            tuple(metrics.spans.of(name, error) for name in _SPANS_OF_ROUTE.get(route, ())),
+            metrics.rejected.of(_REASONS.get(status, "other")) if status >= 400 else None,
+        )
+
+    def _refresh(self) -> None:
+        metrics, now = self._metrics, self._census()
+        metrics.sessions.of().set(now.sessions)
+        metrics.sessions_max.of().set(now.sessions_max)
+        metrics.stores.of("in use").set(now.stores_in_use)
+        metrics.stores.of("free").set(now.stores_open - now.stores_in_use)
+        metrics.cache_bytes.of().set(now.cache_bytes)
+        metrics.cache_entries.of().set(now.cache_entries)
+        metrics.cache_failures.of().set(now.cache_failures)
+        self._process.refresh()

@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 from .asking import Asker, RequestHeaders
 from .gallery_pages import GalleryPages
 from .health import Health
-from .response import RequestRefused, Response, json_body, sentence
+from .placeholder import placeholder
+from .response import RequestRefused, Response, json_body, quoted, sentence
 from .thumbnail_pages import ThumbnailPages
 from .urls import route
 
@@ -46,13 +47,36 @@ class Scope(Protocol):
         """The request's headers."""
 
 
+class ObservedRequest(Protocol):
+    """A request that is told of."""
+
+    @property
+    def id(self) -> str:
+        """What its log lines have in common, and its answer."""
+
+    @property
+    def began(self) -> float:
+        """When it came, as `time.perf_counter` says it."""
+
+
 class Observer(Protocol):
-    """Who is told of every answer: logs and metrics."""
+    """Who is told of every request and its answer: logs, metrics, traces."""
+
+    def began(self, headers: RequestHeaders) -> Any:
+        """A request has come: an `ObservedRequest`."""
 
     def answered(
-        self, *, method: str, path: str, route: str, response: Response, seconds: float, user: int | None
+        self,
+        request: Any,
+        *,
+        method: str,
+        path: str,
+        route: str,
+        response: Response,
+        seconds: float,
+        user: int | None,
     ) -> None:
-        """An answer was given."""
+        """Its answer was given."""
 
     def exposition(self, accept: str | None) -> tuple[str, bytes]:
         """Content type and body of ``/metrics``."""
@@ -81,20 +105,24 @@ class Application:
         if scope.proto != "http":
             protocol.close(1000)
             return
-        began = time.perf_counter()
+        request: ObservedRequest = self._observer.began(scope.headers)
         name, response, asker = await self._answer(scope)
-        if scope.method == "HEAD" or not response.body:
-            protocol.response_empty(response.status, list(response.headers))
-        else:
-            protocol.response_bytes(response.status, list(response.headers), response.body)
-        self._observer.answered(
-            method=scope.method,
-            path=scope.path,
-            route=name,
-            response=response,
-            seconds=time.perf_counter() - began,
-            user=asker.user_id if asker else None,
-        )
+        headers = [*response.headers, ("x-request-id", request.id)]
+        try:
+            if scope.method == "HEAD" or not response.body:
+                protocol.response_empty(response.status, headers)
+            else:
+                protocol.response_bytes(response.status, headers, response.body)
+        finally:
+            self._observer.answered(
+                request,
+                method=scope.method,
+                path=scope.path,
+                route=name,
+                response=response,
+                seconds=time.perf_counter() - request.began,
+                user=asker.user_id if asker else None,
+            )
 
     async def _answer(self, scope: Scope) -> tuple[str, Response, Asker | None]:
         """The route's name, the answer, and who asked where that is known."""
@@ -108,7 +136,8 @@ class Application:
                 try:
                     response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string)
                 except RequestRefused as refused:
-                    return found.kind.value, _refusal(refused), None
+                    picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
+                    return found.kind.value, picture or _refusal(refused), None
                 return found.kind.value, response, asker
             return *await self._answer_other(scope), None
         except RequestRefused as refused:
@@ -133,7 +162,7 @@ class Application:
             response = self._gallery.answer(scope.path, scope.headers, scope.query_string)
             if response is not None:
                 return "gallery", response
-        return "other", sentence(404, f"there is nothing at {scope.path[:200]}")
+        return "other", sentence(404, f"there is nothing at {quoted(scope.path, 200)}")
 
 
 def _refusal(refused: RequestRefused) -> Response:

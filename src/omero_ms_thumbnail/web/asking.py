@@ -34,7 +34,10 @@ class FoundSession(Protocol):
 
 
 class RequestHeaders(Protocol):
-    """The headers of a request, names in lower case."""
+    """The headers of a request, names in lower case. Values that are not ASCII are left out, as Granian does."""
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a header, readable or not."""
 
     def get(self, name: str) -> str | None:
         """The first value."""
@@ -80,7 +83,7 @@ class WhoIsAsking:
             return Asker(_checked(key))
         session_id = self._cookie(headers)
         if session_id is None:
-            raise RequestRefused(403, f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
+            raise RequestRefused(403, self._without_cookie(headers))
         try:
             session = await self._lookup(session_id)
         except StoreDown as down:
@@ -93,12 +96,22 @@ class WhoIsAsking:
         return Asker(session.omero_session_key, session.user_id, session.thumb_default_size)
 
     def _cookie(self, headers: RequestHeaders) -> str | None:
+        """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user."""
+        found = None
         for header in headers.get_all("cookie"):
             for pair in header.split(";"):
-                name, _, value = pair.strip().partition("=")
-                if name == self._cookie_name:
-                    return value.strip('"')
-        return None
+                name, equals, value = pair.partition("=")
+                if equals and name.strip() == self._cookie_name:
+                    found = value.strip().strip('"')
+        return found
+
+    def _without_cookie(self, headers: RequestHeaders) -> str:
+        if "cookie" in headers and not headers.get_all("cookie"):
+            return (
+                "the header Cookie cannot be read, since a cookie in it has characters other than ASCII; "
+                f"have the proxy pass on {self._cookie_name!r} alone"
+            )
+        return f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}"
 
 
 def _checked(key: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl
 
 from ..thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
-from .response import RequestRefused
+from .response import RequestRefused, quoted
 from .urls import Kind, Route
 
 #: OMERO.web's size where neither the path nor the session gives one, in pixels
@@ -64,15 +64,8 @@ class Query:
 def image_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> ThumbnailRequest:
     """What a path of one image asks for. Raises RequestRefused (400)."""
     width = _size(route.width, "width", limits) if route.width else default_size or DEFAULT_SIZE
-    return ThumbnailRequest(
-        image_id=_image_id(route.image),
-        width=width,
-        height=_size(route.height, "height", limits) if route.height else None,
-        rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
-        z=_optional_number(query, "z", _INT_MAX),
-        t=_optional_number(query, "t", _INT_MAX),
-        version=_version(query),
-    )
+    height = _size(route.height, "height", limits) if route.height else None
+    return _rendered(query, ThumbnailRequest(_image_id(route.image), width, height, version=_version(query)))
 
 
 def images_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> list[ThumbnailRequest]:
@@ -82,7 +75,20 @@ def images_request(route: Route, query: Query, default_size: int | None, limits:
     image_ids = dict.fromkeys(_image_id(text) for text in query.all("id"))
     if len(image_ids) > limits.batch:
         raise RequestRefused(400, f"{len(image_ids)} images are asked for, at most {limits.batch} may be")
-    return [ThumbnailRequest(image_id, width, version=version) for image_id in image_ids]
+    requests = [ThumbnailRequest(image_id, width, version=version) for image_id in image_ids]
+    if len(requests) == 1:
+        # OMERO.web answers a single id as it does the paths of one image (webgateway's get_thumbnails_json)
+        return [_rendered(query, requests[0])]
+    return requests
+
+
+def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
+    return replace(
+        request,
+        rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
+        z=_optional_number(query, "z", _INT_MAX),
+        t=_optional_number(query, "t", _INT_MAX),
+    )
 
 
 def callback(kind: Kind, query: Query) -> str | None:
@@ -112,8 +118,7 @@ def _number(text: str, what: str, least: int, most: int) -> int:
     # digits only: int() would also take signs, spaces, underscores and other scripts
     if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
         return int(text)
-    shown = text if len(text) <= 40 else f"{text[:40]}…"
-    raise RequestRefused(400, f"{what} is {shown!r}, and must be a whole number from {least} to {most}")
+    raise RequestRefused(400, f"{what} is {quoted(text)}, and must be a whole number from {least} to {most}")
 
 
 def _version(query: Query) -> str:

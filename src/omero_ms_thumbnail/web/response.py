@@ -24,6 +24,11 @@ class Response:
     body: bytes = field(default=b"", repr=False)
 
 
+def quoted(text: str, most: int = 40) -> str:
+    """`text` out of a request as a sentence may repeat it: cut to `most` characters, nothing unprintable in it."""
+    return repr(text if len(text) <= most else f"{text[:most]}…")
+
+
 class RequestRefused(Exception):
     """The request cannot be answered; `status` and the sentence say why."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
 from ..thumbnails.model import (
@@ -28,7 +30,19 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
     OmeroTooSlow: 504,
 }
 
+#: as the Java microservice names the span of what is done for a request behind HTTP
+_SPANS: Final = {
+    Kind.RENDER_THUMBNAIL: "render_thumbnail",
+    Kind.RENDER_BIRDS_EYE_VIEW: "render_thumbnail",
+    Kind.GET_THUMBNAIL: "render_thumbnail",
+    Kind.GET_THUMBNAILS: "get_thumbnails",
+}
+
 _TO_CLIENTS: Final = {503: "OMERO cannot be reached at the moment", 504: "OMERO has not answered in time"}
+
+
+def _no_span(name: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class ThumbnailSource(Protocol):
@@ -42,8 +56,15 @@ class ThumbnailPages:
     """Answers the thumbnail paths."""
 
     def __init__(
-        self, who_is_asking: WhoIsAsking, source: ThumbnailSource, *, limits: Limits, cache_control: str
+        self,
+        who_is_asking: WhoIsAsking,
+        source: ThumbnailSource,
+        *,
+        limits: Limits,
+        cache_control: str,
+        span: Callable[[str], AbstractContextManager[None]] = _no_span,
     ) -> None:
+        self._span = span
         self._who_is_asking = who_is_asking
         self._source = source
         self._limits = limits
@@ -58,7 +79,8 @@ class ThumbnailPages:
         asker = await self._who_is_asking(headers, query)
         if asker.default_size is not None and not route.width:
             requests = self._requests(route, query, asker.default_size)
-        outcomes = await self._get(asker, requests)
+        with self._span(_SPANS[route.kind]):
+            outcomes = await self._get(asker, requests)
         if route.kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(outcomes), jsonp)
             digest = digest_of(response.body)
@@ -123,10 +145,13 @@ def _data_uris(outcomes: dict[ThumbnailRequest, Thumbnail | ThumbnailError]) -> 
             found[str(request.image_id)] = _data_uri(outcome)
             continue
         found[str(request.image_id)] = None
-        if not isinstance(outcome, ImageUnavailable):
+        if not isinstance(outcome, ImageUnavailable) and not isinstance(worst, SessionRefused):
             worst = outcome
-    if worst is not None and (isinstance(worst, SessionRefused) or not any(found.values())):
+    if worst is None:
+        return found
+    if isinstance(worst, SessionRefused) or not any(found.values()):
         raise refused(worst) from worst
+    complain(200, f"some images are null: {worst}")
     return found
 
 

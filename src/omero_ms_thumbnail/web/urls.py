@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from .response import RequestRefused
+from .response import RequestRefused, quoted
 
 
 class Kind(Enum):
@@ -59,5 +59,5 @@ def route(path: str) -> Route | None:
 
 def _image(segment: str, path: str) -> str:
     if not segment:
-        raise RequestRefused(404, f"{path} names no image")
+        raise RequestRefused(404, f"{quoted(path, 200)} names no image")
     return segment

@@ -6,6 +6,8 @@
  * `data-reason` "none", "failed" or "interrupted").
  */
 
+import { breakable } from "./breaking.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 const REASONS = {
@@ -25,7 +27,9 @@ export function datasetGrid(images) {
   for (const image of images) {
     const cell = cellFor(image.id, `${image.name} · Image ${image.id}`);
     cell.dataset.name = image.name;
-    cell.append(caption(image.name));
+    const caption = element("span", { className: "caption" });
+    caption.append(...breakable(image.name, /(?=[ ._-])/));
+    cell.append(caption);
     const item = element("li");
     item.append(cell);
     list.append(item);
@@ -143,14 +147,6 @@ export function showUnavailable(cell, reason) {
   cell.dataset.state = "unavailable";
   cell.dataset.reason = reason;
   cell.setAttribute("aria-label", `${cell.title}, ${words}`);
-}
-
-/** A name that may go on in a second line before each part of it, rather than amid its ending. */
-function caption(name) {
-  const parts = name.split(/(?=[ ._-])/);
-  const words = element("span", { className: "caption" });
-  words.append(...parts.flatMap((part, index) => (index === 0 ? [part] : [element("wbr"), part])));
-  return words;
 }
 
 /** A row's letters as OMERO.web names them: 0 is A, 25 is Z, 26 is AA. */

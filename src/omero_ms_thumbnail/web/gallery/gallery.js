@@ -1,6 +1,7 @@
 /**
  * The gallery page: which dataset or plate is shown, at which size and to whom, and how long its thumbnails took.
- * Parts: loading.js asks for thumbnails, cells.js places them, viewer.js shows a single one, telling.js has the words.
+ * Parts: loading.js asks for thumbnails, cells.js places them, viewer.js shows a single one, telling.js has the words,
+ * breaking.js breaks them into lines.
  *
  * Addresses are `#/dataset/<id>` and `#/plate/<id>`, with `?size=<pixels>` once the size was chosen.
  *

@@ -12,7 +12,7 @@ const byId = (id) => document.getElementById(id);
  * @param {number} number
  * @param {string} noun in the singular
  */
-export function count(number, noun) {
+function count(number, noun) {
   return `${numbers.format(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 

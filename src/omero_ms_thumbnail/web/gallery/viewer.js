@@ -3,6 +3,8 @@
  * The browser's modal dialog closes on Escape and gives the focus back to the cell it was opened from.
  */
 
+import { breakable } from "./breaking.js";
+
 /** Longest sides in pixels. */
 const SIZE = 512;
 const BIRDS_EYE_SIZE = 96;
@@ -51,7 +53,7 @@ export function view(cell, asker) {
   part("well-row").hidden = cell.dataset.well === undefined;
   part("well").textContent = cell.dataset.well ?? "";
   part("link").href = url;
-  part("link").textContent = url;
+  part("link").replaceChildren(...breakable(url, /(?<=\/)(?!\/)/));
   part("copy").textContent = "Copy link";
   part("size").textContent = "…";
   part("birds-eye").hidden = !exists;
@@ -63,7 +65,8 @@ export function view(cell, asker) {
     showSingle(picture, url, cell.dataset.name);
     part("birds-eye-image").src = `/webgateway/render_birds_eye_view/${id}/${BIRDS_EYE_SIZE}/`;
   } else {
-    part("message").textContent = `OMERO has no thumbnail of image ${id} for ${asker}: they may not see it, or it cannot be rendered.`;
+    part("message").textContent =
+      `OMERO has no thumbnail of image ${id} for ${asker}: they may not see it, or it cannot be rendered.`;
     part("size").textContent = "none";
   }
   // The focus goes back to what had it: not every browser gives it to a button that was clicked.
@@ -76,7 +79,7 @@ function showSingle(picture, url, name) {
   picture.onload = () => {
     const milliseconds = Math.round(performance.now() - asked);
     part("message").textContent = "";
-    part("size").textContent = `${picture.naturalWidth} × ${picture.naturalHeight} px in ${milliseconds} ms`;
+    part("size").textContent = `${picture.naturalWidth} × ${picture.naturalHeight} px in\u00a0${milliseconds}\u00a0ms`;
     picture.alt = name;
     picture.hidden = false;
   };

@@ -1,0 +1,197 @@
+"""Families of metrics on cells: counters, gauges, histograms, summaries, and their exposition for Prometheus.
+
+`prometheus_client` formats the exposition; its own counters are not used, since they take a lock for each change and
+know one process only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+
+from .cells import Cells, Name
+
+Labels = tuple[str, ...]
+
+#: numbers by sample, then by labels
+Sums = dict[str, dict[tuple[tuple[str, str], ...], float]]
+
+
+class Counted:
+    """One counter or gauge, of one set of labels."""
+
+    __slots__ = ("_at", "_values")
+
+    def __init__(self, cells: Cells, name: Name) -> None:
+        self._values = cells.values
+        self._at = cells.index(name)
+
+    def add(self, amount: float = 1.0) -> None:
+        """Add; a gauge may take a negative amount."""
+        self._values[self._at] += amount
+
+    def set(self, value: float) -> None:
+        """Set a gauge, or a counter that is kept elsewhere."""
+        self._values[self._at] = value
+
+
+class Observed:
+    """One histogram, of one set of labels; without bounds a summary."""
+
+    __slots__ = ("_bounds", "_buckets", "_count", "_sum", "_values")
+
+    def __init__(self, cells: Cells, family: str, labels: tuple[tuple[str, str], ...], bounds: Sequence[float]) -> None:
+        self._values = cells.values
+        self._bounds = tuple(bounds)
+        self._sum = cells.index(Name(f"{family}_sum", labels))
+        self._count = cells.index(Name(f"{family}_count", labels))
+        upper = [*(str(float(bound)) for bound in bounds), "+Inf"] if bounds else []
+        self._buckets = [cells.index(Name(f"{family}_bucket", (*labels, ("le", le)))) for le in upper]
+
+    def observe(self, value: float) -> None:
+        """Count a value; a bucket holds those that fall into it alone, and is summed up only when it is read."""
+        self._values[self._sum] += value
+        self._values[self._count] += 1.0
+        if self._buckets:
+            self._values[self._buckets[bisect_left(self._bounds, value)]] += 1.0
+
+
+class Family:
+    """What all families have: a name, what it means, the names of its labels, its children by their values."""
+
+    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.label_names = tuple(labels)
+        self._cells = cells
+
+    def _labels(self, values: Labels) -> tuple[tuple[str, str], ...]:
+        return tuple(zip(self.label_names, values, strict=True))
+
+    def samples(self) -> tuple[str, ...]:
+        """The names of its samples."""
+        return (self.name,)
+
+    def metric(self, sums: Sums) -> Metric:
+        """The family with its numbers, which are given by sample and labels."""
+        raise NotImplementedError
+
+
+class Counters(Family):
+    """Counters; the name is without ``_total``. `is_mortal`: what a worker has counted is gone with it."""
+
+    def __init__(
+        self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = (), *, is_mortal: bool = False
+    ) -> None:
+        super().__init__(cells, name, meaning, labels)
+        self._is_mortal = is_mortal
+        self._children: dict[Labels, Counted] = {}
+
+    def of(self, *labels: str) -> Counted:
+        """The counter with these labels. Keep it where it is needed often."""
+        child = self._children.get(labels)
+        if child is None:
+            name = Name(f"{self.name}_total", self._labels(labels), is_gauge=self._is_mortal)
+            child = self._children[labels] = Counted(self._cells, name)
+        return child
+
+    def samples(self) -> tuple[str, ...]:
+        return (f"{self.name}_total",)
+
+    def metric(self, sums: Sums) -> Metric:
+        metric = CounterMetricFamily(self.name, self.meaning, labels=self.label_names)
+        for labels, value in sums.get(f"{self.name}_total", {}).items():
+            metric.add_metric([text for _, text in labels], value)
+        return metric
+
+
+class Gauges(Family):
+    """Gauges, added up over the workers that live."""
+
+    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+        super().__init__(cells, name, meaning, labels)
+        self._children: dict[Labels, Counted] = {}
+
+    def of(self, *labels: str) -> Counted:
+        """The gauge with these labels."""
+        child = self._children.get(labels)
+        if child is None:
+            name = Name(self.name, self._labels(labels), is_gauge=True)
+            child = self._children[labels] = Counted(self._cells, name)
+        return child
+
+    def metric(self, sums: Sums) -> Metric:
+        metric = GaugeMetricFamily(self.name, self.meaning, labels=self.label_names)
+        for labels, value in sums.get(self.name, {}).items():
+            metric.add_metric([text for _, text in labels], value)
+        return metric
+
+
+class Distributions(Family):
+    """Histograms with these upper bounds; without bounds, summaries that have a sum and a count."""
+
+    def __init__(
+        self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = (), bounds: Sequence[float] = ()
+    ) -> None:
+        super().__init__(cells, name, meaning, labels)
+        self._bounds = tuple(bounds)
+        self._children: dict[Labels, Observed] = {}
+
+    def of(self, *labels: str) -> Observed:
+        """The histogram or summary with these labels."""
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = Observed(self._cells, self.name, self._labels(labels), self._bounds)
+        return child
+
+    def samples(self) -> tuple[str, ...]:
+        parts = ("sum", "count", "bucket") if self._bounds else ("sum", "count")
+        return tuple(f"{self.name}_{part}" for part in parts)
+
+    def metric(self, sums: Sums) -> Metric:
+        counts = sums.get(f"{self.name}_count", {})
+        totals = sums.get(f"{self.name}_sum", {})
+        if not self._bounds:
+            summary = SummaryMetricFamily(self.name, self.meaning, labels=self.label_names)
+            for labels, count in counts.items():
+                summary.add_metric([text for _, text in labels], int(count), totals[labels])
+            return summary
+        histogram = HistogramMetricFamily(self.name, self.meaning, labels=self.label_names)
+        buckets = sums.get(f"{self.name}_bucket", {})
+        for labels, total in totals.items():
+            below, cumulated = 0.0, []
+            for le in (*(str(float(bound)) for bound in self._bounds), "+Inf"):
+                below += buckets.get((*labels, ("le", le)), 0.0)
+                cumulated.append((le, below))
+            histogram.add_metric([text for _, text in labels], cumulated, total)
+        return histogram
+
+
+class Collector:
+    """What `prometheus_client` collects: every family, with the sums over all workers."""
+
+    def __init__(self, cells: Cells, families: Iterable[Family]) -> None:
+        self._cells = cells
+        self._families: Final = tuple(families)
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        sums: Sums = defaultdict(dict)
+        for name, value in self._cells.sums().items():
+            sums[name.sample][name.labels] = value
+        for family in self._families:
+            yield family.metric(sums)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: names are checked by what is collected."""
+        return []
