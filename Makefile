@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format bench screenshots clean
+.PHONY: help run test lint format fuzz bench screenshots clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 format: $(VENV)/.lint  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(VENV)/.test  ## coverage-guided fuzzing of the session decoders, 30 s (needs pip install atheris)
+	$(BIN)/python -m tests.websession.fuzz 30
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep
@@ -55,7 +58,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	$(call install,demo)
 
 $(VENV)/.test: pyproject.toml constraints.txt
-	$(call install,demo test)
+	$(call install,demo tracing test)
 
 $(VENV)/.lint: pyproject.toml constraints.txt
-	$(call install,demo test lint)
+	$(call install,demo tracing test lint)
