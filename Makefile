@@ -1,6 +1,7 @@
 # The front door: `make run` and `make test` work in a fresh clone with nothing but Python >= 3.11 and pip.
 
 PORT ?= 8080
+STACK_PORT ?= 8888
 VENV ?= .venv
 BIN := $(VENV)/bin
 
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format fuzz bench screenshots clean
+.PHONY: help run test lint format stack stack-test fuzz bench screenshots clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +29,12 @@ lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 format: $(VENV)/.lint  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+stack: $(VENV)/.test  ## the whole of it on loopback: OMERO.web, nginx, stores, router, stand-in (STACK_PORT=8888)
+	$(BIN)/python -m tests.stack up --port $(STACK_PORT)
+
+stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every session engine
+	$(BIN)/python -m tests.stack test
 
 fuzz: $(VENV)/.test  ## coverage-guided fuzzing of the session decoders, 30 s (needs pip install atheris)
 	$(BIN)/python -m tests.websession.fuzz 30
