@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +18,13 @@ _HIGHEST_PORT = 55_535
 
 
 def _port() -> int:
-    while (port := free_port()) > _HIGHEST_PORT:
-        pass
-    return port
+    """A port that is free, as is the one on which the nodes talk to each other."""
+    while True:
+        port = free_port()
+        if port > _HIGHEST_PORT:
+            continue
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 10_000)):
+            return port
 
 
 @contextmanager

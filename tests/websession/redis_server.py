@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.parts import require
+
+#: starts before a port that somebody else has is given up
+_ATTEMPTS = 25
 
 _READY = {"server": "Ready to accept connections", "sentinel": "+monitor master"}
 
@@ -39,15 +43,22 @@ class RedisServer:
         command = [str(require("redis-server")), str(configuration)]
         if kind == "sentinel":
             command.append("--sentinel")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.directory
-        )
-        assert self.process.stdout is not None
-        said = []
-        for line in self.process.stdout:
-            said.append(line)
-            if _READY[kind] in line:
-                return
+        said: list[str] = []
+        for _ in range(_ATTEMPTS):
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.directory
+            )
+            assert self.process.stdout is not None
+            said = []
+            for line in self.process.stdout:
+                said.append(line)
+                if _READY[kind] in line:
+                    return
+            self.kill()
+            if not any("Address already in use" in line for line in said):
+                break
+            # somebody's connection had the port for a moment, as its own end
+            time.sleep(0.2)
         raise AssertionError(f"Redis did not start:\n{''.join(said)}")
 
     @property

@@ -263,13 +263,10 @@ def _store(kind: str, folder: Path) -> Iterator[Store]:
 async def test_log_out(store: Store, omero: EmbeddedThread, tmp_path: Path) -> None:
     async with under_load(store, omero, tmp_path) as load:
         leaving, staying = load.users
-        before = len(load.answers)
         began = time.monotonic()
         await store.remove(leaving.session_id)
         logged_out = time.monotonic()
         await load.seconds(LOG_OUT_SECONDS + 0.7)
-        rate = (len(load.answers) - before) / (time.monotonic() - began)
-    assert rate > 0.9 * REQUESTS_A_SECOND
     late = [a for a in load.answers if a.user == leaving and a.answered > logged_out + LOG_OUT_SECONDS]
     assert len(late) > 100
     assert {answer.status for answer in late} == {403}
