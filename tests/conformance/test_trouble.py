@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from omero_ms_thumbnail.ice.errors import InvocationTimeoutException
 from omero_ms_thumbnail.ice.glacier2 import RouterSession
 from omero_ms_thumbnail.omero.session import CLIENT_UUID, GROUP, ROUTER
 from omero_ms_thumbnail.thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
+from tests.conformance.glacier2 import Router
 from tests.conformance.harness import ALICE_KEY, BOB_KEY, LAB, OmeroStandin, pixels
 from tests.conformance.heart import LEAVE_WITHIN, Heart, assert_left_clean, heart_at, joined, told
+from tests.parts import require
 
 SET = "getThumbnailByLongestSideSet"
 
@@ -273,3 +277,24 @@ async def test_leaving_while_a_store_is_being_made_leaves_none_behind(omero_stan
         await leaving
         await asyncio.gather(using, return_exceptions=True)
     await assert_left_clean(omero_standin)
+
+
+async def test_an_omero_that_is_down_behind_its_router_does_not_throw_users_out(
+    omero_standin: OmeroStandin, tmp_path: Path
+) -> None:
+    """The router then refuses everybody in the words of a wrong password; 403 would send them to the login page."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        closed = nobody.getsockname()[1]
+    router = Router("plain", tmp_path, require("glacier2router"), closed)
+    await told(router.start)
+    try:
+        async with heart_at(router) as heart:
+            with pytest.raises(OmeroUnavailable, match=r"the OMERO\.server behind it"):
+                await heart.get(11)
+            with pytest.raises(OmeroUnavailable):
+                await heart.get_all([11, 12])
+    finally:
+        await told(router.stop)
+    # the same key is as good as ever where there is an OMERO
+    async with heart_at(omero_standin.plain) as heart:
+        assert (await heart.get(11))["image"] == 11

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.ice import errors, glacier2
+from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
 from omero_ms_thumbnail.ice.values import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.faults import Fault, fault_of
@@ -59,6 +60,11 @@ def test_the_table_names_classes_that_there_are() -> None:
 def test_a_session_that_could_be_made_later_is_not_gone() -> None:
     later = exceptions.WrappedCreateSessionException(reason="later", concurrency=True, backOff=1000, type="")
     assert fault_of(later) is Fault.UNAVAILABLE
+
+
+def test_a_router_without_its_omero_refuses_nobody_for_good() -> None:
+    assert fault_of(PermissionDeniedException(reason="internal server error")) is Fault.UNAVAILABLE
+    assert fault_of(PermissionDeniedException(reason="no such session")) is Fault.SESSION_GONE
 
 
 def test_what_no_call_raises_is_a_mistake() -> None:

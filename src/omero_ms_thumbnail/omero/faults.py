@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Final
 
 from ..ice.errors import (
     ConnectionManuallyClosedException,
@@ -22,6 +23,10 @@ from .exceptions import (
     ShutdownInProgress,
     WrappedCreateSessionException,
 )
+
+#: the reason with which Glacier2 refuses everybody while it cannot reach what would let them in
+#: (``cpp/src/Glacier2/SessionRouterI.cpp`` of Ice): a user whose session is as good as ever must not be sent to log in
+_ROUTER_WITHOUT_OMERO: Final = "internal server error"
 
 
 class Fault(Enum):
@@ -48,7 +53,7 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, WrappedCreateSessionException) and error.concurrency:
         return Fault.UNAVAILABLE
     if isinstance(error, PermissionDeniedException | CannotCreateSessionException):
-        return Fault.SESSION_GONE
+        return Fault.UNAVAILABLE if error.reason == _ROUTER_WITHOUT_OMERO else Fault.SESSION_GONE
     if isinstance(error, RemovedSessionException | SessionTimeoutException | SessionException):
         return Fault.SESSION_GONE
     if isinstance(error, ObjectNotExistException | SessionNotExistException | ConnectionManuallyClosedException):
