@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..ice.references import ObjectPrx
 from ..ice.server import Current
 from ..omero.exceptions import QueryException
+from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from ..omero.rtypes import RInt, RList, RLong, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
 from ..omero.system import EventContext, Parameters, Permissions
+from .containers import Containers
 from .faults import thrown
 from .joins import JoinServant
 from .thumbnail_store import ThumbnailStoreServant
@@ -94,6 +97,9 @@ class QueryServant(JoinServant):
                 return self._clocks_among(values.get("ids"))
             if asked == self._SECTION_OF_RENDERING_DEF:
                 return self._section_of(values.get("id"))
+            listed = self._listed(asked, params)
+            if listed is not None:
+                return [[RLong(one)] for one in listed]
         raise thrown(QueryException, f"this OMERO does not know the query: {asked[:200]}")
 
     def _pixels_of(self, ids: RType | None, group: str) -> list[list[RType]]:
@@ -115,6 +121,27 @@ class QueryServant(JoinServant):
             for pixels_id, image in images
             if image is not None and image.clock_shown and world.may_read(user, image)
         ]
+
+    def _listed(self, asked: str, params: Parameters | None) -> Iterable[int] | None:
+        """The ids that one of `omero.queries` asks for; None if it is none of them."""
+        containers = Containers(self.join.omero.world, self.join.session.user)
+        values = params.map if params is not None else {}
+        if asked == READABLE_IMAGES:
+            return containers.readable(_longs(values.get("ids")))
+        if asked == IMAGES_IN_PROGRESS:
+            return containers.in_progress(_longs(values.get("ids")))
+        if asked == NEWEST_IMAGES:
+            narrowed = params.theFilter.limit if params is not None and params.theFilter is not None else None
+            return containers.newest(narrowed.val if narrowed is not None else None)
+        one = values.get("id")
+        if not isinstance(one, RLong):
+            return None
+        for kind, query in IMAGES_IN.items():
+            if asked == query:
+                return containers.images_in(kind, one.val)
+            if asked == CONTAINER[kind]:
+                return [one.val] if containers.has(kind, one.val) else []
+        return None
 
     def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:
         world, user = self.join.omero.world, self.join.session.user

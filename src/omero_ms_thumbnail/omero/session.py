@@ -23,10 +23,10 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from .rtypes import RType, Unwrapped, unwrap
+from .rtypes import RInt, RType, Unwrapped, unwrap
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
-from .system import EventContext, Parameters
+from .system import EventContext, Filter, Parameters
 
 #: ``Ice.Default.Router`` of OMERO's clients
 ROUTER: Final = Identity("router", "OMERO.Glacier2")
@@ -122,6 +122,10 @@ class JoinedSession:
             raise
         return session
 
+    async def end_on_leaving(self) -> None:
+        """Let the session itself end when it is left, as one that was made by a password should. Raises as a call."""
+        await self.call(self._router.session, SERVICE_FACTORY["closeOnDestroy"])
+
     @property
     def is_active(self) -> bool:
         """Whether calls can be made."""
@@ -171,13 +175,13 @@ class JoinedSession:
     # services
 
     async def projection(
-        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS
+        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
     ) -> list[list[Unwrapped]]:
-        """The rows of an HQL projection with named `parameters`, as plain values."""
+        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`."""
         service = await self._service("getQueryService")
-        rows = await self.call(
-            service, IQUERY["projection"], query, Parameters(dict(parameters)), context={GROUP: group}
-        )
+        narrowed = Filter(limit=RInt(limit)) if limit is not None else None
+        asked = Parameters(dict(parameters), narrowed)
+        rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
         return [[unwrap(column) for column in row] for row in rows]
 
     @property

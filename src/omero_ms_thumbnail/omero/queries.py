@@ -1,0 +1,93 @@
+"""Questions to OMERO's query service that are more than one line, as typed functions.
+
+The paths are those of OMERO's model (``ome.xml`` mappings: ``core.ome.xml``, ``container.ome.xml``,
+``screen.ome.xml``). All ask across the groups of the user: what the user may not read is not in an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..ice.errors import MarshalException
+from .rtypes import RLong, rlong_list
+from .session import JoinedSession
+
+NEWEST_IMAGES: Final = "select i.id from Image i order by i.id desc"
+READABLE_IMAGES: Final = "select i.id from Image i where i.id in (:ids)"
+
+#: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
+IMAGES_IN_PROGRESS: Final = (
+    "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
+)
+
+#: the images in each kind of container, by its id
+IMAGES_IN: Final = {
+    "Project": (
+        "select distinct i.id from Image i join i.datasetLinks dl join dl.parent d join d.projectLinks pl "
+        "where pl.parent.id = :id order by i.id"
+    ),
+    "Dataset": "select distinct i.id from Image i join i.datasetLinks dl where dl.parent.id = :id order by i.id",
+    "Screen": (
+        "select distinct i.id from Image i join i.wellSamples ws join ws.well w join w.plate p join p.screenLinks sl "
+        "where sl.parent.id = :id order by i.id"
+    ),
+    "Plate": (
+        "select distinct i.id from Image i join i.wellSamples ws join ws.well w where w.plate.id = :id order by i.id"
+    ),
+    "Well": "select distinct i.id from Image i join i.wellSamples ws where ws.well.id = :id order by i.id",
+}
+
+#: whether a container is there
+CONTAINER: Final = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above
+
+#: ids in one question at most
+_IDS_MAX: Final = 1_000
+
+
+class NoSuchContainer(Exception):
+    """The container does not exist, or the user may not read it; the text names it."""
+
+
+async def newest_images(session: JoinedSession, limit: int) -> list[int]:
+    """The ids of the images that came last, newest first, at most `limit`. Raises as a call does."""
+    return [_id(row) for row in await session.projection(NEWEST_IMAGES, {}, limit=limit)]
+
+
+async def readable_images(session: JoinedSession, image_ids: Sequence[int]) -> set[int]:
+    """Those of `image_ids` that exist and that the user may read. Raises as a call does."""
+    return await _among(session, READABLE_IMAGES, image_ids)
+
+
+async def images_in_progress(session: JoinedSession, image_ids: Sequence[int]) -> set[int]:
+    """Those of `image_ids` of which somebody was last shown a clock: they are still being imported.
+
+    Raises as a call does.
+    """
+    return await _among(session, IMAGES_IN_PROGRESS, image_ids)
+
+
+async def images_in(session: JoinedSession, kind: str, container_id: int) -> list[int]:
+    """The ids of the images in a container, in ascending order; `kind` is a key of `IMAGES_IN`.
+
+    Raises NoSuchContainer, or as a call does.
+    """
+    parameters = {"id": RLong(container_id)}
+    images = [_id(row) for row in await session.projection(IMAGES_IN[kind], parameters)]
+    if not images and not await session.projection(CONTAINER[kind], parameters):
+        raise NoSuchContainer(f"{kind}:{container_id} does not exist, or the user may not read it")
+    return images
+
+
+async def _among(session: JoinedSession, query: str, image_ids: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for begin in range(0, len(image_ids), _IDS_MAX):
+        some = image_ids[begin : begin + _IDS_MAX]
+        found.update(_id(row) for row in await session.projection(query, {"ids": rlong_list(some)}))
+    return found
+
+
+def _id(row: Sequence[object]) -> int:
+    if len(row) != 1 or not isinstance(row[0], int):
+        raise MarshalException("a projection of ids returned something else")
+    return row[0]
