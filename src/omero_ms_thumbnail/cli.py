@@ -1,4 +1,4 @@
-"""The command line: serve, demo. Everything heavy is imported by the command that needs it."""
+"""The command line: serve, demo, check, warm. Everything heavy is imported by the command that needs it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .config import SessionStoreSettings
     from .embedded.process import Running
     from .server import Demo
+    from .warm import Who
 
 _DEFAULT_CONFIG: Final = Path("conf/config.yaml")
 
@@ -53,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_demo(commands)
+    _add_check(commands)
+    _add_warm(commands)
     return parser
 
 
@@ -125,6 +128,81 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo.set_defaults(run=_demo)
 
 
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="find out why there are no thumbnails, and what to change",
+        description=(
+            "Walk the way of a thumbnail step by step: say what was found and how long it took, and for what fails "
+            "what is likely wrong and what to change. The exit status is 0 if nothing failed, else 1."
+        ),
+    )
+    check.add_argument("--config", type=Path, metavar="FILE", help=f"the configuration (default: {_DEFAULT_CONFIG})")
+    check.add_argument(
+        "--session",
+        metavar="COOKIE",
+        help=(
+            "OMERO.web's session cookie of somebody who is logged in: its value, name=value, or a whole Cookie header; "
+            "- reads it from standard input, where other users of the machine do not see it"
+        ),
+    )
+    check.add_argument("--image", type=_image_id, metavar="ID", help="the image to try (default: the user's newest)")
+    check.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    check.add_argument(
+        "--omeroweb-dir",
+        type=Path,
+        metavar="DIR",
+        help=(
+            "the OMERODIR of an OMERO.web, to compare with its settings in etc/grid/config.xml; where there is no "
+            "configuration, they are used instead of it"
+        ),
+    )
+    check.set_defaults(run=_check)
+
+
+def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    warm = commands.add_parser(
+        "warm",
+        help="make OMERO render and keep thumbnails before people ask for them",
+        description=(
+            "Ask OMERO for the thumbnail of every image named, which renders and keeps those that it does not have. "
+            "One at a time unless told otherwise, and more slowly while OMERO is slow. The exit status is 0 if each "
+            "has its thumbnail, else 1."
+        ),
+        epilog=(
+            "A session key can be in the environment variable OMERO_SESSION_KEY, a password in OMERO_PASSWORD. A "
+            "session that a password makes ends with the command; one joined by its key lives on."
+        ),
+    )
+    warm.add_argument(
+        "targets",
+        nargs="*",
+        metavar="KIND:ID",
+        help=(
+            "Project:1, Dataset:2, Screen:3, Plate:4, Well:5 or Image:6; without any, they are read from standard "
+            "input, where a bare number is an image"
+        ),
+    )
+    warm.add_argument(
+        "--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE", help="the configuration (default: %(default)s)"
+    )
+    warm.add_argument(
+        "--size", type=_size, default=96, metavar="PIXELS", help="the longest side (default: %(default)s)"
+    )
+    warm.add_argument(
+        "--concurrency", type=_concurrency, default=1, metavar="N", help="calls at a time (default: %(default)s)"
+    )
+    who = warm.add_mutually_exclusive_group()
+    who.add_argument("--session-key", metavar="KEY", help="join this OMERO session; other users may see it in ps")
+    who.add_argument("--session-key-file", type=Path, metavar="FILE", help="a file with the session key")
+    who.add_argument("--user", metavar="NAME", help="log in to OMERO; the password is asked for")
+    warm.add_argument("--password-file", type=Path, metavar="FILE", help="a file with the password of --user")
+    warm.add_argument(
+        "--state", type=Path, metavar="FILE", help="write down which images are done, and leave out those that are"
+    )
+    warm.set_defaults(run=_warm)
+
+
 def _serve(arguments: argparse.Namespace) -> None:
     from .config import ConfigError, load_settings
     from .server import CannotServe, begin_logging, log_options, serve
@@ -176,6 +254,99 @@ def _demo(arguments: argparse.Namespace) -> None:
         omero.stop()
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    import asyncio
+    import json
+    import logging
+
+    from .check import Outcome, Request, as_json, as_text, closing_line, walk
+
+    # what rooms log is said by the steps, with its cause and its remedy
+    logging.disable(logging.CRITICAL)
+    cookie = arguments.session
+    if cookie == "-":
+        cookie = _asked_for("OMERO.web's session cookie: ") if sys.stdin.isatty() else sys.stdin.readline()
+    request = Request(
+        config=arguments.config or _DEFAULT_CONFIG,
+        config_is_default=arguments.config is None,
+        environ=os.environ,
+        cookie=cookie,
+        image_id=arguments.image,
+        omeroweb_dir=arguments.omeroweb_dir,
+    )
+
+    async def run() -> bool:
+        findings = []
+        async for finding in walk(request):
+            findings.append(finding)
+            if not arguments.json:
+                print(as_text(finding), flush=True)
+        print(json.dumps(as_json(findings), indent=2) if arguments.json else f"\n{closing_line(findings)}")
+        return any(finding.outcome is Outcome.FAILED for finding in findings)
+
+    if asyncio.run(run()):
+        raise SystemExit(1)
+
+
+def _warm(arguments: argparse.Namespace) -> None:
+    from .warm import CannotWarm, warm
+
+    try:
+        status = warm(
+            arguments.config,
+            os.environ,
+            targets=arguments.targets or sys.stdin,
+            who=_who(arguments),
+            size=arguments.size,
+            concurrency=arguments.concurrency,
+            state=arguments.state,
+            out=sys.stdout,
+        )
+    except CannotWarm as error:
+        raise _Failed(str(error)) from error
+    if status:
+        raise SystemExit(status)
+
+
+def _who(arguments: argparse.Namespace) -> Who:
+    """Whose thumbnails they are to be; secrets come from where they are seen least."""
+    from .warm import Who
+
+    if arguments.user is not None:
+        if arguments.password_file is not None:
+            return Who(arguments.user, _secret_in(arguments.password_file))
+        password = os.environ.get("OMERO_PASSWORD") or _asked_for(f"OMERO password of {arguments.user}: ")
+        return Who(arguments.user, password)
+    if arguments.password_file is not None:
+        raise _Failed("--password-file needs --user")
+    key = arguments.session_key or os.environ.get("OMERO_SESSION_KEY")
+    if arguments.session_key_file is not None:
+        key = _secret_in(arguments.session_key_file)
+    if not key:
+        raise _Failed("whose thumbnails? Give --user, --session-key-file, or the variable OMERO_SESSION_KEY")
+    return Who.of_session(key)
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Failed(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}") from error
+    if not secret:
+        raise _Failed(f"{path} is empty")
+    return secret
+
+
+def _asked_for(prompt: str) -> str:
+    import getpass
+
+    # from the terminal even where standard input has the ids
+    try:
+        return getpass.getpass(prompt)
+    except (EOFError, OSError, getpass.GetPassWarning) as error:
+        raise _Failed("there is no terminal to ask for it on; put it into a file or a variable") from error
+
+
 def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
     """The demo's page and sessions, as OMERO.web would have made them when its users logged in."""
     from .server import Demo, url
@@ -203,6 +374,18 @@ Ctrl-C ends it."""
 
 def _session_id() -> str:
     return "".join(secrets.choice(_SESSION_ID_CHARACTERS) for _ in range(_SESSION_ID_LENGTH))
+
+
+def _image_id(text: str) -> int:
+    return _number(text, 1, 2**63 - 1)
+
+
+def _size(text: str) -> int:
+    return _number(text, 1, 10_000)
+
+
+def _concurrency(text: str) -> int:
+    return _number(text, 1, 64)
 
 
 def _port(text: str) -> int:

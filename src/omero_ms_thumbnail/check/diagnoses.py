@@ -1,0 +1,436 @@
+"""Every diagnosis that `check` can make, written down once: the report and `docs/troubleshooting.md` both read it here.
+
+A diagnosis is added here and used by the step that can tell; a test sees to it that each is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .names import (
+    CLOCK,
+    CONFIGURATION,
+    JOIN,
+    OMERO_WEB,
+    QUERY,
+    REACHABLE,
+    ROUTER,
+    SESSION,
+    SESSION_STORE,
+    SESSIONS,
+    THUMBNAIL,
+    TLS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A cause: the step that finds it, what it is, why it is likely so, and what to change."""
+
+    code: str
+    step: str
+    title: str
+    likely: str
+    change: str
+
+
+#: by code, in the order of the walk
+DIAGNOSES: Final[dict[str, Diagnosis]] = {}
+
+
+def _diagnosis(code: str, step: str, title: str, likely: str, change: str) -> Diagnosis:
+    DIAGNOSES[code] = diagnosis = Diagnosis(code, step, title, likely, change)
+    return diagnosis
+
+
+CONFIGURATION_MISSING = _diagnosis(
+    "configuration-missing",
+    CONFIGURATION,
+    "There is no configuration file",
+    "The command was started in another folder than the service, or the file was not installed.",
+    "Name the file with `--config`, or let the settings be found in an OMERO.web with `--omeroweb-dir`.",
+)
+CONFIGURATION_WRONG = _diagnosis(
+    "configuration-wrong",
+    CONFIGURATION,
+    "The configuration cannot be used",
+    "A key is misspelt, or a value is not what its key takes; the service would not start with it either.",
+    "Change the lines named; `docs/configuration.md` has every key.",
+)
+OMERO_WEB_UNREADABLE = _diagnosis(
+    "omeroweb-unreadable",
+    OMERO_WEB,
+    "OMERO.web's configuration cannot be read",
+    "The folder is not that of an OMERO.web (its OMERODIR), or this user may not read `etc/grid/config.xml` in it.",
+    "Name the folder that OMERO.web's environment variable OMERODIR names, and run `check` as a user who may read it.",
+)
+OMERO_WEB_ENGINE = _diagnosis(
+    "omeroweb-session-engine",
+    OMERO_WEB,
+    "OMERO.web keeps its sessions elsewhere",
+    "OMERO.web's `omero.web.session_engine` is not the one that `session-store.type` reads. Its default keeps sessions"
+    " in files.",
+    "Either `omero config set omero.web.session_engine django.contrib.sessions.backends.cache` and point"
+    " `omero.web.caches` to Redis, then restart OMERO.web; or set `session-store.type` to what OMERO.web uses.",
+)
+OMERO_WEB_CACHE = _diagnosis(
+    "omeroweb-cache",
+    OMERO_WEB,
+    "OMERO.web uses another Redis, database or key",
+    "`omero.web.caches` names another LOCATION, KEY_PREFIX or VERSION than the block `session-store`.",
+    "Make `session-store.uri`, `session-store.key-prefix` and `session-store.version` what `omero.web.caches` says.",
+)
+OMERO_WEB_COOKIE = _diagnosis(
+    "omeroweb-cookie-name",
+    OMERO_WEB,
+    "OMERO.web's session cookie has another name",
+    "`omero.web.session_cookie_name` is not the same here and in OMERO.web, so nobody would ever be recognised.",
+    "Write OMERO.web's name into the configuration under `omero.web: session_cookie_name`.",
+)
+OMERO_WEB_SERVER = _diagnosis(
+    "omeroweb-server",
+    OMERO_WEB,
+    "OMERO.web uses another OMERO.server",
+    "`omero.web.server_list` does not have the `omero.host` and `omero.port` of the configuration. That may be two"
+    " names for one host.",
+    "Make `omero.host` and `omero.port` what OMERO.web uses: a session is known to its own OMERO.server only.",
+)
+
+STORE_PASSWORD = _diagnosis(
+    "session-store-password",
+    SESSION_STORE,
+    "The session store refuses the user name or password",
+    "The password in `session-store.uri` is wrong or missing, or a character in it is not percent-encoded.",
+    "Use the password of Redis's `requirepass` or ACL user, or of the PostgreSQL user; write / ? # @ % in it as %2F %3F"
+    " %23 %40 %25.",
+)
+STORE_PERMISSION = _diagnosis(
+    "session-store-permission",
+    SESSION_STORE,
+    "The session store does not permit its user to read sessions",
+    "The user in `session-store.uri` was given less than reading sessions takes.",
+    "In Redis: `ACL SETUSER <user> +ping +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
+    " `GRANT SELECT ON django_session TO <user>`.",
+)
+STORE_DATABASE = _diagnosis(
+    "session-store-database",
+    SESSION_STORE,
+    "The database has no sessions table",
+    "The name at the end of `session-store.uri` is that of another database, such as OMERO.server's own, or OMERO.web's"
+    " tables are in a schema of their own.",
+    "Use the database in `omero config get omero.web.databases`; add `?currentSchema=…` where there is a schema.",
+)
+STORE_FOLDER = _diagnosis(
+    "session-store-folder",
+    SESSION_STORE,
+    "The folder of session files cannot be entered",
+    "It does not exist, belongs to another user, or each service has a `/tmp` of its own (systemd's `PrivateTmp`).",
+    "Make `session-store.directory` Django's SESSION_FILE_PATH (`/tmp` unless changed) as OMERO.web itself sees it, and"
+    " let this service's user enter it.",
+)
+STORE_UNREACHABLE = _diagnosis(
+    "session-store-unreachable",
+    SESSION_STORE,
+    "The session store cannot be reached",
+    "It does not run, or it listens on another host, port or interface than `session-store.uri` names.",
+    "Start it; compare `session-store.uri` with its `port` and `bind`; look for a firewall between.",
+)
+STORE_SLOW = _diagnosis(
+    "session-store-slow",
+    SESSION_STORE,
+    "The session store does not answer in time",
+    "A firewall drops packets, the store is overloaded, or something else listens on its port.",
+    "Try its own client from this machine (`redis-cli -u …`, `psql`); check the port.",
+)
+NOT_REDIS = _diagnosis(
+    "session-store-not-redis",
+    SESSION_STORE,
+    "What listens on the port does not answer as Redis does",
+    "`session-store.uri` has another service's port; or it says `rediss://` to a Redis without TLS, or `redis://` to"
+    " one with TLS.",
+    "Write Redis's port (6379 unless changed) into `session-store.uri`, and the scheme that it speaks.",
+)
+STORE_CERTIFICATE = _diagnosis(
+    "session-store-certificate",
+    SESSION_STORE,
+    "The session store's certificate is not accepted",
+    "It is self-signed, expired, or for another host name.",
+    "Name its authority in the environment variable SSL_CERT_FILE, or add `?verifyPeer=NONE` to `session-store.uri`.",
+)
+STORE_REFUSES = _diagnosis(
+    "session-store-refuses",
+    SESSION_STORE,
+    "The session store refuses to answer",
+    "The database number may be above Redis's `databases`, or the store is still loading.",
+    "Read the sentence of the step and the store's own log.",
+)
+CLOCK_DIFFERS = _diagnosis(
+    "clock",
+    CLOCK,
+    "The clocks of this machine and the session store differ",
+    "One of them is not set by NTP. Expiry of sessions and validity of certificates are judged by the clock.",
+    "Set both clocks with chrony or systemd-timesyncd.",
+)
+
+REDIS_OTHER_DATABASE = _diagnosis(
+    "redis-database",
+    SESSIONS,
+    "OMERO.web's sessions are in another database of this Redis",
+    "The number at the end of `session-store.uri` is not that of LOCATION in OMERO.web's `omero.web.caches`.",
+    "Change the number at the end of `session-store.uri` to the one named.",
+)
+REDIS_KEY_PREFIX = _diagnosis(
+    "redis-key-prefix",
+    SESSIONS,
+    "OMERO.web's sessions have another key prefix or version",
+    "OMERO.web's `omero.web.caches` has a KEY_PREFIX or VERSION that the configuration does not.",
+    "Set `session-store.key-prefix` and `session-store.version` to those named.",
+)
+NO_SESSIONS = _diagnosis(
+    "no-sessions",
+    SESSIONS,
+    "There is no OMERO.web session in the store",
+    "OMERO.web keeps its sessions elsewhere: in files (its default), in a database, or in another Redis. Or nobody is"
+    " logged in at the moment.",
+    "Log in to OMERO.web and try again. If there is still none: `omero config get omero.web.session_engine` must say"
+    " `django.contrib.sessions.backends.cache`; if it says file or db, set it or `session-store.type` accordingly.",
+)
+SESSION_FORMAT = _diagnosis(
+    "session-format",
+    SESSIONS,
+    "Sessions in the store cannot be read",
+    "OMERO.web's cache uses a serializer or compressor that is not known here or whose package is not installed; or"
+    " what is there was damaged or is not from OMERO.web.",
+    "Install the package that the step names; or use Django's own or django-redis's default serializer.",
+)
+
+NOT_A_SESSION_ID = _diagnosis(
+    "not-a-session-id",
+    SESSION,
+    "That is not an OMERO.web session cookie",
+    "Django's session ids are 8 to 64 lower-case letters and digits. The value was cut off or changed, or it is an"
+    " OMERO session key, a CSRF token or another cookie.",
+    "Copy the value of the session cookie from the browser's developer tools (Application or Storage, Cookies).",
+)
+WRONG_COOKIE = _diagnosis(
+    "cookie-name",
+    SESSION,
+    "The cookie has another name than the configuration says",
+    "OMERO.web's `omero.web.session_cookie_name` was changed, or the cookie given is not OMERO.web's.",
+    "Set `omero.web: session_cookie_name` in the configuration to OMERO.web's cookie, or give the right cookie.",
+)
+SESSION_UNKNOWN = _diagnosis(
+    "session-unknown",
+    SESSION,
+    "The session is not known: it has expired, was logged out, or was tampered with",
+    "Other sessions are there, so the store is the right one. OMERO.web forgets a session on logging out and after"
+    " `omero.web.session_cookie_age`.",
+    "Log in to OMERO.web again and give the new cookie.",
+)
+SESSION_SIGNATURE = _diagnosis(
+    "session-signature",
+    SESSION,
+    "The session's signature is wrong",
+    "`omero.web.secret_key` is not OMERO.web's, OMERO.web's was changed since the log-in, or the session was tampered"
+    " with.",
+    "Set `omero.web: secret_key_file` to OMERO.web's `var/django_secret_key`, and former keys in"
+    " `secret_key_fallbacks`; then log in again.",
+)
+SESSION_DAMAGED = _diagnosis(
+    "session-damaged",
+    SESSION,
+    "The session was tampered with, or cannot be read",
+    "The bytes in the store are not what Django wrote: damaged, cut off, larger than any session, or in a format that"
+    " is not known here.",
+    "Log in to OMERO.web again. If it is every session, look at what else writes to the store, and at the serializer"
+    " and compressor of OMERO.web's cache.",
+)
+SESSION_WITHOUT_LOGIN = _diagnosis(
+    "session-without-login",
+    SESSION,
+    "Nobody is logged in by this session",
+    "It is a Django session without an OMERO session key: before logging in, after logging out, or of another Django"
+    " application that shares the Redis.",
+    "Log in to OMERO.web and give the cookie of that browser.",
+)
+
+OMERO_NAME = _diagnosis(
+    "omero-host-name",
+    REACHABLE,
+    "The name of OMERO's host does not resolve",
+    "`omero.host` is misspelt, or this machine's DNS does not know it.",
+    "Correct `omero.host`; try `getent hosts <name>` on this machine.",
+)
+OMERO_REFUSED = _diagnosis(
+    "omero-refused",
+    REACHABLE,
+    "OMERO refuses the connection",
+    "OMERO is down, or its router listens on another port or interface: nothing is at `omero.port`.",
+    "On OMERO's machine: `omero admin status`, then `omero config get omero.ports.ssl` (4064 unless changed).",
+)
+OMERO_FIREWALL = _diagnosis(
+    "omero-firewall",
+    REACHABLE,
+    "OMERO's host does not answer",
+    "A firewall drops the packets, or the host is down.",
+    "Open `omero.port` from this machine to OMERO's; try `nc -vz <host> <port>`.",
+)
+OMERO_UNREACHABLE = _diagnosis(
+    "omero-unreachable",
+    REACHABLE,
+    "There is no way to OMERO's host",
+    "This machine has no route to it, or a firewall rejects the connection.",
+    "Check the network between; try `ping` and `nc -vz <host> <port>`.",
+)
+
+TLS_TO_PLAIN_PORT = _diagnosis(
+    "tls-to-plain-port",
+    TLS,
+    "TLS was tried on OMERO's plain TCP port",
+    "`omero.port` is the port without TLS (4063 unless changed), and `omero.secure` is true.",
+    "Set `omero.port` to the TLS port (4064 unless changed), or `omero.secure: false`.",
+)
+PLAIN_TO_TLS_PORT = _diagnosis(
+    "plain-to-tls-port",
+    TLS,
+    "Plain TCP was tried on OMERO's TLS port",
+    "`omero.secure` is false, and `omero.port` is the port with TLS (4064 unless changed).",
+    "Set `omero.secure: true`, or `omero.port` to the port without TLS (4063 unless changed).",
+)
+NOT_ICE = _diagnosis(
+    "omero-not-ice",
+    TLS,
+    "What listens on OMERO's port is not OMERO",
+    "`omero.port` is wrong: a web server or another service is there.",
+    "Set `omero.port` to that of OMERO's router: 4064 with TLS, 4063 without, unless changed.",
+)
+CERTIFICATE_UNTRUSTED = _diagnosis(
+    "tls-certificate-untrusted",
+    TLS,
+    "OMERO's certificate is not trusted",
+    "It is self-signed (as `omero certificates` makes it), or from an authority that this machine does not know.",
+    "Name the certificate, or its authority's, in `omero.tls.ca_file`; or switch `omero.tls.verify` off.",
+)
+CERTIFICATE_NAME = _diagnosis(
+    "tls-certificate-name",
+    TLS,
+    "OMERO's certificate is for another host name",
+    "`omero.host` is an address or alias that the certificate does not have.",
+    "Write a name from the certificate into `omero.host`; or make a certificate that has this one.",
+)
+CERTIFICATE_DATES = _diagnosis(
+    "tls-certificate-dates",
+    TLS,
+    "OMERO's certificate has expired or is not valid yet",
+    "It was not renewed, or the clock of this machine is wrong.",
+    "Renew it (`omero certificates` for a self-signed one) and restart OMERO; check `date` on this machine.",
+)
+CERTIFICATE_ENDS_SOON = _diagnosis(
+    "tls-certificate-ends-soon",
+    TLS,
+    "OMERO's certificate expires soon or has expired, and nothing verifies it",
+    "It was not renewed. Clients that verify will refuse it.",
+    "Renew it and restart OMERO.",
+)
+ANONYMOUS_ONLY = _diagnosis(
+    "tls-anonymous-only",
+    TLS,
+    "OMERO offers anonymous TLS only, and the configuration asks for a certificate",
+    "A stock OMERO.server has no certificate (ADH suites only), so there is nothing that `omero.tls.verify` could"
+    " verify.",
+    "Make a certificate on OMERO's machine with the plugin omero-certificates and restart OMERO; or switch"
+    " `omero.tls.verify` off.",
+)
+TLS_NO_COMMON = _diagnosis(
+    "tls-no-common-cipher",
+    TLS,
+    "TLS with OMERO fails: no common protocol or cipher",
+    "The crypto policy of this machine forbids what OMERO offers (anonymous suites, TLS 1.2), or OMERO's"
+    " `omero.glacier2.IceSSL.Ciphers` was narrowed.",
+    "Make a certificate with omero-certificates; or allow OMERO's ciphers in the machine's policy"
+    " (`update-crypto-policies --show`).",
+)
+
+ROUTER_SILENT = _diagnosis(
+    "omero-router-silent",
+    ROUTER,
+    "The port is open, and OMERO's router does not answer",
+    "OMERO hangs, is starting up, or something else that speaks TLS is on the port.",
+    "On OMERO's machine: `omero admin diagnostics`, and look into `var/log/master.err` and Blitz's log.",
+)
+NOT_A_ROUTER = _diagnosis(
+    "omero-not-router",
+    ROUTER,
+    "Ice is spoken on the port, but it is not OMERO's router",
+    "`omero.port` is that of another Ice service, such as IceGrid's registry (4061).",
+    "Set `omero.port` to the router's: 4064 with TLS, 4063 without, unless changed.",
+)
+
+OMERO_SESSION_ENDED = _diagnosis(
+    "omero-session-ended",
+    JOIN,
+    "OMERO.web knows the session, and OMERO does not any more",
+    "The OMERO session timed out (`omero.sessions.timeout`), OMERO was restarted, somebody ended it, or it belongs to"
+    " another OMERO.server than `omero.host`.",
+    "Log in to OMERO.web again. If it goes on: compare `omero.host` with OMERO.web's `omero.web.server_list`.",
+)
+OMERO_SLOW = _diagnosis(
+    "omero-slow",
+    JOIN,
+    "OMERO is too slow",
+    "OMERO, its database or its storage is overloaded, or `event-bus-send-timeout` is too small for it.",
+    "Look at the load of OMERO's machine; raise `event-bus-send-timeout` (ms).",
+)
+OMERO_BEHIND_ROUTER = _diagnosis(
+    "omero-behind-router",
+    JOIN,
+    "OMERO's router answers, and OMERO behind it cannot work",
+    "Blitz is down, is starting or shutting down, or has lost its database.",
+    "On OMERO's machine: `omero admin diagnostics`, and look into Blitz's log.",
+)
+OMERO_CONNECTION_LOST = _diagnosis(
+    "omero-connection-lost",
+    JOIN,
+    "The connection to OMERO broke",
+    "OMERO was restarted, or what stands between closes connections.",
+    "Try again; look into OMERO's `var/log`, and at firewalls and load balancers between.",
+)
+
+IMAGE_UNAVAILABLE = _diagnosis(
+    "image-unavailable",
+    QUERY,
+    "The image does not exist, or this user may not read it",
+    "The id is wrong, the image was deleted, or it belongs to a group that the user is not in, or to another member of"
+    " a private group.",
+    "Open the image in OMERO.web as the same user; take an id that its page shows.",
+)
+NO_IMAGES = _diagnosis(
+    "no-images",
+    QUERY,
+    "This user can read no image at all",
+    "Nothing was imported yet, or the user is in no group with images.",
+    "Give the cookie of a user who sees images, or `--image` with an id that the user can open.",
+)
+QUERY_REFUSED = _diagnosis(
+    "query-refused",
+    QUERY,
+    "OMERO refuses the query",
+    "OMERO's answer says why; its database may be in trouble, or its version may be too old (5.4 is needed).",
+    "Look into Blitz's log at this time.",
+)
+
+RENDERING_FAILED = _diagnosis(
+    "rendering-failed",
+    THUMBNAIL,
+    "OMERO cannot make the thumbnail of this image",
+    "The image's file is missing or cannot be read, or its rendering settings are broken.",
+    "Open it in OMERO.web; look into Blitz's log at this time. Try another image with `--image`.",
+)
+IMPORT_IN_PROGRESS = _diagnosis(
+    "import-in-progress",
+    THUMBNAIL,
+    "OMERO shows a clock instead of the image",
+    "The image is still being imported, or its pyramid is being made.",
+    "Wait, or take another image with `--image`.",
+)

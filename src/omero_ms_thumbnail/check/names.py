@@ -1,0 +1,31 @@
+"""The names of the steps, in the order of the walk: what the report, the documentation and JSON call them."""
+
+from typing import Final
+
+CONFIGURATION: Final = "configuration"
+OMERO_WEB: Final = "OMERO.web's configuration"
+SESSION_STORE: Final = "session store"
+CLOCK: Final = "clock"
+SESSIONS: Final = "sessions in it"
+SESSION: Final = "the session"
+REACHABLE: Final = "OMERO reachable"
+TLS: Final = "TLS"
+ROUTER: Final = "router"
+JOIN: Final = "join"
+QUERY: Final = "query"
+THUMBNAIL: Final = "thumbnail"
+
+STEPS: Final = (
+    CONFIGURATION,
+    OMERO_WEB,
+    SESSION_STORE,
+    CLOCK,
+    SESSIONS,
+    SESSION,
+    REACHABLE,
+    TLS,
+    ROUTER,
+    JOIN,
+    QUERY,
+    THUMBNAIL,
+)

@@ -1,0 +1,133 @@
+"""The steps as a user: join the OMERO session, ask for an image, get its thumbnail, leave again.
+
+They take the service's own way, through its pool and its heart, so that what works here works there.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..ice.errors import IceException
+from ..ice.values import UserException
+from ..omero.faults import Fault, fault_of
+from ..omero.pool import SessionPool
+from ..omero.queries import images_in_progress, newest_images, readable_images
+from ..omero.session import JoinedSession, OmeroServer
+from ..thumbnails.model import (
+    ImageUnavailable,
+    OmeroTooSlow,
+    OmeroUnavailable,
+    SessionRefused,
+    ThumbnailError,
+    ThumbnailRequest,
+)
+from ..thumbnails.service import Thumbnails
+from .diagnoses import (
+    IMAGE_UNAVAILABLE,
+    IMPORT_IN_PROGRESS,
+    NO_IMAGES,
+    OMERO_BEHIND_ROUTER,
+    OMERO_CONNECTION_LOST,
+    OMERO_SESSION_ENDED,
+    OMERO_SLOW,
+    QUERY_REFUSED,
+    RENDERING_FAILED,
+    Diagnosis,
+)
+from .finding import Finding, Outcome, Stopwatch, Trouble
+from .names import JOIN, QUERY, THUMBNAIL
+
+#: seconds that leaving waits for: a join that is broken off would end the user's session
+_PATIENCE = 60.0
+
+#: the share of the time allowed from which a step counts as slow
+_SLOW = 0.5
+
+_DIAGNOSES = {
+    Fault.SESSION_GONE: OMERO_SESSION_ENDED,
+    Fault.JOIN_GONE: OMERO_CONNECTION_LOST,
+    Fault.UNAVAILABLE: OMERO_BEHIND_ROUTER,
+    Fault.TOO_SLOW: OMERO_SLOW,
+    Fault.REFUSED: QUERY_REFUSED,
+}
+_THUMBNAIL_DIAGNOSES: dict[type[ThumbnailError], Diagnosis] = {
+    ImageUnavailable: RENDERING_FAILED,
+    OmeroTooSlow: OMERO_SLOW,
+    OmeroUnavailable: OMERO_BEHIND_ROUTER,
+    SessionRefused: OMERO_SESSION_ENDED,
+}
+
+
+class OmeroSteps:
+    """The steps of one user; `size` is the thumbnail's longest side in pixels."""
+
+    def __init__(self, server: OmeroServer, session_key: str, *, timeout: float, size: int) -> None:
+        self._key = session_key
+        self._timeout = timeout
+        self._size = size
+        self._pool = SessionPool(partial(JoinedSession.join, server), idle_timeout=_PATIENCE, join_timeout=timeout)
+        self._thumbnails = Thumbnails(self._pool, timeout=timeout, stores=1)
+
+    async def close(self) -> None:
+        """Leave OMERO; the user's session goes on."""
+        await self._pool.close(_PATIENCE)
+
+    async def join(self) -> Finding:
+        """Join the OMERO session. Raises Trouble."""
+        watch = Stopwatch()
+        try:
+            async with self._pool.lend(self._key) as session:
+                who = await session.event_context()
+        except (IceException, UserException) as error:
+            raise _trouble(error) from error
+        found = f"OMERO user {who.userId}, group {who.groupId}{', administrator' if who.isAdmin else ''}"
+        return self._timed(Finding(JOIN, Outcome.OK, found, watch.seconds))
+
+    async def query(self, image_id: int | None) -> tuple[Finding, int | None]:
+        """Whether the user may read the image, or which image is their newest. Raises Trouble."""
+        watch = Stopwatch()
+        try:
+            async with self._pool.lend(self._key) as session:
+                if image_id is None:
+                    newest = await newest_images(session, 1)
+                    if not newest:
+                        return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
+                    found = Finding(QUERY, Outcome.OK, f"the newest image is {newest[0]}", watch.seconds)
+                    return self._timed(found), newest[0]
+                if not await readable_images(session, [image_id]):
+                    raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")
+        except (IceException, UserException) as error:
+            raise _trouble(error) from error
+        return self._timed(Finding(QUERY, Outcome.OK, f"image {image_id} can be read", watch.seconds)), image_id
+
+    async def thumbnail(self, image_id: int) -> Finding:
+        """Get a thumbnail. Raises Trouble."""
+        watch = Stopwatch()
+        try:
+            thumbnail = await self._thumbnails.get(self._key, ThumbnailRequest(image_id, self._size))
+        except ThumbnailError as error:
+            raise Trouble(_THUMBNAIL_DIAGNOSES.get(type(error), RENDERING_FAILED), str(error)) from error
+        try:
+            async with self._pool.lend(self._key) as session:
+                # a set of thumbnails does not tell
+                is_clock = thumbnail.in_progress or image_id in await images_in_progress(session, [image_id])
+        except (IceException, UserException) as error:
+            raise _trouble(error) from error
+        found = f"{len(thumbnail.jpeg)} bytes of image {image_id}, longest side {self._size}"
+        if is_clock:
+            return Finding(THUMBNAIL, Outcome.WARNING, f"a clock, {found}", watch.seconds, IMPORT_IN_PROGRESS)
+        return self._timed(Finding(THUMBNAIL, Outcome.OK, found, watch.seconds))
+
+    def _timed(self, finding: Finding) -> Finding:
+        """The finding, as a warning where it took much of the time that there is."""
+        if finding.seconds < self._timeout * _SLOW:
+            return finding
+        found = f"{finding.found}, but it took {finding.seconds:.1f} s of {self._timeout:g} s allowed"
+        return Finding(finding.step, Outcome.WARNING, found, finding.seconds, OMERO_SLOW)
+
+
+def _trouble(error: IceException | UserException) -> Trouble:
+    diagnosis = _DIAGNOSES[fault_of(error)]
+    # what OMERO throws may hold whatever it was sent: only what this program itself says is shown
+    found = str(error) if isinstance(error, IceException) else f"OMERO answers {type(error).__name__}"
+    return Trouble(diagnosis, found)

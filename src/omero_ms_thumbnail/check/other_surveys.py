@@ -1,0 +1,39 @@
+"""How many sessions there are in a folder or a PostgreSQL: reading only, and within bounds."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from ..websession.postgres_store import connection_options
+from ..websession.postgres_uri import parse_postgres_uri
+
+#: as many as it takes to see that there are sessions
+ENOUGH: Final = 200
+
+_TIMEOUT: Final = 5.0
+_QUERY: Final = "SELECT count(*) FROM (SELECT 1 FROM django_session WHERE expire_date > now() LIMIT $1) AS valid"
+
+
+def count_files(directory: Path, cookie_name: str) -> int | None:
+    """The session files, `ENOUGH` at most; None where the folder may not be listed."""
+    try:
+        return sum(1 for _ in itertools.islice(directory.glob(f"{cookie_name}[0-9a-z]*"), ENOUGH))
+    except OSError:
+        return None
+
+
+async def count_rows(uri: str) -> int | None:
+    """The sessions that have not expired, `ENOUGH` at most; None where they may not be counted."""
+    try:
+        connection = await asyncpg.connect(**connection_options(parse_postgres_uri(uri), _TIMEOUT))
+        try:
+            return int(await connection.fetchval(_QUERY, ENOUGH, timeout=_TIMEOUT))
+        finally:
+            connection.terminate()
+    except (asyncpg.PostgresError, OSError):
+        # the look-up of one session is another question, and tells by itself
+        return None

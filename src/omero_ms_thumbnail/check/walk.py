@@ -1,0 +1,241 @@
+"""The walk: which steps there are, in which order, and what is not tried because of what.
+
+Two ways lead to the join, and each is walked as far as it goes: OMERO.web's sessions, and OMERO itself. So one command
+shows what is wrong with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ..config import ConfigError, Settings
+from ..omero.session import OmeroServer
+from ..server import omero_server
+from ..websession import WebSession
+from . import configuration, transport
+from .diagnoses import CONFIGURATION_WRONG
+from .finding import Finding, Outcome, Stopwatch, Trouble
+from .names import (
+    CONFIGURATION,
+    JOIN,
+    OMERO_WEB,
+    QUERY,
+    REACHABLE,
+    ROUTER,
+    SESSION,
+    SESSION_STORE,
+    SESSIONS,
+    THUMBNAIL,
+    TLS,
+)
+from .omero_steps import OmeroSteps
+from .sessions import StoreSteps, session_id_in
+
+#: longest side where the session says nothing, in pixels
+_SIZE: Final = 96
+
+_NO_COOKIE: Final = "needs --session with the session cookie of somebody who is logged in to OMERO.web"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of `check`. `cookie` is a secret; `config_is_default`: nobody named the file."""
+
+    config: Path
+    config_is_default: bool
+    environ: Mapping[str, str] = field(repr=False)
+    cookie: str | None = field(default=None, repr=False)
+    image_id: int | None = None
+    omeroweb_dir: Path | None = None
+
+
+async def walk(request: Request) -> AsyncGenerator[Finding, None]:
+    """Each finding as soon as it is made."""
+    steps = _Walk(request)
+    async with aclosing(steps.findings()) as findings:
+        async for finding in findings:
+            yield finding
+
+
+class _Walk:
+    """One walk, and what its steps have learnt for those that follow."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._settings: Settings | None = None
+        self._session: WebSession | None = None
+        self._server: OmeroServer | None = None
+
+    async def findings(self) -> AsyncGenerator[Finding, None]:
+        """Every step, in order."""
+        for finding in self._configuration():
+            yield finding
+        if self._settings is None:
+            for step in (SESSION_STORE, SESSIONS, SESSION, REACHABLE, TLS, ROUTER, JOIN, QUERY, THUMBNAIL):
+                yield _skipped(step, "needs a configuration")
+            return
+        async for finding in self._sessions(self._settings):
+            yield finding
+        async for finding in self._omero(self._settings):
+            yield finding
+        async for finding in self._as_user(self._settings):
+            yield finding
+
+    # the configuration
+
+    def _configuration(self) -> Iterator[Finding]:
+        request, watch = self._request, Stopwatch()
+        try:
+            web = configuration.omero_web(request.omeroweb_dir, request.environ) if request.omeroweb_dir else None
+        except Trouble as trouble:
+            web = None
+            yield _failed(OMERO_WEB, trouble, watch)
+        watch = Stopwatch()
+        source = str(request.config)
+        try:
+            if web is not None and request.config_is_default and not request.config.exists():
+                source = f"from {web.path}, as {request.config} does not exist"
+                self._settings = configuration.settings_of(web)
+            else:
+                self._settings = configuration.read_configuration(request.config, request.environ)
+            self._server = omero_server(self._settings)
+        except (Trouble, ConfigError) as error:
+            self._settings = None
+            found = error if isinstance(error, Trouble) else Trouble(CONFIGURATION_WRONG, str(error))
+            yield _failed(CONFIGURATION, found, watch)
+            return
+        yield configuration.describe(source, self._settings, watch)
+        if web is not None:
+            yield from configuration.compare(self._settings, web, watch)
+
+    # OMERO.web's sessions
+
+    async def _sessions(self, settings: Settings) -> AsyncIterator[Finding]:
+        cookie, session_id = self._request.cookie, None
+        trouble_with_cookie: Finding | None = None
+        if cookie is not None:
+            try:
+                session_id = session_id_in(cookie, settings.omero_web.session_cookie_name)
+            except Trouble as trouble:
+                trouble_with_cookie = _failed(SESSION, trouble, Stopwatch())
+        looked_up: list[Finding] = []
+        for store in settings.session_stores:
+            watch = Stopwatch()
+            try:
+                steps = StoreSteps(settings, store)
+            except Trouble as trouble:
+                yield _failed(CONFIGURATION, trouble, watch)
+                continue
+            try:
+                async for finding in self._one_store(steps, session_id, looked_up):
+                    yield finding
+            finally:
+                await steps.close()
+        if cookie is None:
+            yield _skipped(SESSION, _NO_COOKIE)
+        elif trouble_with_cookie is not None:
+            yield trouble_with_cookie
+        elif self._session is not None or looked_up:
+            # a hit in any store is a hit: only where there is none do the reasons matter
+            hits = [one for one in looked_up if one.outcome is Outcome.OK]
+            for finding in hits[:1] or looked_up:
+                yield finding
+        else:
+            yield _skipped(SESSION, "needs the session store")
+
+    async def _one_store(
+        self, steps: StoreSteps, session_id: str | None, looked_up: list[Finding]
+    ) -> AsyncIterator[Finding]:
+        watch = Stopwatch()
+        try:
+            yield await steps.ping()
+        except Trouble as trouble:
+            yield _failed(SESSION_STORE, trouble, watch)
+            yield _skipped(SESSIONS, "needs the session store")
+            return
+        watch = Stopwatch()
+        try:
+            async for finding in steps.look_around():
+                yield finding
+        except Trouble as trouble:
+            yield _failed(SESSIONS, trouble, watch)
+        if session_id is None or self._session is not None:
+            return
+        watch = Stopwatch()
+        try:
+            found, self._session = await steps.session(session_id)
+        except Trouble as trouble:
+            looked_up.append(_failed(SESSION, trouble, watch))
+        else:
+            looked_up.append(found)
+
+    # OMERO
+
+    async def _omero(self, settings: Settings) -> AsyncIterator[Finding]:
+        server = self._server
+        if server is None:
+            return
+        steps: tuple[tuple[str, Callable[[OmeroServer], Awaitable[Finding]]], ...] = (
+            (REACHABLE, transport.reach),
+            (TLS, transport.secure),
+            (ROUTER, transport.greet_router),
+        )
+        failed_at = ""
+        for step, run in steps:
+            if failed_at:
+                yield _skipped(step, f"needs {failed_at}")
+                continue
+            watch = Stopwatch()
+            try:
+                yield await run(server)
+            except Trouble as trouble:
+                failed_at = step
+                self._server = None
+                yield _failed(step, trouble, watch)
+
+    # as the user
+
+    async def _as_user(self, settings: Settings) -> AsyncIterator[Finding]:
+        if self._server is None or self._session is None:
+            missing = "a session" if self._request.cookie else "--session"
+            reason = f"needs {missing if self._server is not None else 'OMERO'}"
+            for step in (JOIN, QUERY, THUMBNAIL):
+                yield _skipped(step, reason)
+            return
+        session = self._session
+        size = session.thumb_default_size or _SIZE
+        steps = OmeroSteps(self._server, session.omero_session_key, timeout=settings.request_timeout, size=size)
+        try:
+            async for finding in self._user_steps(steps):
+                yield finding
+        finally:
+            await steps.close()
+
+    async def _user_steps(self, steps: OmeroSteps) -> AsyncIterator[Finding]:
+        step, watch = JOIN, Stopwatch()
+        try:
+            yield await steps.join()
+            step, watch = QUERY, Stopwatch()
+            finding, image_id = await steps.query(self._request.image_id)
+            yield finding
+            step, watch = THUMBNAIL, Stopwatch()
+            if image_id is None:
+                yield _skipped(THUMBNAIL, "needs an image")
+            else:
+                yield await steps.thumbnail(image_id)
+        except Trouble as trouble:
+            yield _failed(step, trouble, watch)
+            for later in (JOIN, QUERY, THUMBNAIL)[(JOIN, QUERY, THUMBNAIL).index(step) + 1 :]:
+                yield _skipped(later, f"needs {step}")
+
+
+def _failed(step: str, trouble: Trouble, watch: Stopwatch) -> Finding:
+    return Finding(step, Outcome.FAILED, trouble.found, watch.seconds, trouble.diagnosis)
+
+
+def _skipped(step: str, why: str) -> Finding:
+    return Finding(step, Outcome.SKIPPED, f"not tried: {why}")
