@@ -6,7 +6,15 @@ import asyncio
 
 import pytest
 
-from omero_ms_thumbnail.thumbnails.batches import BATCH_MAX, TARGET_SECONDS, WORTH_SECONDS, Batch, BatchQueue, Item
+from omero_ms_thumbnail.thumbnails.batches import (
+    BATCH_MAX,
+    TARGET_SECONDS,
+    WORTH_SECONDS,
+    Batch,
+    BatchQueue,
+    Item,
+    Stores,
+)
 from omero_ms_thumbnail.thumbnails.model import ImageFacts, ThumbnailRequest
 
 
@@ -34,20 +42,20 @@ def images(batch: Batch | None) -> list[int]:
 def all_batches(queue: BatchQueue, stores: int) -> list[list[int]]:
     """The batches that go out one after the other as stores are taken, and none is given back."""
     batches: list[list[int]] = []
-    while (batch := queue.next_batch(len(batches), stores)) is not None:
+    while (batch := queue.next_batch(Stores(stores, len(batches), left=sum(map(len, batches))))) is not None:
         batches.append(images(batch))
     return batches
 
 
 async def test_nothing_waits() -> None:
-    assert BatchQueue().next_batch(0, 4) is None
+    assert BatchQueue().next_batch(Stores(4)) is None
 
 
 async def test_nothing_goes_where_no_store_is_free() -> None:
     queue = queue_of(item(1), item(2, height=50))
-    assert queue.next_batch(4, 4) is None
-    assert queue.next_batch(4, 4, late=4) is None
-    assert images(queue.next_batch(3, 4)) == [1]
+    assert queue.next_batch(Stores(4, 4)) is None
+    assert queue.next_batch(Stores(4, 4, late=4)) is None
+    assert images(queue.next_batch(Stores(4, 3))) == [1]
 
 
 async def test_one_store_takes_all_that_one_call_can_answer() -> None:
@@ -56,8 +64,8 @@ async def test_one_store_takes_all_that_one_call_can_answer() -> None:
 
 async def test_never_more_in_a_call_than_the_most() -> None:
     queue = queue_of(*(item(image) for image in range(BATCH_MAX + 10)))
-    assert images(queue.next_batch(0, 1)) == list(range(BATCH_MAX))
-    assert images(queue.next_batch(0, 1)) == list(range(BATCH_MAX, BATCH_MAX + 10))
+    assert images(queue.next_batch(Stores(1))) == list(range(BATCH_MAX))
+    assert images(queue.next_batch(Stores(1))) == list(range(BATCH_MAX, BATCH_MAX + 10))
 
 
 async def test_while_nothing_is_known_of_the_pace_all_stores_share() -> None:
@@ -70,7 +78,7 @@ async def test_groups_and_sizes_are_never_mixed() -> None:
     queue = queue_of(
         item(1), item(2, group=4), item(3, size=48), item(4), item(5, group=4), item(6, size=48), pace=1e-6
     )
-    assert [images(queue.next_batch(0, 1)) for _ in range(3)] == [[1, 4], [2, 5], [3, 6]]
+    assert [images(queue.next_batch(Stores(1))) for _ in range(3)] == [[1, 4], [2, 5], [3, 6]]
 
 
 @pytest.mark.parametrize(
@@ -86,9 +94,9 @@ async def test_what_a_set_cannot_ask_for_goes_the_careful_way_alone(asked: Thumb
     careful = item(1)
     careful.request = asked
     queue = queue_of(careful, item(2), item(3), pace=1e-6)
-    batch = queue.next_batch(0, 4)
+    batch = queue.next_batch(Stores(4))
     assert batch == Batch((careful,), careful=True)
-    plain = queue.next_batch(0, 4)
+    plain = queue.next_batch(Stores(4))
     assert images(plain) == [2, 3]
     assert plain is not None
     assert not plain.careful
@@ -97,23 +105,23 @@ async def test_what_a_set_cannot_ask_for_goes_the_careful_way_alone(asked: Thumb
 async def test_cache_busters_do_not_keep_requests_apart() -> None:
     first, second = item(1), item(1)
     second.request = ThumbnailRequest(1, 96, version="2")
-    assert images(queue_of(first, second, pace=1e-6).next_batch(0, 1)) == [1, 1]
+    assert images(queue_of(first, second, pace=1e-6).next_batch(Stores(1))) == [1, 1]
 
 
 async def test_what_a_set_left_out_is_careful_though_it_is_plain() -> None:
     left_out = item(1)
     left_out.careful = True
     queue = queue_of(left_out, item(2))
-    assert queue.next_batch(0, 1) == Batch((left_out,), careful=True)
+    assert queue.next_batch(Stores(1)) == Batch((left_out,), careful=True)
 
 
 async def test_whoever_has_waited_longest_comes_first() -> None:
     queue = queue_of(*(item(image) for image in range(2 * BATCH_MAX)), item(900, group=4), item(901, height=9))
-    assert images(queue.next_batch(0, 1)) == list(range(BATCH_MAX))
+    assert images(queue.next_batch(Stores(1))) == list(range(BATCH_MAX))
     # the rest of the long lane lines up behind those who came meanwhile
-    assert images(queue.next_batch(0, 1)) == [900]
-    assert images(queue.next_batch(0, 1)) == [901]
-    assert images(queue.next_batch(0, 1)) == list(range(BATCH_MAX, 2 * BATCH_MAX))
+    assert images(queue.next_batch(Stores(1))) == [900]
+    assert images(queue.next_batch(Stores(1))) == [901]
+    assert images(queue.next_batch(Stores(1))) == list(range(BATCH_MAX, 2 * BATCH_MAX))
 
 
 async def test_a_slow_omero_gets_small_sets_on_all_stores() -> None:
@@ -130,19 +138,19 @@ async def test_a_fast_omero_gets_one_call_at_a_time() -> None:
     queue = queue_of(*(item(image) for image in range(10)), pace=WORTH_SECONDS / 100)
     assert all_batches(queue, stores=4) == [list(range(10))]
     queue.add(item(11))
-    assert queue.next_batch(1, 4) is None
+    assert queue.next_batch(Stores(4, 1)) is None
     assert queue.can_wait(1)
     assert not queue.can_wait(1_000)
 
 
 async def test_a_call_that_is_late_is_waited_for_by_nobody() -> None:
     queue = queue_of(item(1), item(2), pace=WORTH_SECONDS / 100)
-    assert queue.next_batch(1, 4) is None
-    assert images(queue.next_batch(1, 4, late=1)) == [1, 2]
+    assert queue.next_batch(Stores(4, 1)) is None
+    assert images(queue.next_batch(Stores(4, 1, late=1))) == [1, 2]
     queue.add(item(3))
-    assert queue.next_batch(2, 4, late=1) is None
-    assert queue.next_batch(4, 4, late=4) is None
-    assert images(queue.next_batch(3, 4, late=3)) == [3]
+    assert queue.next_batch(Stores(4, 2, late=1)) is None
+    assert queue.next_batch(Stores(4, 4, late=4)) is None
+    assert images(queue.next_batch(Stores(4, 3, late=3))) == [3]
 
 
 async def test_stores_are_used_as_they_are_worth_it() -> None:
@@ -152,29 +160,47 @@ async def test_stores_are_used_as_they_are_worth_it() -> None:
     assert [len(batch) for batch in all_batches(queue_of(*map(item, range(40)), pace=pace), stores=4)] == [10] * 4
 
 
+async def test_stores_come_to_the_end_of_a_page_together() -> None:
+    queue = queue_of(*map(item, range(68)), pace=TARGET_SECONDS / 30)
+    # one store has ended, and the others are about to
+    first = images(queue.next_batch(Stores(4, 3, left=2.0)))
+    second = images(queue.next_batch(Stores(4, 3, left=len(first) + 1.0)))
+    assert (len(first), len(second)) == (18, 18)
+    # the others have hardly begun: all that waits is less than their share
+    assert len(images(queue.next_batch(Stores(4, 3, left=120.0)))) == 30
+
+
+async def test_what_a_call_has_left_follows_the_pace() -> None:
+    queue = queue_of(pace=0.01)
+    batch = Batch(tuple(map(item, range(10))), careful=False)
+    assert queue.left_of(batch, 0.04) == pytest.approx(6)
+    assert queue.left_of(batch, 1.0) == 0
+    assert BatchQueue().left_of(batch, 1.0) == 10
+
+
 async def test_nothing_waits_for_a_pace_that_is_not_known() -> None:
     assert not BatchQueue().can_wait(1)
 
 
 async def test_the_pace_follows_the_newest_calls() -> None:
     queue = queue_of(*map(item, range(50)), pace=10 * TARGET_SECONDS)
-    assert len(images(queue.next_batch(0, 1))) == 1
+    assert len(images(queue.next_batch(Stores(1)))) == 1
     for _ in range(40):
         queue.took(0.001, 50)
-    assert len(images(queue.next_batch(0, 1))) == 49
+    assert len(images(queue.next_batch(Stores(1)))) == 49
 
 
 async def test_a_call_that_answered_nothing_tells_of_the_pace_too() -> None:
     queue = queue_of(*map(item, range(50)))
     queue.took(15.0, 0)
-    assert len(images(queue.next_batch(0, 1))) == 1
+    assert len(images(queue.next_batch(Stores(1)))) == 1
 
 
 async def test_what_nobody_wants_any_more_goes_nowhere() -> None:
     unwanted, wanted, unwanted_careful = item(1, waiters=0), item(2), item(3, height=50, waiters=0)
     queue = queue_of(unwanted_careful, unwanted, wanted)
-    assert images(queue.next_batch(0, 1)) == [2]
-    assert queue.next_batch(0, 1) is None
+    assert images(queue.next_batch(Stores(1))) == [2]
+    assert queue.next_batch(Stores(1)) is None
     assert unwanted.done.cancelled()
     assert unwanted_careful.done.cancelled()
     assert not wanted.done.done()

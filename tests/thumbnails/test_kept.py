@@ -245,3 +245,15 @@ async def test_a_redis_that_is_gone_costs_its_hits_and_nothing_else(
     assert worker.caches.shared.failures >= 1
     await worker.pool.close(5)
     await worker.caches.shared.close()
+
+
+async def test_what_comes_while_omero_works_is_one_question(omero: EmbeddedOmero) -> None:
+    worker = Worker(omero, Caches(_memory()))
+    key = _key(omero, "researcher")
+    ids = [image.id for image in _images(omero)[:40]]
+    for image_id in ids:
+        await worker.get(key, image_id)
+    await worker.until_kept(len(ids))
+    # facts of the images are queries too, and know the way of the ids after a few
+    assert omero.workload.calls["projection"] < len(ids) / 2
+    await worker.pool.close(5)

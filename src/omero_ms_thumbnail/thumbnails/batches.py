@@ -8,6 +8,8 @@ How they are shared out follows the pace of the calls so far, in seconds for eac
 - What waits is spread over as many ThumbnailStores as take at least `WORTH_SECONDS` each. So where OMERO answers at
   once, one call takes all that has come while the last one was on its way; where it renders slowly, four stores work on
   a page side by side. Before anything is known of the pace, all stores work.
+- A store takes its share of what waits and of what the calls on their way have left: those that end next find as much,
+  so that all stores come to the end of a page together.
 - No call takes more than OMERO renders in `TARGET_SECONDS`: a slow image then holds up few others.
 """
 
@@ -57,6 +59,18 @@ class Batch:
     careful: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The ThumbnailStores of one session: how many there are, and what those in use are at."""
+
+    total: int
+    in_use: int = 0
+    #: of those in use, those that take so long that nothing is worth waiting for them
+    late: int = 0
+    #: thumbnails that OMERO has yet to give to those in use, estimated
+    left: float = 0.0
+
+
 @dataclass(slots=True)
 class BatchQueue:
     """Items that wait for a ThumbnailStore."""
@@ -73,28 +87,32 @@ class BatchQueue:
         lane: object = item if item.careful else (facts.group_id, item.request.width)
         self._lanes.setdefault(lane, []).append(item)
 
-    def next_batch(self, running: int, stores: int, late: int = 0) -> Batch | None:
-        """The next batch, where `running` of `stores` are in use. None if nothing is wanted or can wait.
-
-        `late` of those in use take so long that nothing is worth waiting for them.
-        """
+    def next_batch(self, stores: Stores) -> Batch | None:
+        """The next batch. None if nothing is wanted or can wait, or all stores are in use."""
         self._drop_unwanted()
-        if running >= stores:
+        free = stores.total - stores.in_use
+        if free <= 0:
             return None
         waiting = sum(len(items) for items in self._lanes.values() if not _is_careful(items))
-        useful = 0 if running > late and self.can_wait(waiting) else self._useful_stores(waiting, stores - running)
+        useful = 0 if stores.in_use > stores.late and self.can_wait(waiting) else self._useful_stores(waiting, free)
+        share = math.ceil((waiting + stores.left) / stores.total)
         for lane, items in self._lanes.items():
             if _is_careful(items):
                 del self._lanes[lane]
                 return Batch(tuple(items), careful=True)
             if useful:
-                size = min(math.ceil(len(items) / useful), self._size_max())
+                size = min(math.ceil(len(items) / useful), max(share, self._size_worth()), self._size_max())
                 del self._lanes[lane]
                 if items[size:]:
                     # to the back: other lanes come first
                     self._lanes[lane] = items[size:]
                 return Batch(tuple(items[:size]), careful=False)
         return None
+
+    def left_of(self, batch: Batch, seconds: float) -> float:
+        """How many thumbnails of a batch OMERO has yet to give after `seconds`, by the pace so far."""
+        given = seconds / self._seconds_each if self._seconds_each else 0.0
+        return max(0.0, len(batch.items) - given)
 
     def can_wait(self, waiting: int) -> bool:
         """Whether OMERO answers so fast that `waiting` thumbnails had better wait for the call on its way to end."""
@@ -127,6 +145,9 @@ class BatchQueue:
         if not self._seconds_each:
             return free
         return max(1, min(free, int(waiting * self._seconds_each / WORTH_SECONDS)))
+
+    def _size_worth(self) -> int:
+        return math.ceil(WORTH_SECONDS / self._seconds_each) if self._seconds_each else 1
 
     def _size_max(self) -> int:
         if not self._seconds_each:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,14 @@ from .redis_cache import RedisCache
 
 log: Final = logging.getLogger(__name__)
 
+#: seconds for which what comes is collected before OMERO is asked about it
+_COLLECT: Final = 0.05
+#: seconds between looks whether OMERO still works for somebody who waits, and how long that puts the question off
+_LOOK_AGAIN: Final = 0.25
+_PUT_OFF_MAX: Final = 1.0
+#: thumbnails that are enough for a question: they take memory and are not kept yet
+_ENOUGH: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Caches:
@@ -30,8 +38,9 @@ class Caches:
 class Kept:
     """The caches as one session's user may see them. The user is OMERO's answer, not anybody's claim."""
 
-    def __init__(self, session: JoinedSession, caches: Caches) -> None:
+    def __init__(self, session: JoinedSession, caches: Caches, is_busy: Callable[[], bool]) -> None:
         self._session = session
+        self._is_busy = is_busy
         self._caches = caches
         self._unsure: dict[ThumbnailRequest, tuple[int, Thumbnail]] = {}
         self._making_sure: asyncio.Task[None] | None = None
@@ -58,8 +67,8 @@ class Kept:
     def keep(self, request: ThumbnailRequest, pixels_id: int, thumbnail: Thumbnail, *, is_sure: bool) -> None:
         """Keep a thumbnail that OMERO has just given, behind whoever asked for it.
 
-        One that is not sure, since it came in a set, is kept only if OMERO says that it is more than a clock; all that
-        come while OMERO is asked are one more question.
+        One that is not sure, since it came in a set, is kept only if OMERO says that it is more than a clock. That is
+        asked for many at a time, and once nobody waits for OMERO any more, or a second has passed.
         """
         if (self._caches.memory is None and self._caches.shared is None) or request.is_section:
             return
@@ -71,6 +80,7 @@ class Kept:
 
     async def _make_sure(self) -> None:
         while self._unsure:
+            await self._until_nobody_waits()
             given, self._unsure = self._unsure, {}
             try:
                 user = (await self._session.event_context()).userId
@@ -84,6 +94,13 @@ class Kept:
                 request: thumbnail for request, (pixels_id, thumbnail) in given.items() if pixels_id not in clocks_of
             }
             await self._keep_final(user, final)
+
+    async def _until_nobody_waits(self) -> None:
+        await asyncio.sleep(_COLLECT)
+        put_off = _COLLECT
+        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._unsure) < _ENOUGH:
+            await asyncio.sleep(_LOOK_AGAIN)
+            put_off += _LOOK_AGAIN
 
     async def _keep_final(self, user: int, thumbnails: Mapping[ThumbnailRequest, Thumbnail]) -> None:
         if self._caches.memory is not None:

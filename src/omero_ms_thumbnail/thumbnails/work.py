@@ -18,7 +18,8 @@ from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession
 from . import careful, facts
-from .batches import WORTH_SECONDS, Batch, BatchQueue, Item
+from .ahead import ReadAhead
+from .batches import WORTH_SECONDS, Batch, BatchQueue, Item, Stores
 from .keeping import Caches, Kept
 from .model import (
     ImageFacts,
@@ -71,13 +72,14 @@ class SessionWork:
         self._stores = stores
         self._calls = calls or contextlib.nullcontext()
         self._remembered = facts.RememberedFacts()
+        self._ahead = ReadAhead()
         self._items: dict[ThumbnailRequest, Item] = {}
         self._unknown: list[Item] = []
         self._queue = BatchQueue()
-        self._kept = Kept(session, caches or Caches())
+        self._kept = Kept(session, caches or Caches(), lambda: self.is_busy)
         self._asking = False
         self._will_pump = False
-        self._rendering = 0
+        self._rendering: dict[Batch, float] = {}
         self._late: set[Batch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,6 +135,7 @@ class SessionWork:
         item = Item(request, asyncio.get_running_loop().create_future())
         self._items[request] = item
         item.done.add_done_callback(lambda done: self._item_done(item, done))
+        self._ahead.asked(request.image_id)
         item.facts = self._remembered.get(request.image_id)
         if item.facts is None:
             self._unknown.append(item)
@@ -157,7 +160,7 @@ class SessionWork:
             while self._wants_facts():
                 items, self._unknown = self._unknown[:_PROJECTION_MAX], self._unknown[_PROJECTION_MAX:]
                 try:
-                    found = await facts.ask(self._session, sorted({item.request.image_id for item in items}))
+                    found = await self._facts_of({item.request.image_id for item in items})
                 except (IceException, UserException) as error:
                     self._fail(items, error)
                     continue
@@ -167,9 +170,17 @@ class SessionWork:
         finally:
             self._asking = False
 
+    async def _facts_of(self, image_ids: set[int]) -> dict[int, ImageFacts]:
+        """Facts of `image_ids`, and on the way of those that are likely to be asked for next."""
+        ahead = {image_id for image_id in self._ahead.after(image_ids) if self._remembered.get(image_id) is None}
+        found = await facts.ask(self._session, sorted(image_ids | ahead))
+        for one in found.values():
+            self._remembered.remember(one)
+        return found
+
     def _wants_facts(self) -> bool:
         """Whether facts are missing and had better be asked for now, not when the batch on its way has ended."""
-        brisk = self._rendering - len(self._late)
+        brisk = len(self._rendering) - len(self._late)
         return bool(self._unknown) and not (brisk and self._queue.can_wait(len(self._unknown)))
 
     def _take_facts(self, item: Item, found: ImageFacts | None) -> None:
@@ -183,7 +194,6 @@ class SessionWork:
         if found == item.doubted:
             item.done.set_exception(_no_thumbnail(item))
             return
-        self._remembered.remember(found)
         item.facts = found
         self._queue.add(item)
 
@@ -204,13 +214,19 @@ class SessionWork:
             self._start(self._ask(), self._unknown[0].context)
 
     def _render_next(self) -> None:
-        while batch := self._queue.next_batch(self._rendering, self._stores, len(self._late)):
-            self._rendering += 1
+        while batch := self._queue.next_batch(self._stores_now()):
+            self._rendering[batch] = asyncio.get_running_loop().time()
             self._start(self._render(batch), batch.items[0].context)
+
+    def _stores_now(self) -> Stores:
+        now = asyncio.get_running_loop().time()
+        left = sum(self._queue.left_of(batch, now - began) for batch, began in self._rendering.items())
+        return Stores(self._stores, len(self._rendering), len(self._late), left)
 
     async def _render(self, batch: Batch) -> None:
         try:
             async with self._calls:
+                self._rendering[batch] = asyncio.get_running_loop().time()
                 late = asyncio.get_running_loop().call_later(WORTH_SECONDS, self._fall_late, batch)
                 try:
                     if batch.careful:
@@ -223,7 +239,7 @@ class SessionWork:
         except (IceException, UserException) as error:
             self._fail(list(batch.items), error)
         finally:
-            self._rendering -= 1
+            del self._rendering[batch]
             self._pump()
 
     def _fall_late(self, batch: Batch) -> None:
