@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
-from omero_ms_thumbnail.web.parsing import Limits, Query, callback, image_request, images_request
+from omero_ms_thumbnail.web.parsing import (
+    DEFAULT_SIZE,
+    Limits,
+    Parser,
+    Query,
+    callback,
+    image_request,
+    images_request,
+)
 from omero_ms_thumbnail.web.response import RequestRefused
 from omero_ms_thumbnail.web.urls import Kind, Route, route
 
@@ -153,3 +161,30 @@ def test_callbacks_that_are_no_identifier_are_refused(name: str) -> None:
 
 def test_pictures_have_no_callback() -> None:
     assert callback(Kind.RENDER_THUMBNAIL, Query("callback=alert(1)")) is None
+
+
+def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
+    parse = Parser(Limits())
+    found = route("/webclient/render_thumbnail/5/")
+    assert found is not None
+    assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
+    assert parse(found, "rdefId=4").requests[0].rendering_def_id == 4
+    assert parse(found, "rdefId=3", 120).requests[0].width == 120
+    assert parse(found, "rdefId=3").requests[0].width == DEFAULT_SIZE
+    wrong = route("/webclient/render_thumbnail/five/")
+    assert wrong is not None
+    for _ in range(2):
+        with pytest.raises(RequestRefused, match="five"):
+            parse(wrong, "")
+
+
+def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
+    parse = Parser(Limits())
+    found = route("/webclient/get_thumbnails/")
+    assert found is not None
+    query = "&".join(f"id={number}" for number in range(50)) + "&_=" + "1" * 500
+    assert parse(found, query) is not parse(found, query)
+    assert parse(found, query).requests == parse(found, query).requests
+    path = "/webclient/render_thumbnail/5/" + "x" * 500
+    assert route(path) == route("/webclient/render_thumbnail/5/")
+    assert route(path) is not route(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,10 @@ _CALLBACK_MAX: Final = 200
 
 #: query parameters in one request at most, far above any batch
 _PARAMETERS_MAX: Final = 20_000
+
+#: requests that are remembered taken apart, as pages ask for the same again, and the longest query among them
+_REMEMBERED_REQUESTS: Final = 4_096
+_REMEMBERED_LENGTH: Final = 512
 
 #: OMERO.web's cache busters
 _VERSION_NAMES: Final = ("version", "_")
@@ -59,6 +64,40 @@ class Query:
     def all(self, name: str) -> list[str]:
         """All values of a parameter, in order."""
         return self._values.get(name, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for. `callback` is for JSONP; the query may also name the session."""
+
+    query: Query
+    callback: str | None
+    requests: tuple[ThumbnailRequest, ...]
+
+
+class Parser:
+    """Takes requests apart, within `limits`."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
+
+    def __call__(self, route: Route, query_string: str, default_size: int | None = None) -> Asked:
+        """What is asked for; `default_size` is the longest side in pixels where the path has none (None: OMERO.web's).
+
+        Raises RequestRefused (400).
+        """
+        parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
+        return parse(route, query_string, default_size)
+
+    def _parse(self, route: Route, query_string: str, default_size: int | None) -> Asked:
+        query = Query(query_string)
+        jsonp = callback(route.kind, query)
+        if route.kind is Kind.GET_THUMBNAILS:
+            requests = images_request(route, query, default_size, self._limits)
+        else:
+            requests = [image_request(route, query, default_size, self._limits)]
+        return Asked(query, jsonp, tuple(requests))
 
 
 def image_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> ThumbnailRequest:

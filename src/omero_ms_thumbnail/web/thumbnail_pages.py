@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
@@ -19,7 +19,7 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
-from .parsing import Limits, Query, callback, image_request, images_request
+from .parsing import Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
 from .urls import Kind, Route
 
@@ -48,7 +48,7 @@ def _no_span(name: str) -> AbstractContextManager[None]:
 class ThumbnailSource(Protocol):
     """Where thumbnails come from: `thumbnails.service.Thumbnails`."""
 
-    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         """Thumbnails for a session, in the order of the requests."""
 
 
@@ -67,45 +67,34 @@ class ThumbnailPages:
         self._span = span
         self._who_is_asking = who_is_asking
         self._source = source
-        self._limits = limits
+        self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
 
     async def answer(self, route: Route, headers: RequestHeaders, query_string: str) -> tuple[Response, Asker]:
         """The answer, and who asked. Raises RequestRefused."""
-        query = Query(query_string)
-        jsonp = callback(route.kind, query)
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
-        requests = self._requests(route, query, None)
-        asker = await self._who_is_asking(headers, query)
+        asked = self._parse(route, query_string)
+        asker = await self._who_is_asking(headers, asked.query)
         if asker.default_size is not None and not route.width:
-            requests = self._requests(route, query, asker.default_size)
+            asked = self._parse(route, query_string, asker.default_size)
         with self._span(_SPANS[route.kind]):
-            outcomes = await self._get(asker, requests)
+            outcomes = await self._get(asker, asked.requests)
         if route.kind is Kind.GET_THUMBNAILS:
-            response = self._json(_data_uris(outcomes), jsonp)
+            response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
             digest = digest_of(response.body)
         else:
-            (outcome,) = outcomes.values()
-            thumbnail = _available(outcome)
-            response = self._one(route.kind, thumbnail, jsonp)
+            thumbnail = _available(outcomes[0])
+            response = self._one(route.kind, thumbnail, asked.callback)
             digest = thumbnail.digest if route.kind is not Kind.GET_THUMBNAIL else digest_of(response.body)
         return with_validator(response, digest, headers.get("if-none-match")), asker
 
-    def _requests(self, route: Route, query: Query, default_size: int | None) -> list[ThumbnailRequest]:
-        if route.kind is Kind.GET_THUMBNAILS:
-            return images_request(route, query, default_size, self._limits)
-        return [image_request(route, query, default_size, self._limits)]
-
-    async def _get(
-        self, asker: Asker, requests: list[ThumbnailRequest]
-    ) -> dict[ThumbnailRequest, Thumbnail | ThumbnailError]:
+    async def _get(self, asker: Asker, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         if not requests:
-            return {}
+            return []
         try:
-            outcomes = await self._source.get_all(asker.session_key, requests)
+            return await self._source.get_all(asker.session_key, requests)
         except ThumbnailError as error:
             raise refused(error) from error
-        return dict(zip(requests, outcomes, strict=True))
 
     def _one(self, kind: Kind, thumbnail: Thumbnail, jsonp: str | None) -> Response:
         if kind is Kind.GET_THUMBNAIL:
@@ -132,7 +121,9 @@ def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:
     return outcome
 
 
-def _data_uris(outcomes: dict[ThumbnailRequest, Thumbnail | ThumbnailError]) -> dict[str, str | None]:
+def _data_uris(
+    requests: Sequence[ThumbnailRequest], outcomes: Sequence[Thumbnail | ThumbnailError]
+) -> dict[str, str | None]:
     """What OMERO.web's page scripts want: null for an image that cannot be had, as long as others could be.
 
     Where nothing came back since OMERO itself cannot be used, that is the answer: nulls would be shown as images that
@@ -140,7 +131,7 @@ def _data_uris(outcomes: dict[ThumbnailRequest, Thumbnail | ThumbnailError]) -> 
     """
     found: dict[str, str | None] = {}
     worst: ThumbnailError | None = None
-    for request, outcome in outcomes.items():
+    for request, outcome in zip(requests, outcomes, strict=True):
         if isinstance(outcome, Thumbnail):
             found[str(request.image_id)] = _data_uri(outcome)
             continue

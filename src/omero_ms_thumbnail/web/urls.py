@@ -6,13 +6,14 @@ it are accepted, as the Java microservice does; so ``/webclient/render_thumbnail
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from .response import RequestRefused, quoted
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What kind of answer a path has; the value is the route's name in logs and metrics."""
 
     RENDER_THUMBNAIL = "render_thumbnail"
@@ -21,8 +22,7 @@ class Kind(Enum):
     GET_THUMBNAIL = "get_thumbnail"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A path taken apart. Segments are as they came: whether they are numbers is not said yet."""
 
     kind: Kind
@@ -31,7 +31,11 @@ class Route:
     height: str = ""
 
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS: Final = {kind.value: kind for kind in Kind}
+
+#: paths that are remembered, as pages ask for the same again; longer ones than those of OMERO.web are not
+_REMEMBERED_PATHS: Final = 4_096
+_REMEMBERED_LENGTH: Final = 128
 
 
 def route(path: str) -> Route | None:
@@ -39,6 +43,10 @@ def route(path: str) -> Route | None:
 
     Raises RequestRefused (404) where the path lacks its image.
     """
+    return _remembered(path) if len(path) <= _REMEMBERED_LENGTH else _route(path)
+
+
+def _route(path: str) -> Route | None:
     _, prefix, name, *rest = (*path.split("/"), "", "")
     kind = _KINDS.get(name)
     if kind is None or prefix not in ("webclient", "webgateway"):
@@ -55,6 +63,9 @@ def route(path: str) -> Route | None:
         # what follows is a share in OMERO.web
         return Route(kind, image=image)
     return Route(kind, image=image, width=second, height=third)
+
+
+_remembered: Final = lru_cache(_REMEMBERED_PATHS)(_route)
 
 
 def _image(segment: str, path: str) -> str:
