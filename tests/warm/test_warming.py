@@ -7,6 +7,7 @@ import pty
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def test_user_and_password(bench: Bench) -> None:
     ended = bench.run(STACKS, "--user", "researcher", "--password-file", str(secret), key=None)
     assert ended.returncode == 0
     # what the password made has ended
+    assert len(bench.omero.omero.sessions) == sessions
+
+
+def test_a_password_that_is_the_user_name_is_a_password_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = bench.omero.omero.world.user_named("researcher")
+    assert user is not None
+    monkeypatch.setitem(bench.omero.omero.world.users, user.id, replace(user, password="researcher"))
+    sessions = len(bench.omero.omero.sessions)
+    secret = bench.folder / "password"
+    secret.write_text("researcher\n")
+    assert bench.run(STACKS, "--user", "researcher", "--password-file", str(secret), key=None).returncode == 0
     assert len(bench.omero.omero.sessions) == sessions
 
 

@@ -46,16 +46,13 @@ class Who:
 
     user: str = field(repr=False)
     password: str = field(repr=False)
+    #: a session is joined that lives on; not told by the two being the same, which a user and a password may be too
+    is_session: bool = False
 
     @classmethod
     def of_session(cls, key: str) -> Who:
         """The owner of the OMERO session."""
-        return cls(key, key)
-
-    @property
-    def is_session(self) -> bool:
-        """Whether a session is joined that lives on."""
-        return self.user == self.password
+        return cls(key, key, is_session=True)
 
 
 def warm(
