@@ -59,7 +59,7 @@ from .websession import (
     SigningKeys,
     WebSession,
 )
-from .websession.redis_store import redis_client
+from .websession.redis_store import redis_or_cluster_client
 
 log: Final = logging.getLogger(__name__)
 
@@ -294,12 +294,13 @@ def caches(settings: Settings) -> Caches:
     if cache.redis_uri is None:
         return Caches(memory)
     try:
-        client = redis_client(cache.redis_uri)
+        client = redis_or_cluster_client(cache.redis_uri)
     except ValueError as error:
         raise ConfigError([f"cache.redis-uri: {error}"]) from error
     # users of one OMERO.server are numbered as those of another
     realm = f"{settings.omero.host}:{settings.omero.port}"
-    return Caches(memory, RedisCache(client, realm=realm, life=cache.life))
+    shared = RedisCache(client, realm=realm, life=cache.life, bytes_max=cache.redis_memory)
+    return Caches(memory, shared)
 
 
 def tracer(settings: Settings) -> Tracer | None:

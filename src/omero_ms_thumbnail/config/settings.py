@@ -216,10 +216,17 @@ class CacheSettings:
         "cache.redis-uri",
         StoreUri(),
         None,
-        "A Redis that workers and machines share thumbnails through, in any form of session-store.uri for `redis`."
-        " Give it a `maxmemory` and an eviction policy, and a database of its own.",
+        "A Redis or Redis Cluster that workers and machines share thumbnails through, in any form of session-store.uri"
+        " for `redis`. It may be the one of the sessions.",
         is_secret=True,
         default_note="none: nothing is shared",
+    )
+    redis_memory: int = key(
+        "cache.redis-memory",
+        Size(1 << 20, 1 << 40),
+        64 << 20,
+        "How much of that Redis's memory each worker process fills at most. What Redis would need for sessions is not"
+        " taken by thumbnails then.",
     )
 
 

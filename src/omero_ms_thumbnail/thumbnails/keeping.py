@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +36,15 @@ class Caches:
     shared: RedisCache | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What OMERO has given, when on the monotonic clock, and the Pixels to ask about before it may be kept, if any."""
+
+    thumbnail: Thumbnail
+    came: float
+    unsure: int | None
+
+
 class Kept:
     """The caches as one session's user may see them. The user is OMERO's answer, not anybody's claim."""
 
@@ -42,7 +52,7 @@ class Kept:
         self._session = session
         self._is_busy = is_busy
         self._caches = caches
-        self._unsure: dict[ThumbnailRequest, tuple[int, Thumbnail]] = {}
+        self._given: dict[ThumbnailRequest, _Given] = {}
         self._making_sure: asyncio.Task[None] | None = None
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
@@ -74,37 +84,42 @@ class Kept:
             return
         if is_sure and thumbnail.in_progress:
             return
-        self._unsure[request] = (-1 if is_sure else pixels_id, thumbnail)
+        self._given[request] = _Given(thumbnail, time.monotonic(), None if is_sure else pixels_id)
         if self._making_sure is None or self._making_sure.done():
             self._making_sure = asyncio.create_task(self._make_sure())
 
     async def _make_sure(self) -> None:
-        while self._unsure:
+        while self._given:
             await self._until_nobody_waits()
-            given, self._unsure = self._unsure, {}
+            given, self._given = self._given, {}
             try:
                 user = (await self._session.event_context()).userId
-                asked = sorted({pixels_id for pixels_id, _ in given.values() if pixels_id >= 0})
-                clocks_of = await clocks.in_progress(self._session, asked) if asked else set()
+                unsure = sorted({one.unsure for one in given.values() if one.unsure is not None})
+                clocks_of = await clocks.in_progress(self._session, unsure) if unsure else set()
             except (IceException, UserException) as error:
                 # nothing is lost but the time that keeping them would have saved
                 log.info("%d thumbnails are not kept: %s", len(given), error)
                 continue
-            final = {
-                request: thumbnail for request, (pixels_id, thumbnail) in given.items() if pixels_id not in clocks_of
-            }
-            await self._keep_final(user, final)
+            now = time.monotonic()
+            await self._keep_final(
+                user,
+                {
+                    request: (now - one.came, one.thumbnail)
+                    for request, one in given.items()
+                    if one.unsure is None or one.unsure not in clocks_of
+                },
+            )
 
     async def _until_nobody_waits(self) -> None:
         await asyncio.sleep(_COLLECT)
         put_off = _COLLECT
-        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._unsure) < _ENOUGH:
+        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._given) < _ENOUGH:
             await asyncio.sleep(_LOOK_AGAIN)
             put_off += _LOOK_AGAIN
 
-    async def _keep_final(self, user: int, thumbnails: Mapping[ThumbnailRequest, Thumbnail]) -> None:
+    async def _keep_final(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
         if self._caches.memory is not None:
-            for request, thumbnail in thumbnails.items():
-                self._caches.memory.put(user, request, thumbnail)
+            for request, (age, thumbnail) in thumbnails.items():
+                self._caches.memory.put(user, request, thumbnail, age=age)
         if self._caches.shared is not None and thumbnails:
             await self._caches.shared.put_all(user, thumbnails)

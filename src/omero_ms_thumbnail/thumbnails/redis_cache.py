@@ -1,7 +1,7 @@
 """Thumbnails that workers and machines share through Redis: each for one user, each expiring by itself.
 
-Only a help: a Redis that is down, slow or full costs its hits and nothing else. Its memory is bounded by Redis itself
-(``maxmemory`` with an ``allkeys-lru`` or ``volatile-ttl`` policy); every entry expires.
+Only a help: a Redis that is down, slow or full costs its hits and nothing else. Every entry expires, and a worker has
+no more in it than `bytes_max` at a time: the Redis may be the one that people's sessions are in.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import hashlib
 import logging
 import struct
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import redis.asyncio
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisClusterException, RedisError
 
 from .model import Thumbnail, ThumbnailRequest
 
@@ -34,12 +36,31 @@ _JPEG_START: Final = b"\xff\xd8"
 
 _VERSION_HASH_BYTES: Final = 8
 
+#: what an entry takes in Redis besides its JPEG, about (``MEMORY USAGE`` of Redis 7)
+_ENTRY_BYTES: Final = 250
+
+_FAILURES: Final = (RedisError, RedisClusterException, OSError)
+
 
 class RedisCache:
-    """`realm` tells the OMERO.servers that share a Redis apart; `life` is in seconds."""
+    """`realm` tells the OMERO.servers that share a Redis apart; `life` is in seconds.
 
-    def __init__(self, client: redis.asyncio.Redis, *, realm: str, life: float) -> None:
+    `bytes_max` bounds what this worker has in Redis at a time; what does not fit is not shared.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis | RedisCluster,
+        *,
+        realm: str,
+        life: float,
+        bytes_max: int = 64 << 20,
+    ) -> None:
         self._client = client
+        self._bytes_max = bytes_max
+        # when Redis lets go of what was put, as the loop's time, and its bytes
+        self._put: deque[tuple[float, int]] = deque()
+        self._bytes = 0
         self._prefix = f"omero-ms-thumbnail:{realm}"
         self._life = life
         self._resting_until = 0.0
@@ -56,8 +77,10 @@ class RedisCache:
         keys = [self._key(user, request) for request in requests]
         try:
             async with asyncio.timeout(_TIMEOUT):
-                values = cast("list[bytes | None]", await self._client.mget(keys))
-        except (RedisError, OSError) as error:
+                # a cluster's keys are in different places, and nothing here needs them to be read at one moment
+                mget = self._client.mget_nonatomic if isinstance(self._client, RedisCluster) else self._client.mget
+                values = cast("list[bytes | None]", await cast("Any", mget(keys)))
+        except _FAILURES as error:
             self._rest(error)
             return {}
         found = {
@@ -69,18 +92,24 @@ class RedisCache:
         self.misses += len(requests) - len(found)
         return found
 
-    async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, Thumbnail]) -> None:
-        """Share thumbnails that OMERO has just given, except clocks."""
+    async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
+        """Share thumbnails that OMERO gave so many seconds ago, except clocks and what there is no room for."""
         if self._is_resting():
+            return
+        now = time.time()
+        fitting = [
+            (self._key(user, request), _VALUE.pack(int((now - age) * 1000)) + thumbnail.jpeg, self._life - age)
+            for request, (age, thumbnail) in thumbnails.items()
+            if not thumbnail.in_progress and age < self._life and self._has_room(len(thumbnail.jpeg))
+        ]
+        if not fitting:
             return
         try:
             async with asyncio.timeout(_TIMEOUT), self._client.pipeline(transaction=False) as pipeline:
-                for request, thumbnail in thumbnails.items():
-                    if not thumbnail.in_progress:
-                        value = _VALUE.pack(int(time.time() * 1000)) + thumbnail.jpeg
-                        pipeline.set(self._key(user, request), value, px=max(1, int(self._life * 1000)))
+                for key, value, left in fitting:
+                    pipeline.set(key, value, px=max(1, int(left * 1000)))
                 await cast("Any", pipeline.execute())
-        except (RedisError, OSError) as error:
+        except _FAILURES as error:
             self._rest(error)
 
     async def close(self) -> None:
@@ -101,6 +130,18 @@ class RedisCache:
         version = hashlib.blake2b(request.version.encode(), digest_size=_VERSION_HASH_BYTES).hexdigest()
         asked = (request.image_id, request.width, request.height, request.rendering_def_id, request.z, request.t)
         return ":".join((self._prefix, str(user), *("" if one is None else str(one) for one in asked), version))
+
+    def _has_room(self, jpeg_bytes: int) -> bool:
+        """Whether one more fits, which is taken as put then."""
+        now = asyncio.get_running_loop().time()
+        while self._put and self._put[0][0] <= now:
+            self._bytes -= self._put.popleft()[1]
+        size = jpeg_bytes + _VALUE.size + _ENTRY_BYTES
+        if self._bytes + size > self._bytes_max:
+            return False
+        self._put.append((now + self._life, size))
+        self._bytes += size
+        return True
 
     def _is_resting(self) -> bool:
         return asyncio.get_running_loop().time() < self._resting_until

@@ -192,18 +192,21 @@ class _NotAString(Exception):
     """The key holds one of Redis's other types."""
 
 
-def redis_client(uri: str, *, timeout: float = 2.0) -> redis.asyncio.Redis:
+def redis_or_cluster_client(uri: str, *, timeout: float = 2.0) -> redis.asyncio.Redis | RedisCluster:
     """A client for any form of URI that a session store takes; ValueError with a sentence for what is not one.
 
     Nothing is connected before its first command. timeout is in seconds; one in the URI wins over it.
     """
     address = parse_redis_uri(uri)
     timeout = address.timeout or timeout
-    if address.cluster:
+    return _redis(address, timeout, _sentinels(address, timeout) if address.master else None)
+
+
+def redis_client(uri: str, *, timeout: float = 2.0) -> redis.asyncio.Redis:
+    """As `redis_or_cluster_client`, for where a cluster will not do: ValueError for one."""
+    if parse_redis_uri(uri).cluster:
         raise ValueError("a Redis Cluster cannot be used here; name one Redis")
-    return cast(
-        "redis.asyncio.Redis", _redis(address, timeout, _sentinels(address, timeout) if address.master else None)
-    )
+    return cast("redis.asyncio.Redis", redis_or_cluster_client(uri, timeout=timeout))
 
 
 def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) -> redis.asyncio.Redis | RedisCluster:
