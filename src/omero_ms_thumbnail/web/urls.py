@@ -6,6 +6,7 @@ it are accepted, as the Java microservice does; so ``/webclient/render_thumbnail
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -22,6 +23,28 @@ class Kind(StrEnum):
     GET_THUMBNAIL = "get_thumbnail"
 
 
+#: every thumbnail path, in OMERO.web's own form; `route` and the description of the interface are made of it
+TEMPLATES: Final = (
+    "/webclient/render_thumbnail/{image}/",
+    "/webclient/render_thumbnail/size/{width}/{image}/",
+    "/webclient/render_birds_eye_view/{image}/",
+    "/webclient/render_birds_eye_view/{image}/{width}/",
+    "/webclient/get_thumbnails/",
+    "/webclient/get_thumbnails/{width}/",
+    "/webclient/get_thumbnail/{image}/",
+    "/webgateway/render_thumbnail/{image}/",
+    "/webgateway/render_thumbnail/{image}/{width}/",
+    "/webgateway/render_thumbnail/{image}/{width}/{height}/",
+    "/webgateway/render_birds_eye_view/{image}/",
+    "/webgateway/render_birds_eye_view/{image}/{width}/",
+    "/webgateway/get_thumbnails/",
+    "/webgateway/get_thumbnails/{width}/",
+    "/webgateway/get_thumbnail/{image}/",
+    "/webgateway/get_thumbnail/{image}/{width}/",
+    "/webgateway/get_thumbnail/{image}/{width}/{height}/",
+)
+
+
 class Route(NamedTuple):
     """A path taken apart. Segments are as they came: whether they are numbers is not said yet."""
 
@@ -31,7 +54,36 @@ class Route(NamedTuple):
     height: str = ""
 
 
-_KINDS: Final = {kind.value: kind for kind in Kind}
+#: the last of a path's segments as `route` looks at them, which is always empty
+_NOWHERE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which segment of a path says what; `_NOWHERE` for what its paths do not say."""
+
+    kind: Kind
+    image: int
+    width: int
+    height: int
+
+
+def _shapes() -> dict[tuple[str, str, str], _Shape]:
+    """The shape for the first two segments and the third where that is a word, else an empty one.
+
+    Of templates that begin with each other the longest gives the shape: what a path lacks of it is empty.
+    """
+    shapes = {}
+    for template in sorted(TEMPLATES, key=len):
+        _, prefix, name, *rest = segments = template.split("/")
+        word = rest[0] if not rest[0].startswith("{") else ""
+        says = {segment: at for at, segment in enumerate(segments)}
+        places = (says.get(f"{{{what}}}", _NOWHERE) for what in ("image", "width", "height"))
+        shapes[prefix, name, word] = _Shape(Kind(name), *places)
+    return shapes
+
+
+_SHAPES: Final = _shapes()
 
 #: paths that are remembered, as pages ask for the same again; longer ones than those of OMERO.web are not
 _REMEMBERED_PATHS: Final = 4_096
@@ -47,28 +99,16 @@ def route(path: str) -> Route | None:
 
 
 def _route(path: str) -> Route | None:
-    _, prefix, name, *rest = (*path.split("/"), "", "")
-    kind = _KINDS.get(name)
-    if kind is None or prefix not in ("webclient", "webgateway"):
+    # as many empty ones as the longest template has segments after the first two
+    segments = (*path.split("/"), "", "", "", "")
+    _, prefix, name, third, *_ = segments
+    shape = _SHAPES.get((prefix, name, third)) or _SHAPES.get((prefix, name, ""))
+    if shape is None:
         return None
-    first, second, third = (*rest, "", "", "")[:3]
-    if kind is Kind.GET_THUMBNAILS:
-        return Route(kind, width=first)
-    if kind is Kind.RENDER_THUMBNAIL and prefix == "webclient" and first == "size":
-        return Route(kind, image=_image(third, path), width=second)
-    image = _image(first, path)
-    if kind is Kind.RENDER_BIRDS_EYE_VIEW:
-        return Route(kind, image=image, width=second)
-    if prefix == "webclient":
-        # what follows is a share in OMERO.web
-        return Route(kind, image=image)
-    return Route(kind, image=image, width=second, height=third)
+    image = segments[shape.image]
+    if not image and shape.image != _NOWHERE:
+        raise RequestRefused(404, f"{quoted(path, 200)} names no image")
+    return Route(shape.kind, image, segments[shape.width], segments[shape.height])
 
 
 _remembered: Final = lru_cache(_REMEMBERED_PATHS)(_route)
-
-
-def _image(segment: str, path: str) -> str:
-    if not segment:
-        raise RequestRefused(404, f"{quoted(path, 200)} names no image")
-    return segment
