@@ -46,6 +46,7 @@ from .web.application import Application
 from .web.asking import FoundSession, StoreDown, WhoIsAsking
 from .web.gallery_pages import Gallery, GalleryPages
 from .web.health import Health
+from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import (
@@ -165,17 +166,27 @@ class Service:
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
         )
+        limits = Limits(settings.max_longest_side, settings.thumbnails_batch)
         self._application = Application(
             version=VERSION,
             thumbnails=ThumbnailPages(
                 who_is_asking,
                 thumbnails,
-                limits=Limits(settings.max_longest_side, settings.thumbnails_batch),
+                limits=limits,
                 cache_control=settings.cache_control,
                 span=self._telemetry.work,
             ),
             health=Health({"session store": self._store.ping, "OMERO": partial(reach, server, _PROBE_TIMEOUT)}),
             observer=self._telemetry,
+            description=describe(
+                VERSION,
+                limits,
+                Access(
+                    settings.omero_web.session_cookie_name,
+                    key_header=settings.omero_web.accept_session_key_header,
+                    key_parameter=settings.omero_web.accept_bsession,
+                ),
+            ),
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,
         )
         self._telemetry.start()

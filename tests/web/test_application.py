@@ -45,7 +45,13 @@ def _application(fault: Exception | None = None) -> Application:
         limits=Limits(),
         cache_control="private, no-cache",
     )
-    return Application(version="1.2.3", thumbnails=pages, health=Health({}), observer=Telemetry("1.2.3"))
+    return Application(
+        version="1.2.3",
+        thumbnails=pages,
+        health=Health({}),
+        observer=Telemetry("1.2.3"),
+        description={"openapi": "3.1.1"},
+    )
 
 
 async def _answer(application: Application, scope: Scope) -> Protocol:
@@ -60,7 +66,9 @@ def _as_user(path: str, method: str = "GET") -> Scope:
     return Scope(path, method, headers=Headers(("x-omero-session-key", KEY)))
 
 
-@pytest.mark.parametrize("path", [THUMBNAIL, "/healthz", "/readyz", "/nothing", "/webclient/render_thumbnail/x/"])
+@pytest.mark.parametrize(
+    "path", [THUMBNAIL, "/healthz", "/readyz", "/openapi.json", "/nothing", "/webclient/render_thumbnail/x/"]
+)
 async def test_head_is_get_without_the_body(path: str) -> None:
     application = _application()
     get, head = await _answer(application, _as_user(path)), await _answer(application, _as_user(path, "HEAD"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from .asking import Asker, RequestHeaders
@@ -83,7 +84,7 @@ class Observer(Protocol):
 
 
 class Application:
-    """Answers requests."""
+    """Answers requests. `description` is that of the interface, as `openapi.describe` gives it."""
 
     def __init__(
         self,
@@ -92,12 +93,14 @@ class Application:
         thumbnails: ThumbnailPages,
         health: Health,
         observer: Observer,
+        description: Mapping[str, Any],
         gallery: GalleryPages | None = None,
     ) -> None:
         self._details = {"provider": "ThumbnailMicroservice", "version": version, "features": []}
         self._thumbnails = thumbnails
         self._health = health
         self._observer = observer
+        self._description = json_body(description, extra=(("cache-control", "no-cache"),))
         self._gallery = gallery
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
@@ -158,6 +161,8 @@ class Application:
                 return "metrics", Response(
                     200, (("content-type", content_type), ("content-length", str(len(content)))), content
                 )
+            case "/openapi.json":
+                return "openapi", self._description
         if self._gallery is not None:
             response = self._gallery.answer(scope.path, scope.headers, scope.query_string)
             if response is not None:

@@ -15,10 +15,13 @@ from .urls import Kind, Route
 #: OMERO.web's size where neither the path nor the session gives one, in pixels
 DEFAULT_SIZE: Final = 96
 
-_INT_MAX: Final = 2**31 - 1
+#: the largest `z` and `t`
+SECTION_MAX: Final = 2**31 - 1
 
-_CALLBACK: Final = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
-_CALLBACK_MAX: Final = 200
+#: what a JSONP callback may be, as a regular expression that means the same in Python and in JavaScript
+CALLBACK: Final = r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*"
+CALLBACK_LENGTH_MAX: Final = 200
+_CALLBACK: Final = re.compile(CALLBACK)
 
 #: query parameters in one request at most, far above any batch
 _PARAMETERS_MAX: Final = 20_000
@@ -125,8 +128,8 @@ def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
     return replace(
         request,
         rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
-        z=_optional_number(query, "z", _INT_MAX),
-        t=_optional_number(query, "t", _INT_MAX),
+        z=_optional_number(query, "z", SECTION_MAX),
+        t=_optional_number(query, "t", SECTION_MAX),
     )
 
 
@@ -135,7 +138,7 @@ def callback(kind: Kind, query: Query) -> str | None:
     if kind not in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS):
         return None
     name = query.first("callback")
-    if name is not None and (len(name) > _CALLBACK_MAX or not _CALLBACK.fullmatch(name)):
+    if name is not None and (len(name) > CALLBACK_LENGTH_MAX or not _CALLBACK.fullmatch(name)):
         raise RequestRefused(400, "callback is not a JavaScript identifier, such as jQuery1234 or page.show")
     return name
 
