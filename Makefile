@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test fuzz bench screenshots clean
+.PHONY: help run test lint format stack stack-test fuzz bench screenshots docs reference clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,8 +45,18 @@ bench: $(VENV)/.test  ## measure against peers on this machine, and keep the fig
 screenshots: $(VENV)/.test  ## take the README's pictures again
 	$(BIN)/python -m tests.browser.screenshots
 
+docs: $(VENV)/.test  ## the documentation as a site, in site/; fails on a warning
+	$(BIN)/zensical build --strict
+
+reference: $(VENV)/.test  ## write the documents again that the code writes
+	$(BIN)/python -m omero_ms_thumbnail.cli_reference > docs/cli.md
+	$(BIN)/python -m omero_ms_thumbnail.config.reference > docs/configuration.md
+	$(BIN)/python -m omero_ms_thumbnail.web.reference > docs/http.md
+	$(BIN)/python -m omero_ms_thumbnail.telemetry.reference > docs/metrics.md
+	$(BIN)/python -m omero_ms_thumbnail.check.troubleshooting > docs/troubleshooting.md
+
 clean:  ## remove what this file has made
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist site .cache src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 empty :=
 comma := ,
@@ -65,7 +75,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	$(call install,demo)
 
 $(VENV)/.test: pyproject.toml constraints.txt
-	$(call install,demo tracing test)
+	$(call install,demo tracing docs test)
 
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,demo tracing test lint)

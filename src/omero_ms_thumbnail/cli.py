@@ -33,7 +33,7 @@ class _Failed(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, or 1 with a sentence on standard error, or 2 for a wrong command line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = command_line().parse_args(arguments)
     run: Callable[[argparse.Namespace], None] = parsed.run
     try:
         run(parsed)
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the command line, with one below it for each command."""
     parser = argparse.ArgumentParser(
         prog="omero-ms-thumbnail",
         description="Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web.",

@@ -45,7 +45,9 @@ def reference() -> str:
 
 def _entry(key: Key) -> str:
     default = key.default_note or f"`{key.kind.show(key.default)}`"
-    lines = [f"**`{key.name}`**: {key.kind.expected}. Default: {default}.  "]
+    # the characters of a cookie's name would begin code type
+    expected = key.kind.expected.replace("`", "\\`").replace("*", "\\*")
+    lines = [f"**`{key.name}`**: {expected}. Default: {default}.  "]
     lines.append(f"{key.meaning}" + (f" It is accepted: {key.without_meaning}." if key.without_meaning else "") + "  ")
     if key.is_secret:
         lines.append(f"A secret: it may stand in the file that `{key.file_name}` names.  ")

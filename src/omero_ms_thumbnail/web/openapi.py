@@ -168,7 +168,7 @@ def _json(schema: _Json) -> _Json:
     return {"application/json": {"schema": schema}}
 
 
-_NO_IMAGE: Final = "there is no such image, or the user may not read it, or OMERO cannot render it"
+_NO_IMAGE: Final = "no such image, or one that the user may not read or that OMERO cannot render"
 
 _RESPONSES: Final = {
     "Picture": _response("a JPEG", {"image/jpeg": {"schema": {}}}, "ETag", "Cache-Control"),
