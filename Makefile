@@ -4,12 +4,17 @@ PORT ?= 8080
 STACK_PORT ?= 8888
 VENV ?= .venv
 BIN := $(VENV)/bin
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' src/omero_ms_thumbnail/version.py)
+# compiled parts fit one Python on one kind of machine, which the name of the single file says
+PYTHON_NAME = $(shell $(BIN)/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr A-Z a-z)-$(shell uname -m).pyz
 
 # the newest Python that is new enough, by the names under which systems install it
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test fuzz bench screenshots docs reference clean
+.PHONY: help run test lint format stack stack-test fuzz bench screenshots docs reference \
+	dist whole zipapp sbom release clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,19 +60,45 @@ reference: $(VENV)/.test  ## write the documents again that the code writes
 	$(BIN)/python -m omero_ms_thumbnail.telemetry.reference > docs/metrics.md
 	$(BIN)/python -m omero_ms_thumbnail.check.troubleshooting > docs/troubleshooting.md
 
+dist: $(VENV)/.release  ## sdist and wheel of what is committed, in dist/; looks into both and runs the wheel
+	rm -rf build dist
+	mkdir -p build/source
+	git archive HEAD | tar -x -C build/source
+	$(BIN)/python -m build --no-isolation --outdir dist build/source >build/log 2>&1 || { cat build/log; exit 1; }
+	$(BIN)/python -m pytest tests/distribution/contents.py
+
+# an environment with the wheel, its extras demo and tracing and nothing else: what is in the single file
+whole: dist
+	$(BIN)/python -m venv --without-pip build/whole
+	@$(pip_of) --python build/whole/bin/python install --quiet --disable-pip-version-check -c constraints.txt \
+		"$$(echo dist/*.whl)[demo,tracing]"
+
+zipapp: whole  ## one file with all that it needs but Python, for closed networks; runs it
+	$(BIN)/shiv --site-packages build/whole/lib/python*/site-packages --console-script omero-ms-thumbnail \
+		--python "/usr/bin/env $(PYTHON_NAME)" --compressed --reproducible --output-file dist/$(SINGLE_FILE)
+	$(BIN)/python -m pytest tests/distribution/single_file.py
+
+sbom: whole  ## what is in that file, as a CycloneDX bill of materials
+	sed 's/^dynamic = \["version"\]/version = "$(VERSION)"/' pyproject.toml > build/pyproject.toml
+	$(BIN)/cyclonedx-py environment build/whole --pyproject build/pyproject.toml --output-reproducible \
+		--output-file dist/omero-ms-thumbnail-$(VERSION).cdx.json
+	$(BIN)/python -m pytest tests/distribution/bill_of_materials.py
+
+release: zipapp sbom  ## all that a release has, with its checksums
+	cd dist && sha256sum omero* > SHA256SUMS
+
 clean:  ## remove what this file has made
 	rm -rf $(VENV) build dist site .cache src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 empty :=
 comma := ,
-# pip inside the environment where the system has it to give (Debian may not), else the system's own, working on it
+# the environment's own pip where the system has one to give (Debian may not), else the system's
+pip_of = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python || echo $(PYTHON)) -m pip
 define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)
-	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
-	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
-	echo "installing $(1) into $(VENV)"; \
-	$$pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(empty) $(empty),$(comma),$(1))]'
+	@echo "installing $(1) into $(VENV)"; \
+	$(pip_of) --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(empty) $(empty),$(comma),$(1))]'
 	@touch $@
 endef
 
@@ -76,6 +107,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 
 $(VENV)/.test: pyproject.toml constraints.txt
 	$(call install,demo tracing docs test)
+
+$(VENV)/.release: pyproject.toml constraints.txt
+	$(call install,demo tracing docs test release)
 
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,demo tracing test lint)

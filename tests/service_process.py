@@ -20,6 +20,9 @@ from tests.parts import ROOT
 #: seconds that anything may take before a test gives up on it
 DEADLINE = 30.0
 
+#: what is in this folder
+HERE = (sys.executable, "-m", "omero_ms_thumbnail")
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -89,11 +92,13 @@ def _read(service: ServiceProcess) -> None:
 
 
 @contextlib.contextmanager
-def start(command: str, *arguments: str, port: int | None = None) -> Iterator[ServiceProcess]:
-    """`omero-ms-thumbnail COMMAND …` on a port of its own, listening."""
+def start(
+    command: str, *arguments: str, port: int | None = None, program: Sequence[str] = HERE
+) -> Iterator[ServiceProcess]:
+    """`omero-ms-thumbnail COMMAND …` on a port of its own, listening; `program` is what to run in place of that."""
     port = port or free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "omero_ms_thumbnail", command, "--host", "127.0.0.1", "--port", str(port), *arguments],
+        [*program, command, "--host", "127.0.0.1", "--port", str(port), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -120,7 +125,11 @@ def start(command: str, *arguments: str, port: int | None = None) -> Iterator[Se
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """A command that is to end by itself."""
-    command: Sequence[str] = [sys.executable, "-m", "omero_ms_thumbnail", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, timeout=DEADLINE, env={**os.environ, **(environment or {})}
+        [*HERE, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=DEADLINE,
+        env={**os.environ, **(environment or {})},
     )
