@@ -22,8 +22,8 @@ def resolved(document: Json, value: Json) -> Json:
     return value
 
 
-def parameters(document: Json, path: str) -> list[Json]:
-    return [resolved(document, one) for one in document["paths"][path].get("parameters", [])]
+def parameters(document: Json, path: str, method: str = "get") -> list[Json]:
+    return [resolved(document, one) for one in document["paths"][path][method].get("parameters", [])]
 
 
 def responses(document: Json, path: str, method: str) -> dict[int, Json]:

@@ -115,7 +115,7 @@ def _parameters(limits: Limits) -> _Json:
         "height": _in_path("height", "pixels; the picture has this width and height", size),
         "ids": _in_query(
             "id",
-            "the ids of images, each counted once",
+            "the ids of images, each counted once; without any the answer is empty, and no session key is tried",
             {"type": "array", "items": _whole(0, IMAGE_ID_MAX), "maxItems": limits.batch},
         ),
         "rdefId": _in_query(
@@ -215,7 +215,7 @@ def _thumbnail_path(template: str, schemes: _Json) -> _Json:
     kind = Kind(template.split("/")[2])
     is_json = kind in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
     names = [
-        *re.findall(r"{(\w+)}", template),
+        *_names_in(template),
         *(("ids",) if kind is Kind.GET_THUMBNAILS else ()),
         *("rdefId", "z", "t", "version", "_"),
         *(("callback",) if is_json else ()),
@@ -224,11 +224,11 @@ def _thumbnail_path(template: str, schemes: _Json) -> _Json:
     shared = {
         "tags": [kind.value],
         "summary": _SUMMARIES[kind],
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names],
         "security": [{scheme: []} for scheme in schemes],
     }
     answers = dict(sorted(_ANSWERS[kind].items()))
     return {
-        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names],
         "get": {
             **shared,
             "operationId": _operation_id("get", template),
@@ -241,6 +241,10 @@ def _thumbnail_path(template: str, schemes: _Json) -> _Json:
         },
         "options": _options(template),
     }
+
+
+def _names_in(template: str) -> list[str]:
+    return re.findall(r"{(\w+)}", template)
 
 
 def _operation_id(method: str, path: str) -> str:
@@ -256,6 +260,8 @@ def _options(path: str) -> _Json:
         "tags": ["service"],
         "summary": "What this service is",
         "operationId": _operation_id("options", path),
+        # it looks at nothing of the request
+        "parameters": [_in_path(name, "anything", {"type": "string"}) for name in _names_in(path)],
         "security": [],
         "responses": {
             "200": _response(
