@@ -147,6 +147,13 @@ def live(folder: Path) -> dict[str, tuple[bytes, Path]]:  # noqa: C901 - a list 
         + _text(command(name))
         + b"\x85R.",
     )
+    name = "globals of an allowed function"
+    look = _global("builtins", "getattr")
+    namespace_get = look + look + _global("copyreg", "_reconstructor") + _text("__globals__") + b"\x86R"
+    namespace_get += _text("get") + b"\x86R"
+    python_eval = look + namespace_get + _text("__builtins__") + b"\x85R" + _text("get") + b"\x86R"
+    python_eval += _text("eval") + b"\x85R"
+    add(name, b"\x80\x02" + python_eval + _text(python(name)) + b"\x85R.")
     name = "state setter of reduce"
     add(name, pickle.dumps(_Reduced(dict, (), 1, None, None, _Setter(python(name)))))
     name = "items of reduce"

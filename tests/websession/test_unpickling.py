@@ -129,13 +129,11 @@ def test_what_holds_itself_holds_itself(protocol: int) -> None:
         complex(1, 2),
         Path("x"),
         ValueError("x"),
-        len,
         datetime.datetime,
-        types.SimpleNamespace(a=1),
     ],
     ids=lambda thing: f"{type(thing).__module__}.{type(thing).__qualname__}",
 )
-def test_everything_else_is_a_placeholder(protocol: int, thing: object) -> None:
+def test_a_type_of_data_without_an_operation_of_its_own_is_a_placeholder(protocol: int, thing: object) -> None:
     read = loads(pickle.dumps([thing, "the rest"], protocol), LIMITS)
     assert isinstance(read, list)
     placeholder, rest = read

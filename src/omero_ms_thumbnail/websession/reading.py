@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
+from typing import Final
 
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
@@ -13,12 +15,15 @@ from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text
 
 logger = logging.getLogger(__name__)
 
+_LOG_EVERY: Final = 60.0
+"""Seconds from one line about a reason to the next, so that nobody can fill the log with requests."""
+
 
 class SessionReader:
     """Reads the sessions of one store and keeps count of those it could not read.
 
     A session that cannot be read is a user who is sent to the login page, not a fault of the store. If OMERO.web's
-    serializer cannot be read it is every user, so the first of each kind is logged and all are counted.
+    serializer cannot be read it is every user, so all are counted, and a minute has one line in the log for each kind.
     """
 
     def __init__(self, store: str, limits: Limits | None = None, keys: SigningKeys | None = None) -> None:
@@ -27,6 +32,7 @@ class SessionReader:
         self.unreadable: Counter[str] = Counter()
         """How many sessions could not be read, by reason."""
         self._store = store
+        self._next_line: dict[str, float] = {}
 
     def read(self, value: bytes) -> WebSession | None:
         """The user of a cached session; None if it names none or cannot be decoded."""
@@ -46,13 +52,16 @@ class SessionReader:
             return None
 
     def count(self, error: SessionDecodeError) -> None:
-        """Count an unreadable session, and log it if it is the first for its reason."""
+        """Count an unreadable session, and log it if nothing was logged for its reason in the last minute."""
         self.unreadable[error.reason] += 1
-        if self.unreadable[error.reason] == 1:
+        now = time.monotonic()
+        if now >= self._next_line.get(error.reason, now):
+            self._next_line[error.reason] = now + _LOG_EVERY
             logger.warning(
-                "A session in the %s cannot be read, its user counts as logged out: %s "
-                "(%s; further ones are counted, not logged)",
+                "A session in the %s cannot be read, its user counts as logged out: %s (%s, number %d; "
+                "at most one such line a minute)",
                 self._store,
                 error,
                 error.reason,
+                self.unreadable[error.reason],
             )

@@ -1,13 +1,15 @@
 """Reads pickles without running them: a stack machine that knows plain data only.
 
-A pickle is a program. Python's own unpickler runs it: it imports the modules the program names and calls what it
-finds there, so whoever can write one value into the cache can run code in every process that reads it. This machine
-has no instruction that imports, looks up or calls anything. What a program names becomes a `Placeholder`; calling it,
-making an instance of it or giving it a state moves values about on the stack and does nothing else.
+A pickle is a program. Python's own unpickler runs it: it imports the modules the program names and calls what it finds
+there, so whoever can write one value into the cache can run code in every process that reads it. This machine has no
+instruction that imports, looks up or calls anything. What a program names becomes a `Placeholder`, unless
+`pickle_globals` refuses the name and the pickle with it; calling it, making an instance of it or giving it a state
+moves values about on the stack and does nothing else.
 
-Understood are all operations of protocols 0 to 5, written by Python 2 and 3, but for the out-of-band buffers that
-need a second channel. Where Python would have built something out of plain data by a call (set, frozenset, bytearray
-and bytes in old protocols, OrderedDict, datetime, Decimal, UUID in all) there is a placeholder.
+Understood are all operations of protocols 0 to 5, written by Python 2 and 3, but for the out-of-band buffers that need
+a second channel and for copyreg's extension codes, which nobody but the writing process can tell the meaning of. Where
+Python would have built something out of plain data by a call (set, frozenset, bytearray and bytes in old protocols,
+OrderedDict, datetime, Decimal, UUID in all) there is a placeholder.
 
 Time and memory are linear in the size of the pickle: one operation adds at most one value, no operation copies a
 value, and no key can be expensive to hash (`_as_key`). No step recurses, so depth costs nothing either.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import pickle_bytes
+from omero_ms_thumbnail.websession import pickle_bytes, pickle_globals
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
 from omero_ms_thumbnail.websession.placeholder import Placeholder
@@ -150,6 +152,9 @@ class _Machine:
         if not isinstance(made_by, Placeholder):
             raise damaged("it calls a value")
         name = made_by.name
+        if name in pickle_globals.NESTED_NAME:
+            self.push(_nested(name, arguments))
+            return
         if name in _INSTANCE_MAKERS and isinstance(arguments, tuple) and arguments:
             first = arguments[0]
             name = first.name if isinstance(first, Placeholder) else name
@@ -212,12 +217,21 @@ def _stack_global(machine: _Machine) -> None:
 def _named(module: str, name: str) -> Placeholder:
     if len(module) + len(name) > _MAX_NAME:
         raise damaged("a name is too long")
+    pickle_globals.judge(module, name)
     return Placeholder(f"{module}.{name}")
 
 
-def _extension(size: int) -> Callable[[_Machine], None]:
-    # The registry that would say what the code stands for is each process's own.
-    return lambda machine: machine.push(Placeholder(f"copyreg extension {machine.bytes.integer(size)}"))
+def _nested(getattr_name: str, arguments: object) -> Placeholder:
+    match arguments:
+        case (Placeholder(name=owner), str() as name):
+            return _named(owner, name)
+        case _:
+            raise pickle_globals.refused(getattr_name)
+
+
+def _extension(machine: _Machine) -> None:
+    # What the code stands for is in a registry of each process's own, and can be anything.
+    raise pickle_globals.refused("a number of copyreg's registry of extensions")
 
 
 def _persistent_id(machine: _Machine) -> None:
@@ -346,9 +360,9 @@ _EFFECTS: dict[bytes, Callable[[_Machine], None]] = {
     # names, calls and instances
     b"c": _global,
     b"\x93": _stack_global,
-    b"\x82": _extension(1),
-    b"\x83": _extension(2),
-    b"\x84": _extension(4),
+    b"\x82": _extension,
+    b"\x83": _extension,
+    b"\x84": _extension,
     b"P": _persistent_id,
     b"Q": _binary_persistent_id,
     b"R": _reduce,

@@ -1,0 +1,92 @@
+"""Which names a session's pickle may contain: the standard library's data types, and what is not Python's own.
+
+A pickle names the classes and functions that make its values. Nothing that it names is imported or called here, so no
+name can do harm; but one such as ``os.system`` says that the session was made by an attacker, and a session that an
+attacker made is not to be believed in its other parts either. Therefore a name of Python's standard library has to be
+one of the data types below, in the spelling of Python 2 or 3. Names of Django, of OMERO.web and of other applications
+are not this module's to judge: a site may keep instances of its own classes in its sessions.
+
+The data types are what CPython 2.7 to 3.13 write, in every protocol, for values that hold nothing but data.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+from typing import Final
+
+from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+
+NESTED_NAME: Final = frozenset({"builtins.getattr", "__builtin__.getattr"})
+"""Protocols below 4 name what is in a class by a call of this one: ``getattr(<the class>, "<the name>")``."""
+
+_BUILTINS = (
+    "bool bytearray bytes complex dict float frozenset getattr int list long object range set str tuple unicode xrange"
+)
+_EXCEPTIONS = " ".join(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
+_PATHS = "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath"
+_INSTANCE_MAKERS = "_reconstructor __newobj__ __newobj_ex__"
+
+_DATA_TYPES = {
+    "__builtin__": _BUILTINS,
+    "_codecs": "encode",  # bytes in protocols 0 to 2
+    "builtins": f"{_BUILTINS} {_EXCEPTIONS}",
+    "collections": "ChainMap Counter OrderedDict defaultdict deque",
+    "copy_reg": _INSTANCE_MAKERS,
+    "copyreg": _INSTANCE_MAKERS,
+    "datetime": "date datetime time timedelta timezone",
+    "decimal": "Decimal",
+    "exceptions": f"{_EXCEPTIONS} StandardError",
+    "fractions": "Fraction",
+    "ipaddress": "IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network",
+    "pathlib": _PATHS,
+    "pathlib._local": _PATHS,  # Python 3.13
+    "time": "struct_time",
+    "uuid": "SafeUUID UUID",
+    "zoneinfo": "ZoneInfo ZoneInfo._unpickle",
+}
+_ALLOWED = frozenset(f"{module}.{name}" for module, names in _DATA_TYPES.items() for name in names.split())
+
+# The modules of Python 2 that Python 3 has under another name or not at all, but for those whose names an application
+# may well have too (test, user); and what later Pythons than 3.11 have left out, so that all of them judge alike.
+_NOT_IN_EVERY_PYTHON = """
+    BaseHTTPServer Bastion CGIHTTPServer ConfigParser Cookie DocXMLRPCServer HTMLParser MimeWriter Queue
+    SimpleHTTPServer SimpleXMLRPCServer SocketServer StringIO Tix Tkinter UserDict UserList UserString __builtin__
+    _winreg anydbm cPickle cStringIO ce commands compiler cookielib copy_reg dbhash dircache dl dumbdbm dummy_thread
+    dummy_threading exceptions fpformat future_builtins gdbm htmlentitydefs htmllib httplib ihooks imputil
+    markupbase md5 mhlib mimetools mimify multifile mutex new nt os2 popen2 posix posixfile repr rexec rfc822 riscos
+    robotparser sets sgmllib sha statvfs strop thread toaiff ttk urllib2 urlparse whichdb xmllib xmlrpclib
+    _bootlocale aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils formatter imghdr imp lib2to3
+    macpath mailcap msilib nis nntplib ossaudiodev parser pipes smtpd sndhdr spwd sunau symbol telnetlib uu xdrlib
+"""
+_STANDARD_LIBRARY = sys.stdlib_module_names | frozenset(_NOT_IN_EVERY_PYTHON.split())
+
+_IDENTIFIERS = re.compile(r"[A-Za-z0-9_.]{1,60}")
+
+
+def judge(module: str, name: str) -> None:
+    """Return if a session's pickle may name this; raise `SessionDecodeError` with reason ``pickle-global`` if not."""
+    full_name = f"{module}.{name}"
+    if full_name in _ALLOWED:
+        return
+    if module.partition(".")[0] in _STANDARD_LIBRARY or _goes_astray(name):
+        # A name can be anything, line ends and a megabyte included; the log is told what looks like one.
+        raise refused(full_name if _IDENTIFIERS.fullmatch(full_name) else "something that is no possible name")
+
+
+def refused(what: str) -> SessionDecodeError:
+    """The error for what no session has a use for."""
+    return SessionDecodeError(
+        "pickle-global",
+        f"its pickle names {what}, which is no type of data; if an application of this OMERO.web keeps it in the "
+        "session, have it keep plain data there; if none does, find out who else can write to this store",
+    )
+
+
+def _goes_astray(name: str) -> bool:
+    """Whether the name leads through another module (``os.system``) or inside an object (``f.__globals__``)."""
+    *way, last = name.split(".")
+    return last.startswith("__") or any(part.startswith("__") or part in _STANDARD_LIBRARY for part in way)

@@ -1,0 +1,259 @@
+"""What a session's pickle may name: types of data in every spelling, and what is not Python's own."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import ipaddress
+import logging
+import pickle
+import subprocess
+import sys
+import time
+import types
+import uuid
+import zoneinfo
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from django.db import models
+from django.utils.safestring import mark_safe
+
+from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from omero_ms_thumbnail.websession.limits import Limits
+from omero_ms_thumbnail.websession.payload import decode_payload
+from omero_ms_thumbnail.websession.pickle_globals import judge
+from omero_ms_thumbnail.websession.placeholder import Placeholder
+from omero_ms_thumbnail.websession.reading import SessionReader
+from omero_ms_thumbnail.websession.session import web_session
+
+LIMITS = Limits()
+CONNECTOR = {"omero_session_key": "0b9d4d6c-6ac1", "user_id": 1}
+every_protocol = pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+
+#: what CPython 2.7 (pickle and cPickle, protocols 0 to 2) and 3.13 write and CPython 3.11 does not
+OTHER_SPELLINGS = [
+    *(
+        f"__builtin__.{name}"
+        for name in ("object", "unicode", "long", "tuple", "list", "set", "frozenset", "dict", "str")
+    ),
+    *(f"__builtin__.{name}" for name in ("bytearray", "complex", "xrange")),
+    "copy_reg._reconstructor",
+    *(f"exceptions.{name}" for name in ("ValueError", "IOError", "StandardError")),
+    *(f"pathlib._local.{name}" for name in ("PosixPath", "PureWindowsPath")),
+]
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Mapping(dict[str, int]):
+    pass
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.a = 1
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+class Image:
+    class Status(models.TextChoices):
+        OPEN = "open"
+
+    class Channel(enum.Enum):
+        RED = 1
+
+
+@every_protocol
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC),
+        datetime.datetime(2024, 5, 6, tzinfo=zoneinfo.ZoneInfo("UTC")),
+        datetime.date(2024, 5, 6),
+        datetime.time(1),
+        datetime.timedelta(1),
+        decimal.Decimal("1.5"),
+        fractions.Fraction(1, 2),
+        uuid.UUID(int=7),
+        collections.OrderedDict(a=1),
+        collections.defaultdict(list, a=[1]),
+        collections.defaultdict(str),
+        collections.deque([1]),
+        collections.Counter("a"),
+        collections.ChainMap({}),
+        [ipaddress.ip_address("::1"), ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("10.0.0.1/8")],
+        [Path("a"), PureWindowsPath("a")],
+        time.gmtime(0),
+        (b"a\xff", b"", bytearray(b"a")),
+        ({1}, frozenset([1]), range(3), 1j, object(), int),
+        [ValueError("a"), FileNotFoundError(2, "a")],
+        [Text("a"), Mapping(a=1), Plain(), Point(1, 2)],
+        [Image.Status.OPEN, Image.Channel.RED],
+    ],
+    ids=lambda value: type(value[0] if isinstance(value, (list, tuple)) else value).__name__,
+)
+def test_data_beside_a_connector(protocol: int, value: object) -> None:
+    session = {"connector": CONNECTOR, "value": value, "list_scripts": [value]}
+    found = web_session(decode_payload(pickle.dumps(session, protocol), LIMITS))
+    assert found is not None
+    assert found.omero_session_key == CONNECTOR["omero_session_key"]
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_safe_text_of_django(protocol: int) -> None:
+    session = {"connector": CONNECTOR, "value": mark_safe("a")}
+    assert web_session(decode_payload(pickle.dumps(session, protocol), LIMITS)) is not None
+
+
+@pytest.mark.parametrize("full_name", OTHER_SPELLINGS)
+def test_spelling_of_another_python(full_name: str) -> None:
+    judge(*full_name.rsplit(".", 1))
+
+
+def test_enumerations_of_early_python_3_11_are_named_by_a_call() -> None:
+    member = b"cbuiltins\ngetattr\n(capp.models\nStatus\nVOPEN\ntR"
+    session = decode_payload(b"}(Vconnector\n}(Vomero_session_key\nVkey\nuVa\n" + member + b"u.", LIMITS)
+    assert web_session(session) is not None
+    value = session["a"]
+    assert isinstance(value, Placeholder)
+    assert value.name == "app.models.Status.OPEN"
+
+
+@pytest.mark.parametrize(
+    "full_name",
+    [
+        "builtins getattr.x",
+        "builtins eval",
+        "builtins type",
+        "builtins.x y",
+        "__builtin__ apply",
+        "__builtin__ file",
+        "os system",
+        "os.path join",
+        "posix system",
+        "nt system",
+        "commands getoutput",
+        "popen2 Popen3",
+        "distutils.spawn spawn",
+        "imp load_source",
+        "pipes Template",
+        "copyreg add_extension",
+        "datetime datetime.now",
+        "collections namedtuple",
+        "collections OrderedDict.__init__",
+        "pathlib Path.touch",
+        "zoneinfo ZoneInfo.from_file",
+        "types SimpleNamespace",
+        "functools partial",
+        "operator attrgetter",
+        "_io open",
+        "django.core.management os.system",
+        "django.utils.text a.subprocess.run",
+        "omeroweb.connector Connector.__init__.__globals__",
+    ],
+)
+def test_all_else_of_python_is_refused(full_name: str) -> None:
+    module, name = full_name.split(" ")
+    with pytest.raises(SessionDecodeError) as raised:
+        judge(module, name)
+    assert raised.value.reason == "pickle-global"
+    assert f"{module}.{name}," in str(raised.value)
+
+
+def test_no_module_of_the_standard_library_is_open() -> None:
+    for module in sys.stdlib_module_names:
+        for name in ("anything", "a.b"):
+            for full in (module, f"{module}.submodule"):
+                with pytest.raises(SessionDecodeError):
+                    judge(full, name)
+
+
+@pytest.mark.parametrize(
+    "full_name",
+    [
+        "omeroweb.connector Connector",
+        "django.utils.safestring SafeText",
+        "django.core.exceptions ObjectDoesNotExist",
+        "pytz _UTC",
+        "numpy.core.multiarray scalar",
+        "an_application.models Image.Status",
+        "oslo os",
+        "test.models User",
+        "__main__ System",
+    ],
+)
+def test_what_is_not_of_python_is_not_judged(full_name: str) -> None:
+    judge(*full_name.split(" "))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"(cdatetime\ndatetime\nVnow\nt",
+        b"(capp\nfunction\nV__globals__\nt",
+        b"(cos\nenviron\nVget\nt",
+        b"(Vtext\nVformat\nt",
+        b"(capp\nA\nK\x01t",
+        b"(capp\nA\nVx\nNt",
+        b"]",
+    ],
+)
+def test_getattr_is_for_nested_names_only(call: bytes) -> None:
+    for getattr_name in (b"cbuiltins\ngetattr\n", b"c__builtin__\ngetattr\n"):
+        with pytest.raises(SessionDecodeError) as raised:
+            decode_payload(b"}Va\n" + getattr_name + call + b"Rs.", LIMITS)
+        assert raised.value.reason == "pickle-global"
+
+
+@pytest.mark.parametrize("code", [b"\x82\x01", b"\x83\x01\x02", b"\x84\x01\x02\x03\x04"])
+def test_extension_codes_are_refused(code: bytes) -> None:
+    with pytest.raises(SessionDecodeError, match="registry of extensions") as raised:
+        decode_payload(b"\x80\x02}X\x01\x00\x00\x00a" + code + b"s.", LIMITS)
+    assert raised.value.reason == "pickle-global"
+
+
+def test_the_log_names_the_global_and_none_of_the_data(caplog: pytest.LogCaptureFixture) -> None:
+    reader = SessionReader("Redis at a-host:6379, database 1")
+    attack = types.SimpleNamespace(secret="PRIVATE")
+    for _ in range(3):
+        assert reader.read(pickle.dumps({"connector": CONNECTOR, "attack": attack})) is None
+    assert reader.unreadable == {"pickle-global": 3}
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    text = record.getMessage()
+    assert "Redis at a-host:6379, database 1" in text
+    assert "types.SimpleNamespace" in text
+    assert "find out who else can write to this store" in text
+    assert "PRIVATE" not in text
+    assert CONNECTOR["omero_session_key"] not in text
+
+
+@pytest.mark.parametrize("name", ["a\nFORGED LINE", "x" * 400, "\x1b[2J", "ключ"])
+def test_a_name_cannot_write_into_the_log(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    raw = name.encode()
+    payload = b"\x80\x04}\x8c\x01a\x8c\x02osX" + len(raw).to_bytes(4, "little") + raw + b"\x93s."
+    reader = SessionReader("store")
+    assert reader.read(payload) is None
+    assert reader.unreadable == {"pickle-global": 1}
+    assert name not in caplog.text
+    assert "something that is no possible name" in caplog.text
+
+
+def test_every_python_judges_alike() -> None:
+    """With the names of Python 3.13, which left many modules out."""
+    left_out = {"asynchat", "asyncore", "cgi", "crypt", "distutils", "imp", "lib2to3", "pipes", "smtpd", "telnetlib"}
+    program = (
+        f"import sys; sys.stdlib_module_names -= frozenset({left_out!r})\n"
+        "from omero_ms_thumbnail.websession import pickle_globals\n"
+        f"print(sorted({left_out!r} - pickle_globals._STANDARD_LIBRARY))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == ("[]", "")
