@@ -27,18 +27,16 @@ from omero_ms_thumbnail.websession import (
     SigningKeys,
     WebSession,
 )
-from tests.parts import ROOT, require
-from tests.websession import django_site
+from tests.parts import require
+from tests.websession import django_site, document
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.redis_server import RedisServer
 
-DOCUMENT = ROOT / "docs" / "sessions.md"
 SECRET = "the-secret-key-of-this-OMERO.web"
 STATES = ("live", "expired", "deleted", "tampered")
 EXPECTED = WebSession(django_site.OMERO_SESSION_KEY, django_site.USER_ID, django_site.THUMB_DEFAULT_SIZE)
 
 _SITE = Path(__file__).with_name("omeroweb_site.py")
-_BEGIN, _END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 _REDIS_PREFIX = {"cache": ":1:django.contrib.sessions.cache", "cached_db": ":1:django.contrib.sessions.cached_db"}
 
 
@@ -226,15 +224,10 @@ def _told(cell: Cell) -> str:
     return "read" if cell.state == "live" else "refused"
 
 
-def with_table(document: str, written: str) -> str:
-    before, _, rest = document.partition(_BEGIN)
-    return before + _BEGIN + written + _END + rest.partition(_END)[2]
-
-
 def main() -> int:
     with site() as stores:
         cells = [cell for which in ("new", "old") for cell in asyncio.run(stores.cells(require(f"OMERO.web {which}")))]
-    DOCUMENT.write_text(with_table(DOCUMENT.read_text(), table(cells)))
+    document.write("table", table(cells))
     wrong = [cell for cell in cells if not cell.passes]
     print(f"{len(cells)} cells, {len(wrong)} wrong", *wrong, sep="\n")
     return 1 if wrong else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gc
 import time
 import zlib
@@ -20,6 +19,7 @@ from omero_ms_thumbnail.websession import (
     SessionStore,
 )
 from tests.websession import hostile
+from tests.websession.django_text import compressed_text, hashed_text
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.redis_server import RedisServer
 
@@ -28,15 +28,6 @@ ID = "hostile012345678"
 CPU_SECONDS = 2.0
 
 Put = Callable[[bytes], Awaitable[None]]
-
-
-def compressed_text(payload: bytes) -> bytes:
-    """Django's signed text, of a signature that nobody verifies."""
-    return b"." + base64.urlsafe_b64encode(zlib.compress(payload)).rstrip(b"=") + b":1abcde:c2lnbmF0dXJl"
-
-
-def hashed_text(payload: bytes) -> bytes:
-    return base64.b64encode(b"00" * 20 + b":" + payload)
 
 
 @pytest.fixture(params=["redis", "redis, compressed", "postgres", "files", "files, hashed"])
@@ -101,11 +92,8 @@ async def test_no_payload_lets_anybody_in(place: tuple[SessionStore, Put], tmp_p
     assert len(attacks) >= 40
     for name, payload in {**attacks, **hostile.bombs()}.items():
         await put(payload)
-        seconds = []
-        for _ in range(3):
-            began = time.process_time()
-            found = await store.get(ID)
-            seconds.append(time.process_time() - began)
-        assert min(seconds) < CPU_SECONDS, name
+        began = time.process_time()
+        found = await store.get(ID)
+        assert time.process_time() - began < CPU_SECONDS, name
         assert found is None, name
     assert hostile.canaries(tmp_path) == []

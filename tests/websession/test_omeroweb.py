@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts import require
-from tests.websession import session_cells
+from tests.websession import document, session_cells
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,6 @@ async def test_sessions_of(which: str, site: session_cells.Site) -> None:
     caches = 4 if which == "new" else 3
     assert len(cells) == (2 * caches + 6) * len(session_cells.STATES) + caches
     # The document has the line of each, as it was written.
-    written = session_cells.DOCUMENT.read_text()
+    written = document.DOCUMENT.read_text()
     missing = [line for line in session_cells.table(cells).splitlines()[2:] if line not in written]
     assert missing == [], "run python -m tests.websession.session_cells"

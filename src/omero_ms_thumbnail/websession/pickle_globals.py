@@ -88,5 +88,7 @@ def refused(what: str) -> SessionDecodeError:
 
 def _goes_astray(name: str) -> bool:
     """Whether the name leads through another module (``os.system``) or inside an object (``f.__globals__``)."""
+    if "." not in name:
+        return name.startswith("__")
     *way, last = name.split(".")
     return last.startswith("__") or any(part.startswith("__") or part in _STANDARD_LIBRARY for part in way)

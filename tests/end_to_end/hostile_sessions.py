@@ -1,0 +1,281 @@
+"""Every hostile payload as a session of the running service: what it answers, how soon, and for how much memory.
+
+Run as a program it writes the figures into docs/sessions.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import asyncpg
+import httpx
+import redis.asyncio
+
+from tests.embedded_thread import EmbeddedThread
+from tests.parts import require
+from tests.service_process import DEADLINE, ServiceProcess, start
+from tests.websession import document, hostile
+from tests.websession.django_text import compressed_text, hashed_text
+from tests.websession.postgres_server import PASSWORD, PostgresServer
+from tests.websession.redis_server import RedisServer
+
+#: one that takes what is written into it from outside, of each kind; the demo's memory takes nothing from anybody
+STORES = ("redis", "postgres", "files", "redis, then postgres")
+SENTENCE = "log in to OMERO.web again: the session is not known, or it has expired"
+ATTEMPTS = 5
+SOUND_ID = "soundandvalid000"
+COLUMNS = (
+    "`session-store`",
+    "payloads",
+    "answered 403",
+    "of them ran",
+    "slowest answer",
+    "most processor time",
+    "most memory for one",
+    "for all",
+)
+
+_PATH = "/webgateway/render_thumbnail/{}/96/"
+
+
+class Places:
+    """A Redis, a PostgreSQL and a folder that sessions can be put into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = folder / "sessions"
+        self.files.mkdir()
+        self._redis = RedisServer(folder / "redis")
+        self._postgres = PostgresServer()
+
+    async def start(self) -> None:
+        self._redis.start()
+        self._postgres.start()
+        async with self._database() as connection:
+            await connection.execute(
+                "CREATE TABLE django_session (session_key varchar(40) PRIMARY KEY, session_data text NOT NULL, "
+                "expire_date timestamptz NOT NULL)"
+            )
+
+    def stop(self) -> None:
+        self._redis.kill()
+        self._postgres.remove()
+
+    def configuration(self, stores: str) -> str:
+        blocks = {
+            "redis": f"{{type: redis, uri: 'redis://127.0.0.1:{self._redis.port}/1'}}",
+            "postgres": f"{{type: postgres, uri: '{self._postgres.uri()}'}}",
+            "files": f"{{type: files, directory: '{self.files}'}}",
+        }
+        chosen = [blocks[kind] for kind in stores.split(", then ")]
+        return chosen[0] if len(chosen) == 1 else f"[{', '.join(chosen)}]"
+
+    async def put(self, stores: str, payloads: Mapping[str, bytes]) -> None:
+        """Put payloads, by session id, into each of the stores."""
+        if "redis" in stores:
+            async with redis.asyncio.Redis(port=self._redis.port, db=1) as client:
+                for session_id, payload in payloads.items():
+                    await client.set(f":1:django.contrib.sessions.cache{session_id}", payload)
+        if "postgres" in stores:
+            rows = [(session_id, compressed_text(payload).decode()) for session_id, payload in payloads.items()]
+            async with self._database() as connection:
+                await connection.execute("DELETE FROM django_session")
+                insert = "INSERT INTO django_session VALUES ($1, $2, now() + interval '1 hour')"
+                await connection.executemany(insert, rows)
+        if "files" in stores:
+            for number, (session_id, payload) in enumerate(payloads.items()):
+                text = (hashed_text if number % 2 else compressed_text)(payload)
+                (self.files / f"sessionid{session_id}").write_bytes(text)
+
+    @asynccontextmanager
+    async def _database(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self._postgres.port, user="omero", password=PASSWORD, database="postgres"
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the service answered for one payload."""
+
+    name: str
+    status: int
+    body: str
+    seconds: float
+    processor_seconds: float
+    """Of the worker, all its threads together."""
+    mebibytes: float
+    """By which the worker's resident memory was at most above what it was before."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the service answered for all payloads in one kind of store."""
+
+    stores: str
+    refusals: tuple[Refusal, ...]
+    ran: tuple[Path, ...]
+    mebibytes: float
+    """By which the worker's resident memory has grown."""
+    sound_before: int
+    sound_after: int
+    output: str
+
+
+class Site:
+    """An OMERO, the stores, and the attacks, whose canaries are in `folder`."""
+
+    def __init__(self, folder: Path, omero: EmbeddedThread, places: Places) -> None:
+        self._folder = folder
+        self._omero = omero
+        self._places = places
+        # Where the service would find the module that an attack wants imported.
+        (folder / "canaries").mkdir()
+        self.canaries = folder / "canaries"
+
+    async def run(self, stores: str, attempts: int = 1) -> Run:
+        """Start the service on that kind of store and ask it for a thumbnail with each payload for a session.
+
+        Of several attempts the quickest counts, where a machine has other things to do as well.
+        """
+        attacks = {name: payload for name, (payload, _) in hostile.live(self.canaries).items()}
+        payloads = {**attacks, **hostile.bombs()}
+        ids = {name: f"hostile{number:09}" for number, name in enumerate(payloads)}
+        key = await asyncio.to_thread(self._omero.session_key, "researcher")
+        sound = json.dumps({"connector": {"omero_session_key": key}}).encode()
+        stored = {session_id: payloads[name] for name, session_id in ids.items()}
+        await self._places.put(stores, {**stored, SOUND_ID: sound})
+        with self._service(stores) as service:
+            (worker,) = service.children()
+            async with httpx.AsyncClient(base_url=service.address, timeout=DEADLINE) as client:
+                path = _PATH.format(self._omero.readable("researcher")[0])
+                before = await self._ask(client, worker, path, "the sound one", SOUND_ID)
+                at_first = _resident(worker)
+                refusals = []
+                for name in payloads:
+                    tried = [await self._ask(client, worker, path, name, ids[name]) for _ in range(attempts)]
+                    refusals.append(min(tried, key=lambda refusal: refusal.seconds))
+                grown = _resident(worker) - at_first
+                after = await self._ask(client, worker, path, "the sound one", SOUND_ID)
+            service.wait_for(rf"(?s)({path} 200.*){{2}}")
+            output = service.output
+        return Run(
+            stores, tuple(refusals), tuple(hostile.canaries(self.canaries)), grown, before.status, after.status, output
+        )
+
+    @contextmanager
+    def _service(self, stores: str) -> Iterator[ServiceProcess]:
+        file = self._folder / "config.yaml"
+        file.write_text(
+            f"omero: {{host: 127.0.0.1, port: {self._omero.omero.ssl_port}}}\n"
+            f"session-store: {self._places.configuration(stores)}\n"
+        )
+        with (
+            mock.patch.dict(os.environ, {"PYTHONPATH": str(self.canaries)}),
+            start("serve", "--config", str(file)) as service,
+        ):
+            yield service
+
+    async def _ask(self, client: httpx.AsyncClient, worker: int, path: str, name: str, session_id: str) -> Refusal:
+        _forget_the_highest(worker)
+        resident = _resident(worker)
+        processor = _processor_seconds(worker)
+        began = time.monotonic()
+        answer = await client.get(path, headers={"cookie": f"sessionid={session_id}"})
+        seconds = time.monotonic() - began
+        text = "" if answer.headers["content-type"].startswith("image/") else answer.text
+        return Refusal(
+            name,
+            answer.status_code,
+            text,
+            seconds,
+            _processor_seconds(worker) - processor,
+            _resident(worker, "VmHWM") - resident,
+        )
+
+
+def _processor_seconds(process: int) -> float:
+    threads = Path(f"/proc/{process}/task").iterdir()
+    # nanoseconds on a processor, in the first field
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def _forget_the_highest(process: int) -> None:
+    # "5" puts VmHWM back to what is resident now (proc_pid_clear_refs(5)).
+    Path(f"/proc/{process}/clear_refs").write_text("5")
+
+
+def _resident(process: int, what: str = "VmRSS") -> float:
+    """Mebibytes; VmHWM is the most there were."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"process {process} has no {what}")
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[Site]:
+    """Real stores and an OMERO. folder is empty."""
+    with ExitStack() as stack:
+        omero = EmbeddedThread()
+        stack.callback(omero.stop)
+        places = Places(folder)
+        stack.callback(places.stop)
+        asyncio.run(places.start())
+        yield Site(folder, omero, places)
+
+
+def table(runs: list[Run]) -> str:
+    """The runs as Markdown, and the machine that they were on."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
+    for run in runs:
+        refused = sum(refusal.status == 403 for refusal in run.refusals)
+        slowest = max(run.refusals, key=lambda refusal: refusal.seconds)
+        costliest = max(run.refusals, key=lambda refusal: refusal.processor_seconds)
+        largest = max(run.refusals, key=lambda refusal: refusal.mebibytes)
+        lines.append(
+            f"| {run.stores} | {len(run.refusals)} | {refused} | {len(run.ran)} "
+            f"| {slowest.seconds * 1000:.0f} ms ({slowest.name}) "
+            f"| {costliest.processor_seconds * 1000:.0f} ms ({costliest.name}) "
+            f"| {largest.mebibytes:.1f} MiB ({largest.name}) "
+            f"| {run.mebibytes:.1f} MiB |"
+        )
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores of {_processor()}"
+    note = (
+        f"{machine}, shared with the stores and with whoever asks; the quickest of {ATTEMPTS} answers for each payload."
+    )
+    return "\n".join([*lines, "", note]) + "\n"
+
+
+def _processor() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return models[0].partition(": ")[2] if models else platform.machine()
+
+
+def main() -> int:
+    require("postgres")
+    require("redis-server")
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, site(Path(folder)) as here:
+        runs = [asyncio.run(here.run(stores, ATTEMPTS)) for stores in STORES]
+    written = table(runs)
+    document.write("hostile", written)
+    print(written)
+    return 0 if all(refusal.status == 403 for run in runs for refusal in run.refusals) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
