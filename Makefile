@@ -2,6 +2,7 @@
 
 PORT ?= 8080
 STACK_PORT ?= 8888
+FUZZ_SECONDS ?= 30
 VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' src/omero_ms_thumbnail/version.py)
@@ -41,8 +42,8 @@ stack: $(VENV)/.test  ## the whole of it on loopback: OMERO.web, nginx, stores, 
 stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every session engine
 	$(BIN)/python -m tests.stack test
 
-fuzz: $(VENV)/.test  ## coverage-guided fuzzing of the session decoders, 30 s (needs pip install atheris)
-	$(BIN)/python -m tests.websession.fuzz 30
+fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of the session decoders (FUZZ_SECONDS=30)
+	$(BIN)/python -m tests.websession.fuzz $(FUZZ_SECONDS)
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep
@@ -110,6 +111,9 @@ $(VENV)/.test: pyproject.toml constraints.txt
 
 $(VENV)/.release: pyproject.toml constraints.txt
 	$(call install,demo tracing docs test release)
+
+$(VENV)/.fuzz: pyproject.toml constraints.txt
+	$(call install,test fuzz)
 
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,demo tracing test lint)

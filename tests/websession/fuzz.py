@@ -3,7 +3,7 @@
     python -m tests.websession.fuzz [seconds]          default: 60
 
 Begins with the files in ``corpus``. What fails is left in the working directory; put it into ``corpus``, so that the
-tests read it from then on. Needs the package atheris.
+tests read it from then on. Needs the package atheris, which `make fuzz` installs.
 """
 
 from __future__ import annotations
