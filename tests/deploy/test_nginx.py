@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -16,9 +18,16 @@ from tests.service_process import DEADLINE, ServiceProcess, free_port, start
 SNIPPETS = ROOT / "deploy" / "nginx"
 
 
+#: what stands for OMERO.web, under the name that its generated configuration has for it
+STAND_IN = """
+    location @proxy_to_app { return 200 "OMERO.web"; }
+    location / { try_files $uri @proxy_to_app; }
+"""
+
+
 @contextmanager
-def nginx(folder: Path, locations: str, backend: int) -> Iterator[str]:
-    """nginx with a snippet, and a location that stands for OMERO.web behind it."""
+def nginx(folder: Path, locations: str, backend: int, omeroweb: str = STAND_IN) -> Iterator[str]:
+    """nginx with a snippet before the locations of OMERO.web."""
     program, port = require("nginx"), free_port()
     upstream = (SNIPPETS / "upstream.conf").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{backend}")
     (folder / "upstream.conf").write_text(upstream)
@@ -33,7 +42,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     include {SNIPPETS / locations};
-    location / {{ return 200 "OMERO.web"; }}
+    {omeroweb}
   }}
 }}"""
     )
@@ -44,7 +53,7 @@ http {{
     try:
         address = f"http://127.0.0.1:{port}"
         client = httpx.Client(transport=httpx.HTTPTransport(retries=8))
-        assert client.get(address, timeout=DEADLINE).text == "OMERO.web"
+        assert client.get(address, timeout=DEADLINE).text.startswith("OMERO.web")
         client.close()
         yield address
     finally:
@@ -73,3 +82,80 @@ def test_thumbnails_come_from_the_service_and_all_else_from_omero_web(
         for path in ("webclient/", "webclient/userdata/", "webgateway/render_image/101/", "api/v0/"):
             assert client.get(f"{address}/{path}").text == "OMERO.web"
         assert httpx.get(f"{address}/webclient/render_thumbnail/101/").status_code == 403
+
+
+SHARES = (
+    "get_thumbnails/7/?id=101",
+    "get_thumbnails/7?id=101",
+    "get_thumbnail/101/7/",
+    "render_thumbnail/101/7/",
+    "render_thumbnail/101/7",
+    "render_thumbnail/size/96/101/7/",
+)
+#: the same numbers where they are sizes and images
+NO_SHARES = (
+    "webgateway/get_thumbnails/64/?id=101",
+    "webgateway/get_thumbnail/101/64/",
+    "webgateway/render_thumbnail/101/64/",
+    "webgateway/render_thumbnail/101/64/48/",
+    "webclient/get_thumbnails/?id=101",
+    "webclient/get_thumbnail/101/",
+    "webclient/render_thumbnail/101/",
+    "webclient/render_thumbnail/size/64/101/",
+    "webclient/render_birds_eye_view/101/64/",
+)
+
+
+def omeroweb_locations(folder: Path, address: str) -> str:
+    """What `omero web config nginx-location` writes: OMERO.web's own template, with what the command puts in."""
+    site_packages = (require("OMERO.web new").parent.parent / "lib").glob("*/site-packages")
+    template = next(site_packages) / "omeroweb" / "templates" / "nginx-location.conf.template"
+    return template.read_text() % {
+        "PREFIX_NAME": "",
+        "ROOT": str(folder),
+        "STATIC_URL": "/static",
+        "STATIC_ROOT": str(folder / "static"),
+        "FASTCGI_EXTERNAL": address,
+        "FORCE_SCRIPT_NAME": "/",
+    }
+
+
+@contextmanager
+def listening() -> Iterator[str]:
+    """An OMERO.web that tells which path it was asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f"OMERO.web {self.path}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("locations", ["locations.conf", "six-locations.conf"])
+def test_addresses_of_shares_are_left_to_omero_web(demo: ServiceProcess, tmp_path: Path, locations: str) -> None:
+    cookie = demo.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
+    with (
+        listening() as omeroweb,
+        nginx(tmp_path, locations, demo.port, omeroweb_locations(tmp_path, omeroweb)) as address,
+        httpx.Client(base_url=address, headers={"cookie": cookie}) as client,
+    ):
+        assert [client.get(f"/webclient/{path}").text for path in SHARES] == [
+            f"OMERO.web /webclient/{path}" for path in SHARES
+        ]
+        kinds = {path: client.get(f"/{path}").headers.get("content-type") for path in NO_SHARES}
+        assert [path for path, kind in kinds.items() if kind not in ("image/jpeg", "application/json")] == []

@@ -33,11 +33,13 @@ http {{
         include {locations};
         location /static/ {{ alias {static}/; }}
         location /side-by-side/ {{ alias {pages}/; }}
-        location / {{
+        # as OMERO.web's own template has it
+        location @proxy_to_app {{
             proxy_pass {omeroweb};
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         }}
+        location / {{ try_files $uri @proxy_to_app; }}
     }}
 }}
 """
