@@ -95,6 +95,11 @@ def test_forms_that_are_understood(uri: str, address: StoreAddress, shown: str |
             "redis-sentinel://***",
         ),
         (
+            "redis-cluster://a,b/1",
+            "the URI names a database, of which a Redis Cluster has only number 0",
+            "redis-cluster://***",
+        ),
+        (
             "redis-socket://run/redis.sock",
             "the URI does not name a socket's absolute path; write redis-socket:///run/redis.sock",
             "redis-socket://***",

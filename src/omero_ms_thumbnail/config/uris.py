@@ -9,7 +9,9 @@ of a cluster's nodes. PostgreSQL in libpq's form
 
 A password that was not percent-encoded makes a URI fall apart in the wrong places. Therefore no sentence quotes any
 part of a URI that could not be read, and `redact_uri` shows only parts that were recognised. User and password stay
-in the URI: they are for the store that connects.
+in the URI: they are for the store that connects, which reads them, and what parameters mean to it, for itself
+(`websession.redis_uri`, `websession.postgres_uri`). The configuration is read without any room of the service, and no
+room knows the configuration; that both see the same address is what ``tests/websession/test_uris_agree.py`` is for.
 """
 
 from __future__ import annotations
@@ -92,6 +94,8 @@ def parse_store_uri(uri: str) -> StoreAddress:
     if scheme in _SENTINEL and not master:
         raise InvalidValueError("the URI does not name the master; append #mymaster, as Sentinel calls it")
     database = _redis_database(in_path, parameters)
+    if scheme in _CLUSTER and int(database or 0):
+        raise InvalidValueError("the URI names a database, of which a Redis Cluster has only number 0")
     return StoreAddress("redis", scheme, hosts, database=database, master=master if scheme in _SENTINEL else "")
 
 
