@@ -254,10 +254,9 @@ def table(runs: list[Run]) -> str:
             f"| {largest.mebibytes:.1f} MiB ({largest.name}) "
             f"| {run.mebibytes:.1f} MiB |"
         )
-    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores of {_processor()}"
-    note = (
-        f"{machine}, shared with the stores and with whoever asks; the quickest of {ATTEMPTS} answers for each payload."
-    )
+    load, cores = os.getloadavg()[1], os.cpu_count()
+    machine = f"Python {platform.python_version()}, {cores} cores of {_processor()}"
+    note = f"{machine}, under a load of {load:.0f}; the quickest of {ATTEMPTS} answers for each payload."
     return "\n".join([*lines, "", note]) + "\n"
 
 

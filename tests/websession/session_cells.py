@@ -181,10 +181,10 @@ def _form(stored: bytes) -> str:
         return "JSON"
     if stored.startswith(b"\x80"):
         return f"pickle, protocol {stored[1]}"
-    if stored.count(b":") >= 2:
-        return "signed text, compressed" if stored.startswith(b".") else "signed text"
     if 0x81 <= stored[0] <= 0x8F:
         return "msgpack"
+    if stored.count(b":") >= 2:
+        return "signed text, compressed" if stored.startswith(b".") else "signed text"
     return "hashed text"
 
 
