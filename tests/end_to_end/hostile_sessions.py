@@ -33,7 +33,9 @@ from tests.websession.redis_server import RedisServer
 #: one that takes what is written into it from outside, of each kind; the demo's memory takes nothing from anybody
 STORES = ("redis", "postgres", "files", "redis, then postgres")
 SENTENCE = "log in to OMERO.web again: the session is not known, or it has expired"
-ATTEMPTS = 5
+ATTEMPTS = 12
+#: seconds; what was answered sooner is not asked for again
+QUICK = 0.05
 SOUND_ID = "soundandvalid000"
 COLUMNS = (
     "`session-store`",
@@ -167,7 +169,9 @@ class Site:
                 at_first = _resident(worker)
                 refusals = []
                 for name in payloads:
-                    tried = [await self._ask(client, worker, path, name, ids[name]) for _ in range(attempts)]
+                    tried: list[Refusal] = []
+                    while len(tried) < attempts and not any(refusal.seconds < QUICK for refusal in tried):
+                        tried.append(await self._ask(client, worker, path, name, ids[name]))
                     refusals.append(min(tried, key=lambda refusal: refusal.seconds))
                 grown = _resident(worker) - at_first
                 after = await self._ask(client, worker, path, "the sound one", SOUND_ID)
@@ -256,7 +260,7 @@ def table(runs: list[Run]) -> str:
         )
     load, cores = os.getloadavg()[1], os.cpu_count()
     machine = f"Python {platform.python_version()}, {cores} cores of {_processor()}"
-    note = f"{machine}, under a load of {load:.0f}; the quickest of {ATTEMPTS} answers for each payload."
+    note = f"{machine}, under a load of {load:.0f}; the quickest of up to {ATTEMPTS} answers for each payload."
     return "\n".join([*lines, "", note]) + "\n"
 
 

@@ -10,6 +10,7 @@ import fractions
 import ipaddress
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -19,9 +20,13 @@ import zoneinfo
 from pathlib import Path, PureWindowsPath
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy
 
+from omero_ms_thumbnail.websession import reading
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
@@ -108,8 +113,13 @@ def test_data_beside_a_connector(protocol: int, value: object) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_safe_text_of_django(protocol: int) -> None:
-    session = {"connector": CONNECTOR, "value": mark_safe("a")}
+@pytest.mark.parametrize(
+    "value",
+    [mark_safe("a"), gettext_lazy("Thumbnails"), MultiValueDict({"a": ["1", "2"]}), ValidationError("a")],
+    ids=["safe text", "translation", "query", "error"],
+)
+def test_what_applications_of_django_keep(protocol: int, value: object) -> None:
+    session = {"connector": CONNECTOR, "value": value}
     assert web_session(decode_payload(pickle.dumps(session, protocol), LIMITS)) is not None
 
 
@@ -185,7 +195,7 @@ def test_no_module_of_the_standard_library_is_open() -> None:
         "pytz _UTC",
         "numpy.core.multiarray scalar",
         "an_application.models Image.Status",
-        "oslo os",
+        "oslo.config Option",
         "test.models User",
         "__main__ System",
     ],
@@ -199,6 +209,8 @@ def test_what_is_not_of_python_is_not_judged(full_name: str) -> None:
     [
         b"(cdatetime\ndatetime\nVnow\nt",
         b"(capp\nfunction\nV__globals__\nt",
+        b"(capp\nos\nVsystem\nt",
+        b"(capp\nmodels\nVos.system\nt",
         b"(cos\nenviron\nVget\nt",
         b"(Vtext\nVformat\nt",
         b"(capp\nA\nK\x01t",
@@ -234,6 +246,23 @@ def test_the_log_names_the_global_and_none_of_the_data(caplog: pytest.LogCapture
     assert "find out who else can write to this store" in text
     assert "PRIVATE" not in text
     assert CONNECTOR["omero_session_key"] not in text
+
+
+def test_the_log_has_a_line_a_minute_for_each_reason(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter((1000.0, 1000.0, 1059.0, 1061.0, 1061.0, 1061.0))
+    monkeypatch.setattr(reading, "time", types.SimpleNamespace(monotonic=lambda: next(times)))
+    reader = SessionReader("store")
+    for _ in range(5):
+        reader.read(b"cos\nsystem\n.")
+    reader.read(b"damaged")
+    numbers = [re.search(r"\((.*), number (\d+);", record.getMessage()) for record in caplog.records]
+    assert [found and found.groups() for found in numbers] == [
+        ("pickle-global", "1"),
+        ("pickle-global", "4"),
+        ("pickle", "1"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["a\nFORGED LINE", "x" * 400, "\x1b[2J", "ключ"])

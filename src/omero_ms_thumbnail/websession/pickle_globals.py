@@ -87,8 +87,10 @@ def refused(what: str) -> SessionDecodeError:
 
 
 def _goes_astray(name: str) -> bool:
-    """Whether the name leads through another module (``os.system``) or inside an object (``f.__globals__``)."""
-    if "." not in name:
-        return name.startswith("__")
+    """Whether the name leads through another module (``os.system``) or inside an object (``f.__globals__``).
+
+    What a pickler writes is where a class or function is defined, never where it was imported to. The last part alone
+    says nothing: there is ``django.utils.translation.gettext``.
+    """
     *way, last = name.split(".")
-    return last.startswith("__") or any(part.startswith("__") or part in _STANDARD_LIBRARY for part in way)
+    return last.startswith("__") or any(part in _STANDARD_LIBRARY or part.startswith("__") for part in way)

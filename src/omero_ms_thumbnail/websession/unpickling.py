@@ -224,7 +224,8 @@ def _named(module: str, name: str) -> Placeholder:
 def _nested(getattr_name: str, arguments: object) -> Placeholder:
     match arguments:
         case (Placeholder(name=owner), str() as name):
-            return _named(owner, name)
+            module, _, last = owner.rpartition(".")
+            return _named(module, f"{last}.{name}")
         case _:
             raise pickle_globals.refused(getattr_name)
 
