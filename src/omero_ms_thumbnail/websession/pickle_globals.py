@@ -92,5 +92,7 @@ def _goes_astray(name: str) -> bool:
     What a pickler writes is where a class or function is defined, never where it was imported to. The last part alone
     says nothing: there is ``django.utils.translation.gettext``.
     """
+    if "." not in name:
+        return name.startswith("__")
     *way, last = name.split(".")
     return last.startswith("__") or any(part in _STANDARD_LIBRARY or part.startswith("__") for part in way)
