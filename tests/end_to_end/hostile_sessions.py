@@ -12,7 +12,8 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,6 @@ from tests.websession.django_text import compressed_text, hashed_text
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.redis_server import RedisServer
 
-#: one that takes what is written into it from outside, of each kind; the demo's memory takes nothing from anybody
-STORES = ("redis", "postgres", "files", "redis, then postgres")
 SENTENCE = "log in to OMERO.web again: the session is not known, or it has expired"
 ATTEMPTS = 12
 #: seconds; what was answered sooner is not asked for again
@@ -49,6 +48,30 @@ COLUMNS = (
 )
 
 _PATH = "/webgateway/render_thumbnail/{}/96/"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What `session-store` is, and how a payload is put into it."""
+
+    name: str
+    stores: tuple[str, ...]
+    cached: Callable[[bytes], bytes] = bytes
+    text: Callable[[bytes], bytes] = compressed_text
+
+    def __str__(self) -> str:
+        return self.name
+
+
+#: every one that takes what is written into it from outside; the demo's memory takes nothing from anybody
+KINDS = (
+    Kind("`redis`", ("redis",)),
+    Kind("`redis`, compressed", ("redis",), cached=zlib.compress),
+    Kind("`postgres`", ("postgres",)),
+    Kind("`files`", ("files",)),
+    Kind("`files`, the older form", ("files",), text=hashed_text),
+    Kind("`redis`, then `postgres`", ("redis", "postgres")),
+)
 
 
 class Places:
@@ -73,31 +96,29 @@ class Places:
         self._redis.kill()
         self._postgres.remove()
 
-    def configuration(self, stores: str) -> str:
+    def configuration(self, kind: Kind) -> str:
         blocks = {
             "redis": f"{{type: redis, uri: 'redis://127.0.0.1:{self._redis.port}/1'}}",
             "postgres": f"{{type: postgres, uri: '{self._postgres.uri()}'}}",
             "files": f"{{type: files, directory: '{self.files}'}}",
         }
-        chosen = [blocks[kind] for kind in stores.split(", then ")]
-        return chosen[0] if len(chosen) == 1 else f"[{', '.join(chosen)}]"
+        return f"[{', '.join(blocks[store] for store in kind.stores)}]"
 
-    async def put(self, stores: str, payloads: Mapping[str, bytes]) -> None:
+    async def put(self, kind: Kind, payloads: Mapping[str, bytes]) -> None:
         """Put payloads, by session id, into each of the stores."""
-        if "redis" in stores:
+        if "redis" in kind.stores:
             async with redis.asyncio.Redis(port=self._redis.port, db=1) as client:
                 for session_id, payload in payloads.items():
-                    await client.set(f":1:django.contrib.sessions.cache{session_id}", payload)
-        if "postgres" in stores:
-            rows = [(session_id, compressed_text(payload).decode()) for session_id, payload in payloads.items()]
+                    await client.set(f":1:django.contrib.sessions.cache{session_id}", kind.cached(payload))
+        if "postgres" in kind.stores:
+            rows = [(session_id, kind.text(payload).decode()) for session_id, payload in payloads.items()]
             async with self._database() as connection:
                 await connection.execute("DELETE FROM django_session")
                 insert = "INSERT INTO django_session VALUES ($1, $2, now() + interval '1 hour')"
                 await connection.executemany(insert, rows)
-        if "files" in stores:
-            for number, (session_id, payload) in enumerate(payloads.items()):
-                text = (hashed_text if number % 2 else compressed_text)(payload)
-                (self.files / f"sessionid{session_id}").write_bytes(text)
+        if "files" in kind.stores:
+            for session_id, payload in payloads.items():
+                (self.files / f"sessionid{session_id}").write_bytes(kind.text(payload))
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator[asyncpg.Connection]:
@@ -128,7 +149,7 @@ class Refusal:
 class Run:
     """What the service answered for all payloads in one kind of store."""
 
-    stores: str
+    kind: Kind
     refusals: tuple[Refusal, ...]
     ran: tuple[Path, ...]
     mebibytes: float
@@ -149,7 +170,7 @@ class Site:
         (folder / "canaries").mkdir()
         self.canaries = folder / "canaries"
 
-    async def run(self, stores: str, attempts: int = 1) -> Run:
+    async def run(self, kind: Kind, attempts: int = 1) -> Run:
         """Start the service on that kind of store and ask it for a thumbnail with each payload for a session.
 
         Of several attempts the quickest counts, where a machine has other things to do as well.
@@ -160,8 +181,8 @@ class Site:
         key = await asyncio.to_thread(self._omero.session_key, "researcher")
         sound = json.dumps({"connector": {"omero_session_key": key}}).encode()
         stored = {session_id: payloads[name] for name, session_id in ids.items()}
-        await self._places.put(stores, {**stored, SOUND_ID: sound})
-        with self._service(stores) as service:
+        await self._places.put(kind, {**stored, SOUND_ID: sound})
+        with self._service(kind) as service:
             (worker,) = service.children()
             async with httpx.AsyncClient(base_url=service.address, timeout=DEADLINE) as client:
                 path = _PATH.format(self._omero.readable("researcher")[0])
@@ -178,15 +199,15 @@ class Site:
             service.wait_for(rf"(?s)({path} 200.*){{2}}")
             output = service.output
         return Run(
-            stores, tuple(refusals), tuple(hostile.canaries(self.canaries)), grown, before.status, after.status, output
+            kind, tuple(refusals), tuple(hostile.canaries(self.canaries)), grown, before.status, after.status, output
         )
 
     @contextmanager
-    def _service(self, stores: str) -> Iterator[ServiceProcess]:
+    def _service(self, kind: Kind) -> Iterator[ServiceProcess]:
         file = self._folder / "config.yaml"
         file.write_text(
             f"omero: {{host: 127.0.0.1, port: {self._omero.omero.ssl_port}}}\n"
-            f"session-store: {self._places.configuration(stores)}\n"
+            f"session-store: {self._places.configuration(kind)}\n"
         )
         with (
             mock.patch.dict(os.environ, {"PYTHONPATH": str(self.canaries)}),
@@ -252,7 +273,7 @@ def table(runs: list[Run]) -> str:
         costliest = max(run.refusals, key=lambda refusal: refusal.processor_seconds)
         largest = max(run.refusals, key=lambda refusal: refusal.mebibytes)
         lines.append(
-            f"| {run.stores} | {len(run.refusals)} | {refused} | {len(run.ran)} "
+            f"| {run.kind} | {len(run.refusals)} | {refused} | {len(run.ran)} "
             f"| {slowest.seconds * 1000:.0f} ms ({slowest.name}) "
             f"| {costliest.processor_seconds * 1000:.0f} ms ({costliest.name}) "
             f"| {largest.mebibytes:.1f} MiB ({largest.name}) "
@@ -273,7 +294,7 @@ def main() -> int:
     require("postgres")
     require("redis-server")
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder, site(Path(folder)) as here:
-        runs = [asyncio.run(here.run(stores, ATTEMPTS)) for stores in STORES]
+        runs = [asyncio.run(here.run(kind, ATTEMPTS)) for kind in KINDS]
     written = table(runs)
     document.write("hostile", written)
     print(written)
