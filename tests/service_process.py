@@ -93,7 +93,11 @@ def _read(service: ServiceProcess) -> None:
 
 @contextlib.contextmanager
 def start(
-    command: str, *arguments: str, port: int | None = None, program: Sequence[str] = HERE
+    command: str,
+    *arguments: str,
+    port: int | None = None,
+    program: Sequence[str] = HERE,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[ServiceProcess]:
     """`omero-ms-thumbnail COMMAND …` on a port of its own, listening; `program` is what to run in place of that."""
     port = port or free_port()
@@ -103,6 +107,7 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **(environment or {})},
         start_new_session=True,
     )
     service = ServiceProcess(process, port)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ import ssl
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,7 +35,9 @@ from .ice.tls import client_context
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
-from .telemetry.log import LoggingFailed, LogOptions, explain, start_logging
+from .service_manager import ServiceManager
+from .supervision import Supervisor, obey
+from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
 from .telemetry.observer import Census, Telemetry, Tracer
 from .telemetry.spans import JOIN, of_session_store
 from .thumbnails.keeping import Caches
@@ -73,6 +76,12 @@ _LEAVE_TIMEOUT: Final = 5.0
 
 #: objects that are made between two collections of the youngest
 _GARBAGE_THRESHOLD: Final = 20_000
+
+#: seconds more, after which a worker that is to end is killed
+_KILL_DELAY: Final = 2.0
+
+#: in the folder that workers share: where they hear from the main process
+_SUPERVISOR: Final = "supervisor"
 
 #: Granian's own loggers go where all others go
 _GRANIAN_LOGGING: Final = {
@@ -119,6 +128,9 @@ class Service:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Make the parts, before the first request."""
         loop.run_until_complete(self._start())
+        if self._shared_folder is not None:
+            # Granian listens between this and the loop's next turn (`serve_str` makes the listener before it returns)
+            loop.call_soon(self._report, self._shared_folder / _SUPERVISOR)
 
     def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
         """Answer one request."""
@@ -205,6 +217,22 @@ class Service:
         for handler in logging.getLogger().handlers:
             handler.flush()
 
+    def _report(self, supervisor: Path) -> None:
+        self._in_background(obey(supervisor, reopen_logs=reopen_files, finish=self._finish))
+
+    def _finish(self) -> None:
+        """The service is told to stop. Granian takes no more connections, and waits for the requests in flight."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(drain_time(self._settings), lambda: self._in_background(self._end_requests()))
+
+    async def _end_requests(self) -> None:
+        log.warning(
+            "the service stops: what was not answered within %g s is answered with status 503; shutdown-timeout in the "
+            "configuration gives it longer",
+            drain_time(self._settings),
+        )
+        await self._pool.close(_LEAVE_TIMEOUT)
+
     async def _look_up(self, session_id: str) -> FoundSession | None:
         began = time.perf_counter()
         outcome = "unavailable"
@@ -270,6 +298,11 @@ def _end_with_starter() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     loop.add_reader(starter.sentinel, end)
+
+
+def drain_time(settings: Settings) -> float:
+    """How many seconds the requests in flight may take to finish when the service stops."""
+    return settings.request_timeout if settings.shutdown_timeout is None else settings.shutdown_timeout
 
 
 def session_store(settings: Settings, demo: Demo | None) -> SessionStore:
@@ -400,6 +433,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             settings.omero.port,
             "TLS" if settings.omero.secure else "TCP",
         )
+    stopping = drain_time(settings) + _LEAVE_TIMEOUT + _KILL_DELAY
     granian = Server(
         "omero_ms_thumbnail",
         address=address,
@@ -411,11 +445,46 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
         respawn_failed_workers=True,
-        workers_kill_timeout=int(settings.request_timeout + _LEAVE_TIMEOUT) + 1,
+        workers_kill_timeout=math.ceil(stopping),
     )
-    with tempfile.TemporaryDirectory(prefix="omero-ms-thumbnail-") as shared:
-        service = partial(Service, settings, demo, logs=logs, shared_folder=Path(shared))
+    if logs is not None:
+        # Granian has configured its own loggers, by which logging closes the handlers of all others
+        begin_logging(logs)
+    with _shared_folder() as shared, _supervisor(shared, settings, stopping).running() as supervisor:
+        # when its own handlers of signals are in place, and before the first worker starts
+        granian.on_startup(supervisor.take_signals)
+        service = partial(Service, settings, demo, logs=logs, shared_folder=shared)
         granian.serve(target_loader=cast("Any", service), wrap_loader=False)
+
+
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """A folder for what workers share, gone afterwards. Raises CannotServe."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="omero-ms-thumbnail-")
+    except OSError as error:
+        raise CannotServe(
+            f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as a "
+            "tmpfs, or name a folder in TMPDIR"
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _supervisor(shared: Path, settings: Settings, stopping: float) -> Supervisor:
+    try:
+        return Supervisor(
+            shared / _SUPERVISOR,
+            ServiceManager.of_environment(os.environ),
+            workers=settings.workers,
+            place=url(settings.host, settings.port),
+            stopping=stopping,
+            reopen_logs=reopen_files,
+        )
+    except OSError as error:
+        raise CannotServe(
+            f"workers cannot be supervised from {shared}: {error}; name another folder, with a short path, in TMPDIR"
+        ) from error
 
 
 def _try_parts(settings: Settings, demo: Demo | None) -> None:

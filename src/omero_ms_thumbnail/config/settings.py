@@ -310,6 +310,14 @@ class Settings:
         15.0,
         "How long OMERO may take to answer before the request is answered with status 504.",
     )
+    shutdown_timeout: float | None = key(
+        "shutdown-timeout",
+        Seconds(0, 3600),
+        None,
+        "How long the requests in flight may take to finish once the service is told to stop. Those that take longer"
+        " are answered with status 503.",
+        default_note="as long as `event-bus-send-timeout`, so that each gets its answer",
+    )
     worker_pool_size: int | None = key(
         "worker_pool_size",
         WholeNumber(1, 100_000),

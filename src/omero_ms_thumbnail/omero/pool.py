@@ -21,8 +21,9 @@ from typing import Any, Final
 from ..ice.errors import InvocationTimeoutException
 from .session import JoinedSession
 
-#: seconds that OMERO has for each step of leaving a session
+#: seconds that OMERO has for each step of leaving a session, and how many steps there are (`JoinedSession.leave`)
 _LEAVE_TIMEOUT: Final = 5.0
+_LEAVE_STEPS: Final = 3
 
 _CLOSED: Final = "the joined OMERO sessions are being left for good"
 
@@ -80,6 +81,7 @@ class SessionPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
+        self._leave_timeout = _LEAVE_TIMEOUT
         self._now = time.monotonic
 
     def __len__(self) -> int:
@@ -121,8 +123,12 @@ class SessionPool:
         return [session for member in self._members.values() if (session := _result(member)) is not None]
 
     async def close(self, timeout: float) -> None:
-        """Leave every session; what OMERO has not answered after `timeout` seconds is dropped."""
+        """Leave every session within `timeout` seconds.
+
+        What is asked of OMERO meanwhile has a part of them to finish, and then fails with its session.
+        """
         self._closing = True
+        self._leave_timeout = min(_LEAVE_TIMEOUT, timeout / _LEAVE_STEPS)
         if self._sweep is not None:
             self._sweep.cancel()
         for member in tuple(self._members.values()):
@@ -165,7 +171,7 @@ class SessionPool:
         finally:
             overdue.cancel()
         if member.state is MemberState.LEFT:
-            await session.leave(_LEAVE_TIMEOUT)
+            await session.leave(self._leave_timeout)
             return
         member.joined.set_result(session)
         member.state = MemberState.JOINED
@@ -188,7 +194,7 @@ class SessionPool:
             del self._members[member.key]
         session = _result(member)
         if session is not None:
-            self._start(session.leave(_LEAVE_TIMEOUT))
+            self._start(session.leave(self._leave_timeout))
         elif reason is not None:
             member.joined.set_exception(reason)
             # whoever waits gets it; if all have gone, nobody needs it

@@ -118,6 +118,17 @@ class DailyFile(LineHandler):
         super().close()
         self._file.close()
 
+    def reopen(self) -> None:
+        """Let go of a file that was renamed now, and not with the next line. Raises OSError; it then goes on."""
+        self.acquire()
+        try:
+            if not self._is_current():
+                file = self._open()
+                self._file.close()
+                self._file = file
+        finally:
+            self.release()
+
     def _open(self) -> BinaryIO:
         return self._path.open("ab", buffering=0)
 

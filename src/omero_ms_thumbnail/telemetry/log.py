@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.config
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ import yaml
 
 from .formats import JsonFormatter, TextFormatter, request_id
 from .handlers import DailyFile, LineHandler, StreamLines
+
+log: Final = logging.getLogger(__name__)
 
 Format = Literal["text", "json"]
 
@@ -84,6 +88,42 @@ def own_handlers(logger: logging.Logger) -> list[LineHandler] | None:
             found.append(handler)
         at = at.parent if at.propagate else None
     return found
+
+
+def reopen_files() -> None:
+    """Let go of log files that were renamed, and write to new ones from now on. What cannot be opened is logged."""
+    for handler in _handlers():
+        try:
+            if isinstance(handler, DailyFile):
+                handler.reopen()
+            elif isinstance(handler, logging.FileHandler):
+                _reopen(handler)
+        except OSError as error:
+            log.error(  # noqa: TRY400 - an administrator's matter; there is nothing of ours to trace
+                "a log file cannot be opened anew, and the one that was renamed is written on: %s", error
+            )
+
+
+def _handlers() -> set[logging.Handler]:
+    known = (one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger))
+    return {handler for logger in (logging.root, *known) for handler in logger.handlers}
+
+
+def _reopen(handler: logging.FileHandler) -> None:
+    """Do for a handler of the administrator's own what `logging.handlers.WatchedFileHandler` does for itself."""
+    handler.acquire()
+    try:
+        if handler.stream is None:
+            # it opens its file with its first line
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(Path(handler.baseFilename).stat(), os.fstat(handler.stream.fileno())):
+                return
+        former = handler.setStream(handler._open())
+        if former is not None:
+            former.close()
+    finally:
+        handler.release()
 
 
 def explain(options: LogOptions) -> Iterator[str]:
