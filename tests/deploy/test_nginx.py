@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,53 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.parts import ROOT, require
-from tests.service_process import DEADLINE, ServiceProcess, free_port, start
-
-SNIPPETS = ROOT / "deploy" / "nginx"
-
-
-#: what stands for OMERO.web, under the name that its generated configuration has for it
-STAND_IN = """
-    location @proxy_to_app { return 200 "OMERO.web"; }
-    location / { try_files $uri @proxy_to_app; }
-"""
-
-
-@contextmanager
-def nginx(folder: Path, locations: str, backend: int, omeroweb: str = STAND_IN) -> Iterator[str]:
-    """nginx with a snippet before the locations of OMERO.web."""
-    program, port = require("nginx"), free_port()
-    upstream = (SNIPPETS / "upstream.conf").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{backend}")
-    (folder / "upstream.conf").write_text(upstream)
-    (folder / "nginx.conf").write_text(
-        f"""daemon off; pid {folder}/nginx.pid; error_log stderr; user root;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  include {folder}/upstream.conf;
-  server {{
-    listen 127.0.0.1:{port};
-    include {SNIPPETS / locations};
-    {omeroweb}
-  }}
-}}"""
-    )
-    command = [program, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"]
-    tried = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert tried.returncode == 0, tried.stderr
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        client = httpx.Client(transport=httpx.HTTPTransport(retries=8))
-        assert client.get(address, timeout=DEADLINE).text.startswith("OMERO.web")
-        client.close()
-        yield address
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
+from tests.deploy.nginx_process import nginx
+from tests.parts import require
+from tests.service_process import ServiceProcess, start
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +28,7 @@ def test_thumbnails_come_from_the_service_and_all_else_from_omero_web(
     demo: ServiceProcess, tmp_path: Path, locations: str
 ) -> None:
     cookie = demo.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
-    with nginx(tmp_path, locations, demo.port) as address, httpx.Client(headers={"cookie": cookie}) as client:
+    with nginx(tmp_path, locations, [demo.port]) as address, httpx.Client(headers={"cookie": cookie}) as client:
         for prefix in ("webclient", "webgateway"):
             for path in ("render_thumbnail/101/", "render_birds_eye_view/101/"):
                 assert client.get(f"{address}/{prefix}/{path}").headers["content-type"] == "image/jpeg"
@@ -151,7 +106,7 @@ def test_addresses_of_shares_are_left_to_omero_web(demo: ServiceProcess, tmp_pat
     cookie = demo.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
     with (
         listening() as omeroweb,
-        nginx(tmp_path, locations, demo.port, omeroweb_locations(tmp_path, omeroweb)) as address,
+        nginx(tmp_path, locations, [demo.port], omeroweb_locations(tmp_path, omeroweb)) as address,
         httpx.Client(base_url=address, headers={"cookie": cookie}) as client,
     ):
         assert [client.get(f"/webclient/{path}").text for path in SHARES] == [
