@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def _postgres() -> Path | None:
     return next((path for path in found if path.with_name("initdb").exists()), None)
 
 
+def _tool(name: str) -> Path | None:
+    """A program, which Python's packages may have brought along."""
+    beside = Path(sys.executable).with_name(name)
+    return beside if beside.exists() else _program(name)
+
+
+def _systemd() -> Path | None:
+    """systemd itself; to start one of its own, a test has to be root."""
+    program = Path("/usr/lib/systemd/systemd")
+    return program if os.geteuid() == 0 and program.exists() and _program("unshare") else None
+
+
 def _omeroweb(which: str) -> Path | None:
     """The Python whose OMERO.web writes sessions, as `tests/websession/make_venvs.sh` leaves it."""
     python = ROOT / f".venv-omeroweb-{which}" / "bin" / "python"
@@ -73,6 +86,11 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
     "chromium": lambda: _program("chromium", "chromium-browser", "google-chrome"),
     "openssl": lambda: _program("openssl"),
     "systemd-analyze": lambda: _program("systemd-analyze"),
+    "systemd": _systemd,
+    "promtool": lambda: _program("promtool"),
+    "hadolint": lambda: _tool("hadolint"),
+    "kubernetes-validate": lambda: _tool("kubernetes-validate"),
+    "check-jsonschema": lambda: _tool("check-jsonschema"),
 }
 
 _HOW_TO_GET = {
@@ -86,6 +104,11 @@ _HOW_TO_GET = {
     "chromium": "the system's chromium",
     "openssl": "the system's openssl",
     "systemd-analyze": "the system's systemd",
+    "systemd": "the system's systemd, and root",
+    "promtool": "Debian's prometheus",
+    "hadolint": "pip install -e '.[deploy]'",
+    "kubernetes-validate": "pip install -e '.[deploy]'",
+    "check-jsonschema": "pip install -e '.[deploy]'",
 }
 
 

@@ -103,7 +103,7 @@ async def test_no_request_fails_while_one_replica_after_the_other_restarts(
     with ExitStack() as stack:
         for replica in replicas:
             stack.callback(replica.close)
-            replica.start()
+        await asyncio.gather(*(asyncio.to_thread(replica.start) for replica in replicas))
         address = stack.enter_context(nginx(tmp_path, "locations.conf", [one.port for one in replicas]))
         load = Load(address, omero.session_key("researcher"), omero.readable("researcher")[:50])
         running = asyncio.create_task(load.run())

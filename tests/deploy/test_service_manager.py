@@ -73,50 +73,42 @@ def _listening(port: int) -> int:
     return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "0A")
 
 
-def test_ready_is_told_when_every_worker_listens_and_stopping_when_it_stops(
-    service: ServiceProcess, manager: Manager
-) -> None:
+def test_what_systemd_is_told_in_the_life_of_a_service(service: ServiceProcess, manager: Manager) -> None:
     ready = manager.wait_for("READY")
     assert ready["READY"] == "1"
     assert ready["STATUS"] == f"{WORKERS} worker(s) listening on http://127.0.0.1:{service.port}"
     assert _listening(service.port) == WORKERS
-    service.process.send_signal(signal.SIGTERM)
-    stopping = manager.wait_for("STOPPING")
-    # the time in flight, and what leaving OMERO takes: systemd is to wait for it whatever the unit says
-    assert int(stopping["EXTEND_TIMEOUT_USEC"]) > 40_000_000
-    assert service.end() == 0
-
-
-def test_a_worker_that_is_stuck_keeps_the_watchdog_from_being_told(service: ServiceProcess, manager: Manager) -> None:
-    manager.wait_for("READY")
     manager.wait_for("WATCHDOG")
+
+    # a worker is stuck: no sign of life, until it goes on
     stuck = service.children()[0]
     os.kill(stuck, signal.SIGSTOP)
     try:
         while manager.wait_for("STATUS")["STATUS"] != f"worker(s) {stuck} do not answer":
             pass
         service.wait_for(rf"worker\(s\) {stuck} do not answer")
-        # three rounds more
+        # for three rounds more
         assert manager.hear(WATCHDOG) is None
     finally:
         os.kill(stuck, signal.SIGCONT)
     assert "listening" in manager.wait_for("WATCHDOG")["STATUS"]
 
-
-def test_a_worker_that_was_killed_is_replaced_and_the_watchdog_told_again(
-    service: ServiceProcess, manager: Manager
-) -> None:
-    manager.wait_for("READY")
-    killed = service.children()[0]
-    os.kill(killed, signal.SIGKILL)
+    # a worker is killed: no sign of life, until Granian has replaced it
+    os.kill(stuck, signal.SIGKILL)
     service.wait_for("Unexpected exit")
     while manager.hear(0.001):
         pass
     # a round that was over before may just be told; the one after it needs all workers
     manager.wait_for("WATCHDOG")
     manager.wait_for("WATCHDOG")
-    assert killed not in service.children()
+    assert stuck not in service.children()
     assert len(service.children()) == WORKERS
+
+    service.process.send_signal(signal.SIGTERM)
+    stopping = manager.wait_for("STOPPING")
+    # the requests in flight, and what leaving OMERO takes: systemd is to wait for it whatever the unit says
+    assert int(stopping["EXTEND_TIMEOUT_USEC"]) > 40_000_000
+    assert service.end() == 0
 
 
 def test_the_first_of_two_workers_alone_is_not_ready(tmp_path: Path, manager: Manager) -> None:

@@ -49,7 +49,7 @@ def _stopped_in_flight(folder: Path, omero: EmbeddedThread, configuration: str) 
 
 
 def test_a_request_in_flight_gets_its_thumbnail(tmp_path: Path) -> None:
-    omero = EmbeddedThread(latency=Latency(thumbnail=1500))
+    omero = EmbeddedThread(latency=Latency(thumbnail=700))
     try:
         answer, output, status = _stopped_in_flight(tmp_path, omero, "")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")

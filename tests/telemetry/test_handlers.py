@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from omero_ms_thumbnail.telemetry.handlers import DailyFile
-from omero_ms_thumbnail.telemetry.log import LoggingFailed, LogOptions, start_logging
+from omero_ms_thumbnail.telemetry.log import LoggingFailed, LogOptions, reopen_files, start_logging
 
 
 def _handler(path: Path, keep: int = 7) -> DailyFile:
@@ -98,6 +98,27 @@ def test_a_file_that_logrotate_renamed_is_let_go(tmp_path: Path) -> None:
     handler.close()
     assert (tmp_path / "omero-ms.log.1").read_text() == "before\n"
     assert path.read_text() == "after that\n"
+
+
+def test_a_file_that_cannot_be_opened_anew_is_said_and_written_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "omero-ms.log"
+    handler = logging.FileHandler(path)
+    logger = logging.getLogger("tests.reopened")
+    logger.addHandler(handler)
+    renamed = path.rename(tmp_path / "omero-ms.log.1")
+    path.mkdir()
+    reopen_files()
+    assert (
+        f"a log file cannot be opened anew, and the one that was renamed is written on: [Errno 21] Is a directory: \
+'{path}'"
+        in caplog.text
+    )
+    _say(handler, "after")
+    assert renamed.read_text().endswith("after\n")
+    logger.removeHandler(handler)
+    handler.close()
 
 
 _WRITER = """

@@ -1,0 +1,138 @@
+"""The unit as it is shipped, in a real systemd: started, reloaded, stopped, and restarted when a worker is stuck."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.systemd_manager import Systemd, systemd
+from tests.embedded_thread import EmbeddedThread
+from tests.parts import ROOT
+from tests.service_process import DEADLINE, free_port
+from tests.telemetry.serving import KEY_HEADER
+
+UNIT = "omero-ms-thumbnail.service"
+
+#: what is not as on an administrator's machine: where things are, whose they are, and patience
+HERE = """
+[Service]
+User=
+Group=
+WorkingDirectory={folder}
+ExecStart=
+ExecStart={python} -m omero_ms_thumbnail serve --config config.yaml
+# the checkout and its Python may be in a home folder or below /tmp
+ProtectHome=no
+PrivateTmp=no
+RuntimeDirectory=tmp
+Environment=TMPDIR=%t/tmp
+StandardError=append:{folder}/stderr
+WatchdogSec=2
+RestartSec=100ms
+"""
+
+
+@pytest.fixture(scope="module")
+def omero() -> Iterator[EmbeddedThread]:
+    thread = EmbeddedThread()
+    yield thread
+    thread.stop()
+
+
+class Installed:
+    """The unit, installed in a systemd of its own."""
+
+    def __init__(self, manager: Systemd, folder: Path, port: int) -> None:
+        self._manager = manager
+        self._folder = folder
+        self.port = port
+
+    def do(self, command: str) -> None:
+        said = self._manager.systemctl(command, UNIT)
+        assert said.returncode == 0, f"{said.stderr}\n{self.log}\n{(self._folder / 'systemd.log').read_text()}"
+
+    def state(self) -> dict[str, str]:
+        return self._manager.show(UNIT, "ActiveState", "Result", "NRestarts", "StatusText", "MainPID", "ExecMainStatus")
+
+    def main(self) -> int:
+        return int(self.state()["MainPID"])
+
+    def workers(self) -> list[int]:
+        main = self.main()
+        return [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "stderr").read_text()
+
+
+@pytest.fixture
+def installed(omero: EmbeddedThread) -> Iterator[Installed]:
+    # of a short path: systemd's sockets are in it
+    with tempfile.TemporaryDirectory(prefix="oms-") as name:
+        folder, port = Path(name), free_port()
+        (folder / "config.yaml").write_text(
+            f"host: 127.0.0.1\nport: {port}\nworkers: 2\nsession-store: {{type: memory}}\n"
+            f"omero: {{host: 127.0.0.1, port: {omero.omero.tcp_port}, secure: false}}\n"
+        )
+        with systemd(folder) as manager:
+            (manager.units / UNIT).write_text((ROOT / "deploy" / "systemd" / UNIT).read_text())
+            (manager.units / f"{UNIT}.d").mkdir()
+            (manager.units / f"{UNIT}.d" / "here.conf").write_text(HERE.format(folder=folder, python=sys.executable))
+            manager.systemctl("daemon-reload")
+            yield Installed(manager, folder, port)
+
+
+def test_the_service_starts_serves_reloads_and_stops(installed: Installed, omero: EmbeddedThread) -> None:
+    installed.do("start")
+    # systemctl has waited for READY=1
+    state = installed.state()
+    assert state["ActiveState"] == "active"
+    assert state["StatusText"] == f"2 worker(s) listening on http://127.0.0.1:{installed.port}"
+    image = omero.readable("researcher")[0]
+    answer = httpx.get(
+        f"http://127.0.0.1:{installed.port}/webclient/render_thumbnail/{image}/",
+        headers={KEY_HEADER: omero.session_key("researcher")},
+        timeout=DEADLINE,
+    )
+    assert answer.headers["content-type"] == "image/jpeg"
+    # a thumbnail came through all of the hardening, which is in force
+    status = Path(f"/proc/{installed.workers()[0]}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+    assert "CapBnd:\t0000000000000000" in status
+
+    main, workers = installed.main(), installed.workers()
+    installed.do("reload")
+    deadline = time.monotonic() + DEADLINE
+    while "SIGHUP: log files are opened anew" not in installed.log:
+        assert time.monotonic() < deadline, installed.log
+    assert (installed.main(), installed.workers()) == (main, workers)
+
+    installed.do("stop")
+    state = installed.state()
+    assert (state["ActiveState"], state["Result"], state["ExecMainStatus"]) == ("inactive", "success", "0")
+    assert not [pid for pid in (main, *workers) if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_stuck_worker_makes_systemd_restart_the_service(installed: Installed) -> None:
+    installed.do("start")
+    stuck = installed.workers()[0]
+    os.kill(stuck, signal.SIGSTOP)
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        state = installed.state()
+        if state["NRestarts"] == "1" and state["ActiveState"] == "active":
+            break
+        assert time.monotonic() < deadline, state
+    assert f"worker(s) {stuck} do not answer" in installed.log
+    assert not Path(f"/proc/{stuck}").exists()
+    assert httpx.get(f"http://127.0.0.1:{installed.port}/healthz", timeout=DEADLINE).status_code == 200
