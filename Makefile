@@ -115,5 +115,8 @@ $(VENV)/.release: pyproject.toml constraints.txt
 $(VENV)/.fuzz: pyproject.toml constraints.txt
 	$(call install,test fuzz)
 
+$(VENV)/.deploy: pyproject.toml constraints.txt
+	$(call install,demo tracing test deploy)
+
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,demo tracing test lint)

@@ -305,6 +305,11 @@ def drain_time(settings: Settings) -> float:
     return settings.request_timeout if settings.shutdown_timeout is None else settings.shutdown_timeout
 
 
+def stop_time(settings: Settings) -> float:
+    """How many seconds stopping takes at most. Whoever stops the service must not kill it sooner."""
+    return drain_time(settings) + _LEAVE_TIMEOUT + _KILL_DELAY
+
+
 def session_store(settings: Settings, demo: Demo | None) -> SessionStore:
     """The store of OMERO.web's sessions. Raises ConfigError where the settings cannot be used."""
     if demo is not None and not demo.is_stored:
@@ -433,7 +438,6 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             settings.omero.port,
             "TLS" if settings.omero.secure else "TCP",
         )
-    stopping = drain_time(settings) + _LEAVE_TIMEOUT + _KILL_DELAY
     granian = Server(
         "omero_ms_thumbnail",
         address=address,
@@ -445,12 +449,12 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
         respawn_failed_workers=True,
-        workers_kill_timeout=math.ceil(stopping),
+        workers_kill_timeout=math.ceil(stop_time(settings)),
     )
     if logs is not None:
         # Granian has configured its own loggers, by which logging closes the handlers of all others
         begin_logging(logs)
-    with _shared_folder() as shared, _supervisor(shared, settings, stopping).running() as supervisor:
+    with _shared_folder() as shared, _supervisor(shared, settings).running() as supervisor:
         # when its own handlers of signals are in place, and before the first worker starts
         granian.on_startup(supervisor.take_signals)
         service = partial(Service, settings, demo, logs=logs, shared_folder=shared)
@@ -471,14 +475,14 @@ def _shared_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _supervisor(shared: Path, settings: Settings, stopping: float) -> Supervisor:
+def _supervisor(shared: Path, settings: Settings) -> Supervisor:
     try:
         return Supervisor(
             shared / _SUPERVISOR,
             ServiceManager.of_environment(os.environ),
             workers=settings.workers,
             place=url(settings.host, settings.port),
-            stopping=stopping,
+            stopping=stop_time(settings),
             reopen_logs=reopen_files,
         )
     except OSError as error:

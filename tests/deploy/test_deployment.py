@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from omero_ms_thumbnail.config import load_settings
+from omero_ms_thumbnail.config import Settings, load_settings
+from omero_ms_thumbnail.server import stop_time
+from omero_ms_thumbnail.web import application
 from tests.parts import ROOT, require
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "omero-ms-thumbnail.service"
+DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
+COMPOSE = DEPLOY / "docker" / "compose.yaml"
+MANIFESTS = DEPLOY / "kubernetes" / "omero-ms-thumbnail.yaml"
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
@@ -36,9 +41,45 @@ def test_the_unit_is_hardened() -> None:
     assert float(level.group(1)) <= 3.0
 
 
+def test_systemd_waits_until_the_service_has_stopped() -> None:
+    timeout = re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
+    assert timeout is not None
+    assert int(timeout[1]) > stop_time(Settings())
+
+
+def _run(program: Path, *arguments: str | Path) -> None:
+    said = subprocess.run([program, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_promtool_accepts_the_rules() -> None:
+    _run(require("promtool"), "check", "rules", DEPLOY / "prometheus" / "omero-ms-thumbnail.rules.yaml")
+
+
+def test_hadolint_accepts_the_dockerfile() -> None:
+    _run(require("hadolint"), DOCKERFILE)
+
+
+def test_compose_keeps_to_its_schema() -> None:
+    # which comes with the program
+    _run(require("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", COMPOSE)
+
+
+def test_kubernetes_keeps_to_its_schemas() -> None:
+    # those of the newest version that the program brings along, unknown keys refused
+    _run(require("kubernetes-validate"), "--strict", MANIFESTS)
+
+
 def _manifests() -> dict[str, Any]:
-    text = (DEPLOY / "kubernetes" / "omero-ms-thumbnail.yaml").read_text()
-    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(text)}
+    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(MANIFESTS.read_text())}
+
+
+def _pod() -> Any:
+    return _manifests()["Deployment"]["spec"]["template"]["spec"]
+
+
+def _service() -> Any:
+    return yaml.safe_load(COMPOSE.read_text())["services"]["omero-ms-thumbnail"]
 
 
 def test_kubernetes_selectors_reach_the_pods() -> None:
@@ -49,33 +90,58 @@ def test_kubernetes_selectors_reach_the_pods() -> None:
     assert manifests["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
 
 
-def _variables(environment: dict[str, str], tmp_path: Path) -> None:
-    """The configuration takes the variables: a name that it does not have is an error."""
-    (tmp_path / "config.yaml").write_text((ROOT / "conf" / "config.yaml").read_text())
-    load_settings(tmp_path / "config.yaml", environment)
+def test_kubernetes_has_two_replicas_of_which_one_is_always_there() -> None:
+    manifests = _manifests()
+    deployment = manifests["Deployment"]["spec"]
+    assert deployment["replicas"] >= 2
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert manifests["PodDisruptionBudget"]["spec"]["minAvailable"] == 1
 
 
-def test_kubernetes_variables_are_keys(tmp_path: Path) -> None:
-    secret = tmp_path / "uri"
+def test_containers_are_not_killed_before_they_have_stopped() -> None:
+    (container,) = _pod()["containers"]
+    (_, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert _pod()["terminationGracePeriodSeconds"] > int(seconds) + stop_time(Settings())
+    assert int(_service()["stop_grace_period"].removesuffix("s")) > stop_time(Settings())
+
+
+def test_containers_that_are_read_only_have_a_folder_for_temporary_files() -> None:
+    (container,) = _pod()["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert next(volume for volume in _pod()["volumes"] if volume["name"] == mounts["/tmp"])["emptyDir"]
+    assert _service()["read_only"]
+    assert "/tmp" in _service()["tmpfs"]
+
+
+def test_the_configuration_of_kubernetes_can_be_used(tmp_path: Path) -> None:
+    (container,) = _pod()["containers"]
+    (text,) = _manifests()["ConfigMap"]["data"].values()
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    secret = tmp_path / "session-store-uri"
     secret.write_text("redis://:password@redis:6379/1")
-    secret.chmod(0o600)
-    (container,) = _manifests()["Deployment"]["spec"]["template"]["spec"]["containers"]
-    values = {one["name"]: one["value"] for one in container["env"]}
-    _variables({name: str(secret) if name.endswith("_FILE") else value for name, value in values.items()}, tmp_path)
+    secret.chmod(0o440)
+    shown = f"{mounts['secrets']}/session-store-uri"
+    assert shown in text
+    (tmp_path / "config.yaml").write_text(text.replace(shown, str(secret)))
+    settings = load_settings(tmp_path / "config.yaml", {})
+    assert settings.omero.host == "omero-server"
+    assert settings.session_stores[0].uri == "redis://:password@redis:6379/1"
+    assert container["args"] == ["serve", "--config", f"{mounts['config']}/config.yaml"]
 
 
 def test_compose_variables_are_keys(tmp_path: Path) -> None:
-    compose = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())
-    values = compose["services"]["omero-ms-thumbnail"]["environment"]
-    _variables({name: re.sub(r"\$\{\w+:\?\}", "word", value) for name, value in values.items()}, tmp_path)
+    (tmp_path / "config.yaml").write_text((ROOT / "conf" / "config.yaml").read_text())
+    values = {name: re.sub(r"\$\{\w+:\?\}", "word", value) for name, value in _service()["environment"].items()}
+    # a name that it does not have is an error
+    settings = load_settings(tmp_path / "config.yaml", values)
+    assert settings.session_stores[0].uri == "redis://:word@redis:6379/1"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_ask_for_paths_that_there_are(path: str) -> None:
-    from omero_ms_thumbnail.web import application
-
     source = Path(application.__file__).read_text()
-    (container,) = _manifests()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    (container,) = _pod()["containers"]
     probed = {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert path in probed
     assert f'case "{path}"' in source
