@@ -14,7 +14,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test fuzz bench screenshots docs reference \
+.PHONY: help run test lint format stack stack-test install-test fuzz bench screenshots docs reference \
 	dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -41,6 +41,9 @@ stack: $(VENV)/.test  ## the whole of it on loopback: OMERO.web, nginx, stores, 
 
 stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every session engine
 	$(BIN)/python -m tests.stack test
+
+install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
+	$(BIN)/python -m tests.deploy.installing
 
 fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of the session decoders (FUZZ_SECONDS=30)
 	$(BIN)/python -m tests.websession.fuzz $(FUZZ_SECONDS)
