@@ -96,7 +96,9 @@ def test_omero_s_parameters() -> None:
     parameters = Parameters(map={"ids": RList([RLong(2**40), None, RLong(-1)])})
     returned = decoded(ClassType(Parameters), encoded(ClassType(Parameters), parameters))
     assert returned == parameters
-    assert unwrap(returned.map["ids"]) == [2**40, None, -1]
+    ids = returned.map["ids"]
+    assert isinstance(ids, RList)
+    assert [unwrap(value) for value in ids.val] == [2**40, None, -1]
 
 
 def test_a_class_without_members_of_its_own_has_an_empty_slice() -> None:

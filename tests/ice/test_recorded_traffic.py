@@ -30,7 +30,7 @@ from omero_ms_thumbnail.ice.messages import (
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.streams import ENCODING_1_1
 from omero_ms_thumbnail.omero.exceptions import QueryException, ResourceError
-from omero_ms_thumbnail.omero.rtypes import unwrap
+from omero_ms_thumbnail.omero.rtypes import RList, unwrap
 from omero_ms_thumbnail.omero.services import IADMIN, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.system import EventContext, Parameters
 
@@ -168,7 +168,9 @@ def test_projection_parameters() -> None:
     query, parameters = IQUERY["projection"].decode_arguments(request.parameters)
     assert query.startswith("select p.id, i.id")
     assert isinstance(parameters, Parameters)
-    assert unwrap(parameters.map["ids"]) == [11, 12, 1404]
+    ids = parameters.map["ids"]
+    assert isinstance(ids, RList)
+    assert [unwrap(value) for value in ids.val] == [11, 12, 1404]
 
 
 def test_query_exception_is_compact_and_keeps_its_most_derived_type() -> None:

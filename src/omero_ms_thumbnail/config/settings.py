@@ -97,8 +97,9 @@ class OmeroSettings:
     message_size_max: int = key(
         "omero.message_size_max",
         Size(1 << 20, (1 << 31) - 1),
-        256 << 20,
-        "The largest message accepted from OMERO (Ice.MessageSizeMax).",
+        16 << 20,
+        "The largest message accepted from OMERO (Ice.MessageSizeMax). Reading one takes up to three times as much"
+        " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
     tls: TlsSettings = block(TlsSettings)
 

@@ -42,6 +42,9 @@ log: Final = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
+#: seconds that a message may take from its first byte to its last where nothing else is said
+_MESSAGE_TIMEOUT: Final = 60.0
+
 #: requests of one client that a server works on or keeps waiting before it stops reading from that client
 _REQUESTS_MAX: Final = 1_000
 
@@ -65,9 +68,12 @@ class Connection(asyncio.Protocol):
         peer: str,
         *,
         message_size_max: int = MESSAGE_SIZE_MAX,
+        message_timeout: float = _MESSAGE_TIMEOUT,
         dispatcher: Dispatcher | None = None,
     ) -> None:
         self.peer = peer
+        self._message_timeout = message_timeout
+        self._unfinished: asyncio.TimerHandle | None = None
         self._protocol = IceProtocol(role, message_size_max)
         self._dispatcher = dispatcher
         self._loop = asyncio.get_running_loop()
@@ -100,6 +106,7 @@ class Connection(asyncio.Protocol):
         except IceException as error:
             self._abort(error)
             return
+        self._watch_message(is_new=bool(messages))
         if self._protocol.state is not State.NOT_VALIDATED and not self._validated.done():
             self._validated.set_result(None)
         for message in messages:
@@ -122,6 +129,7 @@ class Connection(asyncio.Protocol):
             self._failure = ConnectionLostException(f"the connection to {self.peer} was lost{reason}")
         self._protocol.close()
         self._stop_heartbeat()
+        self._stop_watching()
         pending, self._pending = self._pending, {}
         for future in pending.values():
             if not future.done():
@@ -251,7 +259,9 @@ class Connection(asyncio.Protocol):
             return
         if self._dispatcher is None:
             # a callback to a client that offers none
-            if request.request_id:
+            if not self._writable.is_set():
+                self._abort(ProtocolException(f"{self.peer} calls this client and does not read the answers"))
+            elif request.request_id:
                 self._write(_object_not_exist(request))
             return
         if len(self._dispatches) >= _REQUESTS_MAX and self._transport is not None:
@@ -276,6 +286,26 @@ class Connection(asyncio.Protocol):
             # a client that does not read must not make the server pile up answers
             await self._writable.wait()
             self._write(reply)
+
+    def _watch_message(self, *, is_new: bool) -> None:
+        """Give up on a message whose bytes stop coming: nothing else can come behind it, and calls would wait for it.
+
+        `is_new` says that what there is of a message belongs to another than the one watched until now.
+        """
+        if is_new:
+            self._stop_watching()
+        if self._unfinished is None and self._protocol.is_within_message:
+            self._unfinished = self._loop.call_later(self._message_timeout, self._message_overdue)
+
+    def _message_overdue(self) -> None:
+        self._abort(
+            ConnectionLostException(f"{self.peer} has not finished a message within {self._message_timeout:g} s")
+        )
+
+    def _stop_watching(self) -> None:
+        if self._unfinished is not None:
+            self._unfinished.cancel()
+            self._unfinished = None
 
     def _abort(self, error: IceException) -> None:
         if self._failure is None:
@@ -311,9 +341,11 @@ async def connect(
     tls: ssl.SSLContext | None,
     timeout: float,
     message_size_max: int = MESSAGE_SIZE_MAX,
+    message_timeout: float = _MESSAGE_TIMEOUT,
 ) -> Connection:
     """Open a connection to an Ice server and wait until it is validated, `timeout` seconds for both together.
 
+    It is given up when a message has not come to its end within `message_timeout` seconds of its beginning.
     `tls` is the context for an SSL endpoint, None for a TCP one. Raises ConnectFailedException or
     ConnectTimeoutException with a sentence that names the host, the port and what to look at.
     """
@@ -323,7 +355,7 @@ async def connect(
 
     def make() -> Connection:
         nonlocal connection
-        connection = Connection(Role.CLIENT, where, message_size_max=message_size_max)
+        connection = Connection(Role.CLIENT, where, message_size_max=message_size_max, message_timeout=message_timeout)
         return connection
 
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .errors import MarshalException, NoValueFactoryException, UnknownUserException
+from .errors import MarshalException, NoValueFactoryException, UnknownUserException, shortened
 from .instances import ICE_OBJECT, InstanceReader, InstanceWriter, new_instance, write_members
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
@@ -89,6 +89,7 @@ class Reader10(InstanceReader):
         elif -reference in self._instances:
             put(self._instances[-reference])
         else:
+            self._charge_waiting()
             self._waiting.setdefault(-reference, []).append(put)
 
     def finish(self) -> None:
@@ -101,6 +102,7 @@ class Reader10(InstanceReader):
             raise MarshalException("class instances were referred to and never sent")
 
     def _read_instance(self) -> None:
+        self._charge_instance()
         number = self._inp.read_int()
         type_id = self._read_type_id()
         most_derived = type_id
@@ -134,7 +136,9 @@ class Reader10(InstanceReader):
                 type_id = inp.read_string()
             except MarshalException:
                 # 1.0 does not mark the last slice, and instances may follow it: what is no slice tells that it was it
-                raise UnknownUserException(f"the peer threw {most_derived}, which is not known here") from None
+                raise UnknownUserException(
+                    f"the peer threw {shortened(most_derived)}, which is not known here"
+                ) from None
         exception = exception_class()
         for index, slice_class in enumerate(exception_class.slices):
             if index and inp.read_string() != slice_class.ICE_ID:

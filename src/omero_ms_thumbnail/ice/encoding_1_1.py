@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from .errors import MarshalException, NoValueFactoryException, UnknownUserException
+from .errors import MarshalException, NoValueFactoryException, UnknownUserException, shortened
 from .instances import ICE_OBJECT, InstanceReader, InstanceWriter, new_instance, write_members
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
@@ -139,6 +139,7 @@ class Reader11(InstanceReader):
         if index == 0:
             put(None)
         elif self._slice is not None and self._slice.flags & _INDIRECTION_TABLE:
+            self._charge_waiting()
             self._slice.waiting.append((index, put))
         else:
             self._refer(self._read_instance() if index == _INLINE else index, put)
@@ -153,6 +154,7 @@ class Reader11(InstanceReader):
         elif index in self._passed_over:
             raise NoValueFactoryException(self._passed_over[index])
         elif _FIRST_INDEX <= index < self._next_index:
+            self._charge_waiting()
             self._waiting.setdefault(index, []).append(put)
         else:
             raise MarshalException(f"class instance {index} was referred to and never sent")
@@ -161,6 +163,7 @@ class Reader11(InstanceReader):
         """Read the instance that begins here; returns its index."""
         index, self._next_index = self._next_index, self._next_index + 1
         self._enter()
+        self._charge_instance()
         outer, self._slice = self._slice, None
         header = self._read_header(is_exception=False)
         most_derived = header.type_id
@@ -190,7 +193,7 @@ class Reader11(InstanceReader):
         most_derived = header.type_id
         while (exception_class := UserException.known.get(header.type_id)) is None:
             if header.end is None or header.is_last:
-                raise UnknownUserException(f"the peer threw {most_derived}, which is not known here")
+                raise UnknownUserException(f"the peer threw {shortened(most_derived)}, which is not known here")
             self._skip_slice(header)
             header = self._read_header(is_exception=True)
         exception = exception_class()
@@ -238,7 +241,7 @@ class Reader11(InstanceReader):
             if header.end is not None:
                 self._skip_slice(header)
             elif header.type_id not in ("", ICE_OBJECT) or not header.is_last:
-                raise MarshalException(f"the base slice {header.type_id} is not known and has no size")
+                raise MarshalException(f"the base slice {shortened(header.type_id)} is not known and has no size")
         self._slice = None
 
     def _end_slice(self, header: _Slice11) -> None:

@@ -7,6 +7,16 @@ Every message is a sentence for the person who reads it; none carries a session 
 
 from __future__ import annotations
 
+from typing import Final
+
+#: characters that are shown of a text that a peer chose
+_SHOWN_MAX: Final = 300
+
+
+def shortened(text: str) -> str:
+    """A peer's text as a message may quote it: what it says must not fill a log."""
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
 
 class IceException(Exception):
     """Root of everything that Ice itself reports (``Ice::LocalException``)."""
@@ -37,7 +47,7 @@ class IllegalMessageSizeException(ProtocolException):
 
 
 class MemoryLimitException(ProtocolException):
-    """A message says that it is larger than ``MessageSizeMax``."""
+    """A message says that it is larger than ``MessageSizeMax``, or would take far more memory than that."""
 
 
 class CompressionNotSupportedException(ProtocolException):
@@ -59,7 +69,9 @@ class NoValueFactoryException(MarshalException):
     """
 
     def __init__(self, type_id: str) -> None:
-        super().__init__(f"no class is known for Slice type {type_id} and it cannot be sliced to a known base")
+        super().__init__(
+            f"no class is known for Slice type {shortened(type_id)} and it cannot be sliced to a known base"
+        )
         self.type_id = type_id
 
 
@@ -91,7 +103,7 @@ class RequestFailedException(IceException):
     """The peer received the call and has nothing to dispatch it to."""
 
     def __init__(self, identity: str, facet: str, operation: str) -> None:
-        super().__init__(f"{type(self).__name__.removesuffix('Exception')} on calling {operation!r}")
+        super().__init__(f"{type(self).__name__.removesuffix('Exception')} on calling {shortened(operation)!r}")
         self.identity = identity
         self.facet = facet
         self.operation = operation

@@ -16,6 +16,10 @@ from .errors import MarshalException
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
 
+# memory that they take while a message is read, in bytes: an instance with its number, and a reference that waits
+_INSTANCE_BYTES: Final = 256
+_WAITING_BYTES: Final = 768
+
 #: how deep instances may be nested in one another before a message is refused
 CLASS_GRAPH_DEPTH_MAX: Final = 100
 
@@ -78,6 +82,12 @@ class InstanceReader(ABC):
     def _new_type_id(self) -> str:
         self._type_ids.append(self._inp.read_string())
         return self._type_ids[-1]
+
+    def _charge_instance(self) -> None:
+        self._inp.charge(_INSTANCE_BYTES)
+
+    def _charge_waiting(self) -> None:
+        self._inp.charge(_WAITING_BYTES)
 
     def _enter(self) -> None:
         self._depth += 1

@@ -27,6 +27,7 @@ from .errors import (
     UnknownMessageException,
     UnknownUserException,
     UnsupportedProtocolException,
+    shortened,
 )
 from .references import FACET, IDENTITY, Identity
 from .streams import EncodingVersion, InputStream, OutputStream
@@ -37,6 +38,9 @@ MAGIC: Final = b"IceP"
 
 #: largest message taken, in bytes: ``omero.constants.MESSAGESIZEMAX`` (250,000 kB), what OMERO's own clients take
 MESSAGE_SIZE_MAX: Final = 250_000 * 1024
+
+#: memory that the values of a message may take, as a multiple of the largest message
+_VALUES_PER_MESSAGE: Final = 2
 
 
 class MessageType(IntEnum):
@@ -178,26 +182,39 @@ def encode_unknown(request_id: int, status: ReplyStatus, reason: str) -> bytes:
 
 
 class MessageReader:
-    """Cuts what arrives into messages. Holds at most one message, and never more than has arrived of it."""
+    """Cuts what arrives into messages. Holds at most one message, and never more than has arrived of it.
+
+    `size_max` bounds a message, and with it the memory that reading one may take.
+    """
 
     def __init__(self, size_max: int = MESSAGE_SIZE_MAX) -> None:
         self._buffer = bytearray()
         self._size_max = size_max
 
+    @property
+    def is_within(self) -> bool:
+        """Whether a part of a message has come whose rest has not."""
+        return bool(self._buffer)
+
     def receive(self, data: bytes) -> list[Message]:
         """The messages that `data` completes, in order. Raises ProtocolException; nothing may be fed after that."""
         buffer = self._buffer
         buffer += data
-        messages: list[Message] = []
+        parts: list[tuple[MessageType, int, int]] = []
         start = 0
         while len(buffer) - start >= HEADER.size:
             kind, size = self._parse_header(buffer, start)
             if len(buffer) - start < size:
                 break
-            messages.append(_decode(kind, bytes(memoryview(buffer)[start + HEADER.size : start + size])))
+            parts.append((kind, start + HEADER.size, start + size))
             start += size
+        if not parts:
+            return []
+        # the one copy that is made of a message: its content stays valid for as long as somebody reads it
+        complete = bytes(memoryview(buffer)[:start])
         del buffer[:start]
-        return messages
+        allowance = _VALUES_PER_MESSAGE * self._size_max
+        return [_decode(kind, InputStream(complete, at, end, allowance=allowance)) for kind, at, end in parts]
 
     def _parse_header(self, buffer: bytearray, start: int) -> tuple[MessageType, int]:
         magic, major, minor, encoding_major, encoding_minor, kind, compression, size = HEADER.unpack_from(buffer, start)
@@ -222,13 +239,13 @@ class MessageReader:
             raise UnknownMessageException(f"a message has the unknown type {kind}") from None
 
 
-def _decode(kind: MessageType, body: bytes) -> Message:
+def _decode(kind: MessageType, body: InputStream) -> Message:
     if kind is MessageType.REPLY:
-        return _decode_reply(InputStream(body))
+        return _decode_reply(body)
     if kind is MessageType.REQUEST:
-        return _decode_request(InputStream(body))
-    if body:
-        raise IllegalMessageSizeException(f"a {kind.name} message has a body of {len(body)} bytes")
+        return _decode_request(body)
+    if body.remaining:
+        raise IllegalMessageSizeException(f"a {kind.name} message has a body of {body.remaining} bytes")
     return ValidateConnection() if kind is MessageType.VALIDATE_CONNECTION else CloseConnection()
 
 
@@ -261,7 +278,7 @@ def _decode_reply(inp: InputStream) -> Reply:
         identity = IDENTITY.read(inp)
         failure = _REQUEST_FAILED[status](f"{identity.category}/{identity.name}", FACET.read(inp), inp.read_string())
     else:
-        failure = _UNKNOWN[status](inp.read_string())
+        failure = _UNKNOWN[status](shortened(inp.read_string()))
     _expect_end(inp)
     return Reply(request_id, status, content, failure)
 

@@ -89,6 +89,11 @@ class IceProtocol:
         if self.state is State.NOT_VALIDATED:
             self.state = State.ACTIVE
 
+    @property
+    def is_within_message(self) -> bool:
+        """Whether a part of a message has come whose rest has not."""
+        return self._reader.is_within
+
     def next_request_id(self) -> int:
         """An id for a request: 1 to 2^31 - 1, then again from 1. Raises ProtocolException unless active."""
         if self.state is not State.ACTIVE:

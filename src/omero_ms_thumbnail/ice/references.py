@@ -14,6 +14,9 @@ from .errors import MarshalException
 from .streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream, OutputStream
 from .types import SliceType
 
+#: memory that a proxy or an endpoint takes, in bytes, beyond the strings in it
+_PROXY_BYTES: Final = 512
+
 TCP_ENDPOINT: Final = 1
 SSL_ENDPOINT: Final = 2
 
@@ -113,6 +116,7 @@ class _ProxyType(SliceType["ObjectPrx | None"]):
         identity = IDENTITY.read(inp)
         if not identity.name:
             return None
+        inp.charge(_PROXY_BYTES)
         facet = FACET.read(inp)
         mode = inp.read_byte()
         secure = inp.read_bool()
@@ -128,6 +132,7 @@ class _ProxyType(SliceType["ObjectPrx | None"]):
     def _read_endpoint(inp: InputStream) -> Endpoint:
         kind = inp.read_short()
         content = inp.read_encapsulation()
+        inp.charge(_PROXY_BYTES + content.remaining)
         return Endpoint(kind, content.data[content.position : content.end], content.encoding)
 
 

@@ -1,7 +1,8 @@
 """Reading and writing Ice's basic types: sizes, integers, floating point numbers, strings, byte sequences.
 
 No I/O and no knowledge of Slice classes: bytes in, values out. All numbers are little-endian. A reader never goes past
-the end of what it was given, and never allocates for a length that the remaining bytes could not fill.
+the end of what it was given, never allocates for a length that the remaining bytes could not fill, and never takes more
+memory for what it reads than it was allowed: an empty sequence is one byte on the wire and a hundred in Python.
 Source: "Data Encoding", ZeroC Ice manual 3.7.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .errors import MarshalException, UnsupportedEncodingException
+from .errors import MarshalException, MemoryLimitException, UnsupportedEncodingException
 
 if TYPE_CHECKING:
     from .instances import InstanceReader, InstanceWriter
@@ -37,6 +38,16 @@ _DOUBLE: Final = struct.Struct("<d")
 
 #: size (4 bytes, counts itself) and encoding version (2 bytes)
 ENCAPSULATION_HEADER: Final = 6
+
+#: bytes of memory that the values of one message may take where nothing else is said
+ALLOWANCE: Final = 64 << 20
+
+# what CPython takes, rounded up: a container or string itself, and one element of a container with a small value in it
+_OBJECT_BYTES: Final = 64
+_ELEMENT_BYTES: Final = 40
+# of a string for each byte of UTF-8: one character outside the BMP makes all of them four bytes wide, and while it is
+# decoded there are the bytes and the narrow form too
+_CHARACTER_BYTES: Final = 6
 
 
 class OutputStream:
@@ -131,14 +142,21 @@ class OutputStream:
 class InputStream:
     """Reads values of Slice's basic types from `data[position:end]`.
 
-    Every method raises `MarshalException` where the bytes are not what was asked for.
+    Every method raises `MarshalException` where the bytes are not what was asked for, and `MemoryLimitException` where
+    the values would take more than `allowance` bytes of memory.
     """
 
-    __slots__ = ("data", "encoding", "end", "instances", "position")
+    __slots__ = ("allowance", "data", "encoding", "end", "instances", "position")
 
     def __init__(
-        self, data: bytes, position: int = 0, end: int | None = None, encoding: EncodingVersion = ENCODING_1_1
+        self,
+        data: bytes,
+        position: int = 0,
+        end: int | None = None,
+        encoding: EncodingVersion = ENCODING_1_1,
+        allowance: int = ALLOWANCE,
     ) -> None:
+        self.allowance = allowance
         self.data = data
         self.position = position
         self.end = len(data) if end is None else end
@@ -156,6 +174,12 @@ class InputStream:
             raise MarshalException(f"{count} bytes expected where {self.end - position} are left")
         self.position = position + count
         return position
+
+    def charge(self, size: int) -> None:
+        """Count `size` bytes of memory for what is about to be read; MemoryLimitException if they are too many."""
+        self.allowance -= size
+        if self.allowance < 0:
+            raise MemoryLimitException("the values in a message would take more memory than MessageSizeMax allows")
 
     def skip(self, count: int) -> None:
         """Pass over `count` bytes."""
@@ -212,12 +236,14 @@ class InputStream:
         count = self.read_size()
         if count * element_size > self.end - self.position:
             raise MarshalException(f"{count} elements cannot stand in the {self.remaining} bytes that are left")
+        self.charge(_OBJECT_BYTES + count * _ELEMENT_BYTES)
         return count
 
     def read_string(self) -> str:
         """A UTF-8 string."""
         size = self.read_size()
         start = self._advance(size)
+        self.charge(_OBJECT_BYTES + size * _CHARACTER_BYTES)
         try:
             return self.data[start : start + size].decode()
         except UnicodeDecodeError:
@@ -227,6 +253,7 @@ class InputStream:
         """A sequence of bytes, copied out."""
         size = self.read_size()
         start = self._advance(size)
+        self.charge(_OBJECT_BYTES + size)
         return self.data[start : start + size]
 
     def read_encapsulation(self) -> InputStream:
@@ -239,4 +266,4 @@ class InputStream:
         if encoding not in (ENCODING_1_0, ENCODING_1_1):
             raise UnsupportedEncodingException(f"the peer uses Ice encoding {encoding}; 1.0 and 1.1 are understood")
         self.position = start + size
-        return InputStream(self.data, start + ENCAPSULATION_HEADER, start + size, encoding)
+        return InputStream(self.data, start + ENCAPSULATION_HEADER, start + size, encoding, self.allowance)

@@ -15,6 +15,9 @@ from .errors import MarshalException
 if TYPE_CHECKING:
     from .streams import InputStream, OutputStream
 
+#: memory that an entry of a dictionary takes beyond its key and value, in bytes
+_ENTRY_BYTES: Final = 100
+
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
@@ -128,6 +131,7 @@ class Dictionary(SliceType["Mapping[K, V]"]):
 
     def read(self, inp: InputStream) -> dict[K, V]:
         count = inp.read_count(max(self._key.least_size + self._value.least_size, 1))
+        inp.charge(count * _ENTRY_BYTES)
         items: dict[K, Any] = {}
         for _ in range(count):
             key = self._key.read(inp)

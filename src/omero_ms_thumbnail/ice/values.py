@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .errors import shortened
 from .types import Members
 
 
@@ -48,4 +49,4 @@ class UserException(Sliced, Exception):
 
     def __str__(self) -> str:
         text = getattr(self, "message", None) or getattr(self, "reason", None)
-        return f"{self.ICE_ID.removeprefix('::').replace('::', '.')}{f': {text}' if text else ''}"
+        return f"{self.ICE_ID.removeprefix('::').replace('::', '.')}{f': {shortened(text)}' if text else ''}"

@@ -11,9 +11,6 @@ from ..ice.errors import MarshalException
 from ..ice.types import BOOL, DOUBLE, FLOAT, INT, LONG, STRING, Dictionary, Members, Sequence
 from ..ice.values import Value
 
-#: collections nested in one another that `unwrap` follows; also ends on a collection that contains itself
-_DEPTH_MAX: Final = 20
-
 
 @dataclass
 class RType(Value):
@@ -138,19 +135,16 @@ class RMap(RType):
     val: dict[str, RType | None] = field(default_factory=dict)
 
 
-Unwrapped = bool | int | float | str | list["Unwrapped"] | dict[str, "Unwrapped"] | None
+Unwrapped = bool | int | float | str | None
 
 
-def unwrap(value: RType | None, depth: int = _DEPTH_MAX) -> Unwrapped:
-    """The plain Python value of an RType. Raises MarshalException for one without a value or nested too deep."""
+def unwrap(value: RType | None) -> Unwrapped:
+    """The plain Python value of an RType that holds one. Raises MarshalException for any other.
+
+    Collections are refused: one that contains itself, or another many times over, would be more than memory holds.
+    """
     if value is None:
         return None
-    if depth == 0:
-        raise MarshalException(f"RTypes are nested deeper than {_DEPTH_MAX}")
-    if isinstance(value, RCollection):
-        return [unwrap(element, depth - 1) for element in value.val]
-    if isinstance(value, RMap):
-        return {key: unwrap(element, depth - 1) for key, element in value.val.items()}
     if isinstance(value, RBool | RInt | RLong | RFloat | RDouble | RString | RTime):
         return value.val
     raise MarshalException(f"{value.ICE_ID} has no plain value")

@@ -99,6 +99,7 @@ class JoinedSession:
             tls=server.tls,
             timeout=server.connect_timeout,
             message_size_max=server.message_size_max,
+            message_timeout=server.call_timeout,
         )
         # so that a host that vanishes while OMERO is waited for is noticed
         connection.keep_alive(_JOINING_HEARTBEAT)

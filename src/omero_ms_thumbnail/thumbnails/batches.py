@@ -30,6 +30,9 @@ TARGET_SECONDS: Final = 0.25
 WORTH_SECONDS: Final = 0.02
 #: thumbnails in one call at most; OMERO.web asks for as many
 BATCH_MAX: Final = 50
+#: pixels in one call at most, were all thumbnails square: a JPEG of nothing but noise takes 1.6 bytes for each, and
+#: what OMERO answers must not exceed ``omero.message_size_max`` (16 MiB)
+PIXELS_MAX: Final = 10_000_000
 #: weight of the newest call in the average pace
 _NEWEST: Final = 0.3
 
@@ -101,7 +104,8 @@ class BatchQueue:
                 del self._lanes[lane]
                 return Batch(tuple(items), careful=True)
             if useful:
-                size = min(math.ceil(len(items) / useful), max(share, self._size_worth()), self._size_max())
+                size_max = self._size_max(items[0].request.width)
+                size = min(math.ceil(len(items) / useful), max(share, self._size_worth()), size_max)
                 del self._lanes[lane]
                 if items[size:]:
                     # to the back: other lanes come first
@@ -149,10 +153,11 @@ class BatchQueue:
     def _size_worth(self) -> int:
         return math.ceil(WORTH_SECONDS / self._seconds_each) if self._seconds_each else 1
 
-    def _size_max(self) -> int:
-        if not self._seconds_each:
-            return BATCH_MAX
-        return max(1, min(BATCH_MAX, int(TARGET_SECONDS / self._seconds_each)))
+    def _size_max(self, width: int) -> int:
+        most = min(BATCH_MAX, PIXELS_MAX // width**2)
+        if self._seconds_each:
+            most = min(most, int(TARGET_SECONDS / self._seconds_each))
+        return max(1, most)
 
 
 def _is_careful(items: list[Item]) -> bool:

@@ -82,7 +82,8 @@ async def _get(
 
 async def _default_section(session: JoinedSession, store: ThumbnailStore, context: dict[str, str]) -> tuple[int, int]:
     settings = await store.get_rendering_def_id(context)
-    for z, t in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}):
-        if isinstance(z, int) and isinstance(t, int):
-            return z, t
+    for row in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}):
+        match row:
+            case [int(z), int(t)]:
+                return z, t
     return 0, 0

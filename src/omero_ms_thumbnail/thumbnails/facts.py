@@ -30,17 +30,18 @@ async def ask(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, Ima
     """Facts of those images that exist and that the user may read. Raises what OMERO throws, or IceException."""
     found: dict[int, ImageFacts] = {}
     for row in await session.projection(_QUERY, {"ids": rlong_list(image_ids)}):
-        pixels_id, image_id, group_id, owner_id = (_number(column) for column in row)
+        pixels_id, image_id, group_id, owner_id = _numbers(row)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or pixels_id < found[image_id].pixels_id:
             found[image_id] = ImageFacts(image_id, pixels_id, group_id, owner_id)
     return found
 
 
-def _number(column: object) -> int:
-    if not isinstance(column, int):
-        raise MarshalException("a projection of ids returned something else")
-    return column
+def _numbers(row: Sequence[object]) -> tuple[int, int, int, int]:
+    match row:
+        case [int(pixels_id), int(image_id), int(group_id), int(owner_id)]:
+            return pixels_id, image_id, group_id, owner_id
+    raise MarshalException("a projection of ids returned something else")
 
 
 class RememberedFacts:

@@ -14,6 +14,7 @@ from typing import Final, TextIO
 from ..config import ConfigError, load_settings
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
+from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.pool import SessionPool
@@ -92,7 +93,13 @@ class _Run:
     def __init__(
         self, server: OmeroServer, who: Who, size: int, concurrency: int, state: State, progress: Progress
     ) -> None:
-        self._server = replace(server, call_timeout=_PATIENCE, thumbnail_stores=concurrency)
+        self._server = replace(
+            server,
+            call_timeout=_PATIENCE,
+            thumbnail_stores=concurrency,
+            # the ids of a screen's images come in one message
+            message_size_max=max(server.message_size_max, MESSAGE_SIZE_MAX),
+        )
         self._who = who
         self._size = size
         self._concurrency = concurrency
