@@ -26,7 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -445,6 +445,8 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         interface=Interfaces.RSGI,
         workers=settings.workers,
         loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
+        # proxies speak HTTP/1 to what is behind them; HTTP/2 would add megabytes of headers a stream, and streams
+        http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,

@@ -120,6 +120,18 @@ async def test_a_sentence_repeats_nothing_unprintable_nor_endless(path: str) -> 
     assert len(text) < 300
 
 
+@pytest.mark.parametrize("scope", [Scope("/", "G" * 100_000), Scope("/" + "g" * 60_000)], ids=["method", "path"])
+async def test_the_log_has_no_more_of_a_method_or_path_than_a_person_reads(
+    scope: Scope, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = await _answer(_application(), scope)
+    assert len(answer.body or b"") < 300
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert str(answer.status) in line
+    assert len(line) < 1_000
+
+
 async def test_each_answer_is_counted_under_its_route_and_status(caplog: pytest.LogCaptureFixture) -> None:
     application = _application()
     with caplog.at_level(logging.INFO):

@@ -23,6 +23,10 @@ log: Final = logging.getLogger(__name__)
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 
+# what is told of a request whose method or path is longer than any that is answered, in characters
+_METHOD_SHOWN: Final = 20
+_PATH_SHOWN: Final = 500
+
 
 class Scope(Protocol):
     """``granian.rsgi.Scope``, as far as it is read here."""
@@ -119,8 +123,8 @@ class Application:
         finally:
             self._observer.answered(
                 request,
-                method=scope.method,
-                path=scope.path,
+                method=scope.method[:_METHOD_SHOWN],
+                path=scope.path[:_PATH_SHOWN],
                 route=name,
                 response=response,
                 seconds=time.perf_counter() - request.began,
@@ -133,7 +137,8 @@ class Application:
             if scope.method == "OPTIONS":
                 return "options", json_body(self._details), None
             if scope.method not in ("GET", "HEAD"):
-                return "other", sentence(405, f"{scope.method} is not allowed here", (("allow", _METHODS),)), None
+                refusal = f"{scope.method[:_METHOD_SHOWN]} is not allowed here"
+                return "other", sentence(405, refusal, (("allow", _METHODS),)), None
             found = route(scope.path)
             if found is not None:
                 try:
@@ -147,7 +152,7 @@ class Application:
             return "other", _refusal(refused), None
         except Exception:
             # a fault of ours: the log has the traceback, the client a sentence
-            log.exception("%s %s failed", scope.method, scope.path)
+            log.exception("%s %s failed", scope.method[:_METHOD_SHOWN], scope.path[:_PATH_SHOWN])
             return "other", sentence(500, "the thumbnail service has failed; its log says why"), None
 
     async def _answer_other(self, scope: Scope) -> tuple[str, Response]:
