@@ -45,8 +45,8 @@ stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
 	$(BIN)/python -m tests.deploy.installing
 
-fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of the session decoders (FUZZ_SECONDS=30)
-	$(BIN)/python -m tests.websession.fuzz $(FUZZ_SECONDS)
+fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of sessions, Ice and configuration (FUZZ_SECONDS=30, each)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep

@@ -48,7 +48,8 @@ class RawConnection:
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), DEADLINE)
-        self._received = b""
+        #: what has come and belongs to no answer that is complete
+        self.left = b""
 
     def send(self, data: bytes) -> None:
         """Send all of it, or as much as the other side wants to have."""
@@ -62,7 +63,7 @@ class RawConnection:
         """
         answers: list[Answer] = []
         while True:
-            complete, self._received = take_apart(self._received)
+            complete, self.left = take_apart(self.left)
             answers += complete
             if answers and answers[-1].body == until:
                 return answers[:-1], False
@@ -72,7 +73,7 @@ class RawConnection:
                 more = b""
             if not more:
                 return answers, True
-            self._received += more
+            self.left += more
 
     def close(self) -> None:
         self._socket.close()

@@ -66,6 +66,15 @@ def test_through_nginx(demo: Demo, oddity: Oddity) -> None:
     assert _still_serves(demo.nginx_port, demo.cookie)
 
 
+def test_http_2_is_not_spoken(demo: Demo) -> None:
+    connection = RawConnection(demo.port)
+    # the preface and an empty SETTINGS frame (RFC 9113, 3.4)
+    connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
+    answers, ended = connection.answers()
+    assert (answers, ended, connection.left) == ([], True, b"")
+    connection.close()
+
+
 def test_less_of_a_body_than_announced(demo: Demo) -> None:
     """A body is nothing that is waited for: it is answered, and what follows is not taken for a request."""
     connection = RawConnection(demo.port)
