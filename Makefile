@@ -14,7 +14,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test fuzz bench screenshots docs reference \
+.PHONY: help run test lint format stack stack-test install-test fuzz audit audit-online bench screenshots docs reference \
 	dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -47,6 +47,13 @@ install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of
 
 fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of sessions, Ice and configuration (FUZZ_SECONDS=30, each)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+audit: $(VENV)/.test  ## pinned packages against the advisories kept here, secrets in the tree; needs no network
+	$(BIN)/python -m audit
+	$(BIN)/python -m audit.secrets
+
+audit-online: $(VENV)/.audit  ## pinned packages against today's advisories; asks the advisory service of PyPI
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep
@@ -120,6 +127,9 @@ $(VENV)/.fuzz: pyproject.toml constraints.txt
 
 $(VENV)/.deploy: pyproject.toml constraints.txt
 	$(call install,demo tracing test deploy)
+
+$(VENV)/.audit: pyproject.toml constraints.txt
+	$(call install,audit)
 
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,demo tracing test lint)
