@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,14 @@ def _omeroweb(which: str) -> Path | None:
     return python if python.exists() else None
 
 
+def _as_root(*command: str) -> Path | None:
+    """A program that only root can make use of, if this is root and the machine lets it."""
+    program = _program(command[0])
+    if program is None or os.geteuid() != 0 or subprocess.run([program, *command[1:]], capture_output=True).returncode:
+        return None
+    return program
+
+
 _FINDERS: dict[str, Callable[[], Path | None]] = {
     "redis-server": _redis_server,
     "postgres": _postgres,
@@ -91,6 +100,8 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
     "hadolint": lambda: _tool("hadolint"),
     "kubernetes-validate": lambda: _tool("kubernetes-validate"),
     "check-jsonschema": lambda: _tool("check-jsonschema"),
+    "setpriv": lambda: _as_root("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true"),
+    "mount namespaces": lambda: _as_root("unshare", "--mount", "true"),
 }
 
 _HOW_TO_GET = {
@@ -109,6 +120,8 @@ _HOW_TO_GET = {
     "hadolint": "pip install -e '.[deploy]'",
     "kubernetes-validate": "pip install -e '.[deploy]'",
     "check-jsonschema": "pip install -e '.[deploy]'",
+    "setpriv": "run the tests as root, with util-linux's setpriv",
+    "mount namespaces": "run the tests as root, where it may unshare(1)",
 }
 
 

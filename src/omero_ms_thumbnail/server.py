@@ -16,7 +16,6 @@ import signal
 import socket
 import ssl
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import AbstractContextManager
@@ -36,6 +35,7 @@ from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
 from .service_manager import ServiceManager
+from .shared_folder import shared_folder
 from .supervision import Supervisor, obey
 from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
 from .telemetry.observer import Census, Telemetry, Tracer
@@ -465,16 +465,15 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
 
 @contextlib.contextmanager
 def _shared_folder() -> Iterator[Path]:
-    """A folder for what workers share, gone afterwards. Raises CannotServe."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="omero-ms-thumbnail-")
-    except OSError as error:
-        raise CannotServe(
-            f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as a "
-            "tmpfs, or name a folder in TMPDIR"
-        ) from error
-    with folder as name:
-        yield Path(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(shared_folder())
+        except OSError as error:
+            raise CannotServe(
+                f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as a "
+                "tmpfs, or name a folder in TMPDIR"
+            ) from error
+        yield folder
 
 
 def _supervisor(shared: Path, settings: Settings) -> Supervisor:
