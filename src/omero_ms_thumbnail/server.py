@@ -178,7 +178,7 @@ class Service:
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
         )
-        limits = Limits(settings.max_longest_side, settings.thumbnails_batch)
+        limits = Limits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
         self._application = Application(
             version=VERSION,
             thumbnails=ThumbnailPages(

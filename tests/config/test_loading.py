@@ -72,6 +72,7 @@ omero.web:
   session_cookie_name: __Host-omero
   accept_session_key_header: false
   accept_bsession: off
+  accept_jsonp: no
   secret_key: present
   secret_key_fallbacks: [former, oldest]
 session-store:
@@ -107,6 +108,7 @@ vertx-metrics: {enabled: true}
             session_cookie_name="__Host-omero",
             accept_session_key_header=False,
             accept_bsession=False,
+            accept_jsonp=False,
             secret_key="present",
             secret_key_fallbacks=("former", "oldest"),
         ),
@@ -122,15 +124,15 @@ vertx-metrics: {enabled: true}
     )
     assert settings.notes == (
         (
-            "c.yaml, line 30: session-store.synchronicity: the key has no meaning here:"
+            "c.yaml, line 31: session-store.synchronicity: the key has no meaning here:"
             " every session store is asked without blocking"
         ),
         (
-            "c.yaml, line 32: jmx-metrics.enabled: the key has no meaning here:"
+            "c.yaml, line 33: jmx-metrics.enabled: the key has no meaning here:"
             " there is no JVM to measure, and /metrics is always served"
         ),
         (
-            "c.yaml, line 33: vertx-metrics.enabled: the key has no meaning here:"
+            "c.yaml, line 34: vertx-metrics.enabled: the key has no meaning here:"
             " there is no Vert.x to measure, and /metrics is always served"
         ),
         (

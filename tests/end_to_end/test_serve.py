@@ -130,10 +130,11 @@ def test_the_session_key_by_header_and_parameter(service: ServiceProcess, omero:
     assert _get(service, "/webclient/get_thumbnails/?id=101&bsession=no-such-key", None).status_code == 403
 
 
-def test_both_can_be_switched_off(serve: Serve, omero: EmbeddedThread, store: RedisServer) -> None:
+def test_each_can_be_switched_off(serve: Serve, omero: EmbeddedThread, store: RedisServer) -> None:
     key = omero.session_key("colleague")
-    off = "omero.web.accept_session_key_header: false\nomero.web.accept_bsession: false"
+    off = "\n".join(f"omero.web.accept_{what}: false" for what in ("session_key_header", "bsession", "jsonp"))
     with serve(_configuration(omero.omero.ssl_port, store.port, off)) as service:
+        assert _get(service, "/webclient/get_thumbnails/?id=101&callback=show", None).status_code == 400
         by_header = _get(service, "/webclient/render_thumbnail/101/", None, **{"x-omero-session-key": key})
         assert by_header.status_code == 403
         assert _get(service, f"/webclient/render_thumbnail/101/?bsession={key}", None).status_code == 403

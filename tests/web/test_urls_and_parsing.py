@@ -150,17 +150,26 @@ def test_a_query_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["f", "$", "_a1", "jQuery1234_5", "page.show", "a.b.$c"])
 def test_callbacks(name: str) -> None:
-    assert callback(Kind.GET_THUMBNAIL, Query(f"callback={name}")) == name
+    assert callback(Kind.GET_THUMBNAIL, Query(f"callback={name}"), Limits()) == name
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "alert(1)", "a.", ".a", "a-b", "a%3Bb", "é", "a" * 201, "a%0A"])
 def test_callbacks_that_are_no_identifier_are_refused(name: str) -> None:
     with pytest.raises(RequestRefused, match="not a JavaScript identifier"):
-        callback(Kind.GET_THUMBNAILS, Query(f"callback={name}"))
+        callback(Kind.GET_THUMBNAILS, Query(f"callback={name}"), Limits())
+
+
+def test_callbacks_are_refused_where_jsonp_is_switched_off() -> None:
+    without = Limits(jsonp=False)
+    with pytest.raises(RequestRefused, match="callback is not taken here") as refused:
+        callback(Kind.GET_THUMBNAILS, Query("callback=show"), without)
+    assert refused.value.status == 400
+    assert callback(Kind.GET_THUMBNAILS, Query("id=1"), without) is None
+    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=show"), without) is None
 
 
 def test_pictures_have_no_callback() -> None:
-    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=alert(1)")) is None
+    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=alert(1)"), Limits()) is None
 
 
 def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:

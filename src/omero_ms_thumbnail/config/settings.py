@@ -132,6 +132,14 @@ class OmeroWebSettings:
         True,
         "Take an OMERO session key from the query parameter bsession.",
     )
+    accept_jsonp: bool = key(
+        "omero.web.accept_jsonp",
+        Switch(),
+        True,
+        "Answer with JavaScript where the query names a callback, as OMERO.web does. Another site's page can then read"
+        " thumbnails of whoever is logged in, if a browser sends it the session cookie (SESSION_COOKIE_SAMESITE of"
+        " Django).",
+    )
     secret_key: str | None = key(
         "omero.web.secret_key",
         Text("printable text", r"[ -~]+"),

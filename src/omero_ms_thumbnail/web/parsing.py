@@ -36,10 +36,11 @@ _VERSION_NAMES: Final = ("version", "_")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may ask for: pixels of the longest side, images in one request."""
+    """What a request may ask for: pixels of the longest side, images in one request, an answer in JavaScript."""
 
     longest_side: int = 2000
     batch: int = 50
+    jsonp: bool = True
 
 
 class Query:
@@ -95,7 +96,7 @@ class Parser:
 
     def _parse(self, route: Route, query_string: str, default_size: int | None) -> Asked:
         query = Query(query_string)
-        jsonp = callback(route.kind, query)
+        jsonp = callback(route.kind, query, self._limits)
         if route.kind is Kind.GET_THUMBNAILS:
             requests = images_request(route, query, default_size, self._limits)
         else:
@@ -133,13 +134,15 @@ def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
     )
 
 
-def callback(kind: Kind, query: Query) -> str | None:
+def callback(kind: Kind, query: Query, limits: Limits) -> str | None:
     """The JSONP callback, where the path has one and one is asked for. Raises RequestRefused (400)."""
     if kind not in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS):
         return None
     name = query.first("callback")
     if name is not None and (len(name) > CALLBACK_LENGTH_MAX or not _CALLBACK.fullmatch(name)):
         raise RequestRefused(400, "callback is not a JavaScript identifier, such as jQuery1234 or page.show")
+    if name is not None and not limits.jsonp:
+        raise RequestRefused(400, "callback is not taken here; ask for JSON without it")
     return name
 
 
