@@ -470,8 +470,8 @@ def _shared_folder() -> Iterator[Path]:
             folder = stack.enter_context(shared_folder())
         except OSError as error:
             raise CannotServe(
-                f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as a "
-                "tmpfs, or name a folder in TMPDIR"
+                f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as "
+                "a tmpfs, or name a folder in TMPDIR"
             ) from error
         yield folder
 

@@ -10,7 +10,7 @@ import pytest
 
 from omero_ms_thumbnail.shared_folder import SHARED_MEMORY, shared_folder
 from tests.parts import require
-from tests.service_process import DEADLINE, ServiceProcess, start
+from tests.service_process import DEADLINE, HERE, ServiceProcess, start
 
 NOBODY = 65534
 
@@ -25,11 +25,11 @@ def configuration(tmp_path: Path) -> Path:
     return file
 
 
-def _as_nobody() -> list[str | Path]:
+def _as_nobody() -> list[str]:
     # this checkout, and its Python, may lie where only root can look: to read is all that is left of its rights
     read = "dac_read_search"
     return [
-        require("setpriv"),
+        str(require("setpriv")),
         f"--reuid={NOBODY}",
         f"--regid={NOBODY}",
         "--clear-groups",
@@ -40,7 +40,7 @@ def _as_nobody() -> list[str | Path]:
     ]
 
 
-def _read_only(*writable: Path) -> list[str | Path]:
+def _read_only(*writable: Path) -> list[str]:
     """Everything that is mounted, but for `writable`, where nothing can be written to."""
     keep = " ".join(str(path) for path in writable)
     # the sixth field and the rest of /proc/self/mounts do not matter; kernel file systems keep their own rules
@@ -53,7 +53,7 @@ def _read_only(*writable: Path) -> list[str | Path]:
         done < /proc/self/mounts
         exec "$@"
     """
-    return [require("mount namespaces"), "--mount", "sh", "-c", script, "sh"]
+    return [str(require("mount namespaces")), "--mount", "sh", "-c", script, "sh"]
 
 
 def _serves(service: ServiceProcess) -> float:
@@ -74,8 +74,8 @@ def _owned_by_nobody(*folders: Path) -> list[Path]:
     return [path for folder in folders for path in folder.iterdir() if path.lstat().st_uid == NOBODY]
 
 
-def _run(configuration: Path, through: Sequence[str | Path]) -> tuple[float, str]:
-    with start("serve", "--config", str(configuration), "--workers", "2", through=through) as service:
+def _run(configuration: Path, program: Sequence[str]) -> tuple[float, str]:
+    with start("serve", "--config", str(configuration), "--workers", "2", program=program) as service:
         status = Path(f"/proc/{service.process.pid}/status").read_text()
         assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}" in status
         counted = _serves(service)
@@ -85,10 +85,10 @@ def _run(configuration: Path, through: Sequence[str | Path]) -> tuple[float, str
 def test_as_nobody_where_only_shared_memory_can_be_written_to(configuration: Path) -> None:
     """As a container with a read-only root file system has it; nothing is left behind."""
     before = _owned_by_nobody(SHARED_MEMORY)
-    counted, output = _run(configuration, [*_read_only(SHARED_MEMORY), *_as_nobody()])
+    counted, output = _run(configuration, [*_read_only(SHARED_MEMORY), *_as_nobody(), *HERE])
     # over both workers
     assert counted == REQUESTS
-    assert "WARNING" not in output
+    assert "no folder to write to" not in output
     assert "Traceback" not in output
     assert _owned_by_nobody(SHARED_MEMORY) == before
 
