@@ -41,7 +41,7 @@ def test_the_wheel_has_the_package_and_the_example_configuration() -> None:
 
 def test_the_wheel_has_types_and_the_gallery() -> None:
     package = {path.removeprefix(PACKAGE) for path in tracked(PACKAGE)}
-    assert {"/py.typed", "/web/gallery/index.html", "/web/openapi.py"} <= package
+    assert {"/py.typed", "/web/gallery/index.html", "/web/urls.py"} <= package
 
 
 def test_the_sdist_is_the_project() -> None:

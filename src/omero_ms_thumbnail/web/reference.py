@@ -54,7 +54,7 @@ def _paths(paths: dict[str, Any]) -> Iterator[str]:
     yield "| path | answer | parameters |"
     yield "| --- | --- | --- |"
     for path, item in paths.items():
-        names = [reference["$ref"].rpartition("/")[2] for reference in item["get"].get("parameters", [])]
+        names = [parameter["$ref"].rpartition("/")[2] for parameter in item["get"].get("parameters", [])]
         inside = {name for name in names if f"{{{name}}}" in path}
         asked = ", ".join(f"`{'id' if name == 'ids' else name}`" for name in names if name not in inside)
         asked = asked.replace("`ifNoneMatch`", "`If-None-Match`")
