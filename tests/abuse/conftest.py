@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.deploy.test_nginx import nginx
+from tests.deploy.nginx_process import STAND_IN, nginx
 from tests.parts import require
 from tests.service_process import ServiceProcess, start
 
@@ -31,5 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with start("demo") as service:
         service.wait_for("Ctrl-C ends it")
         cookie = service.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
-        with nginx(tmp_path_factory.mktemp("nginx"), "locations.conf", service.port) as address:
+        # the answer to what ends a conversation is like no other
+        omeroweb = f'{STAND_IN} location = /marker {{ return 200 "OMERO.web at /marker"; }}'
+        with nginx(tmp_path_factory.mktemp("nginx"), "locations.conf", [service.port], omeroweb) as address:
             yield Demo(service, b"Cookie: " + cookie.encode(), int(address.rpartition(":")[2]))

@@ -14,7 +14,7 @@ import pytest
 from tests.abuse.conftest import Demo
 from tests.abuse.oddities import COOKIE, HIDDEN, ODDITIES
 from tests.abuse.raw_http import RawConnection
-from tests.deploy.test_nginx import nginx
+from tests.deploy.nginx_process import nginx
 
 ATTACKS = [oddity for oddity in ODDITIES if HIDDEN in oddity.request]
 BYSTANDERS = 4
@@ -51,7 +51,7 @@ def test_there_is_much_to_try() -> None:
 
 @pytest.mark.parametrize("locations", ["locations.conf", "six-locations.conf"])
 def test_each_has_the_answer_to_what_was_asked(demo: Demo, tmp_path: Path, locations: str) -> None:
-    with nginx(tmp_path, locations, demo.port) as address, ThreadPoolExecutor(BYSTANDERS + 2) as threads:
+    with nginx(tmp_path, locations, [demo.port]) as address, ThreadPoolExecutor(BYSTANDERS + 2) as threads:
         port = int(address.rpartition(":")[2])
         attackers = [threads.submit(_attack, port, demo.cookie) for _ in range(2)]
         bystanders = [threads.submit(_bystander, port, demo.cookie, number) for number in range(BYSTANDERS)]

@@ -13,7 +13,7 @@ OF_NGINX = (501, 505)
 
 #: what follows each oddity on its connection, and the one answer that it has: of the service, and of nginx
 MARKER = b"GET /marker HTTP/1.1\r\nHost: x\r\n\r\n"
-OF_MARKER = {"the service": b"there is nothing at '/marker'\n", "nginx": b"OMERO.web"}
+OF_MARKER = {"the service": b"there is nothing at '/marker'\n", "nginx": b"OMERO.web at /marker"}
 
 NAMED = pytest.mark.parametrize("oddity", ODDITIES, ids=lambda oddity: oddity.name)
 

@@ -65,7 +65,7 @@ async def test_one_store_takes_all_that_one_call_can_answer() -> None:
 @pytest.mark.parametrize(("size", "most"), [(96, BATCH_MAX), (400, BATCH_MAX), (1_000, 10), (2_000, 2), (10_000, 1)])
 async def test_large_thumbnails_are_few_in_a_call(size: int, most: int) -> None:
     queue = queue_of(*(item(image, size=size) for image in range(BATCH_MAX)))
-    assert len(images(queue.next_batch(0, 1))) == most
+    assert len(images(queue.next_batch(Stores(1)))) == most
 
 
 async def test_never_more_in_a_call_than_the_most() -> None:
