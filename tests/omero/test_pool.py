@@ -12,6 +12,7 @@ from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectFailedException, InvocationTimeoutException
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
+from omero_ms_thumbnail.omero.breaker import CircuitBreaker, JoinsSuspended
 from omero_ms_thumbnail.omero.pool import PoolClosed, PoolSaturated, SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.omero.small_omero import LEAVE_WITHIN, key_of, pool_at, server_of, small_omero
@@ -245,3 +246,49 @@ async def test_a_join_that_fails_unheard_is_no_error_of_the_loop() -> None:
     del asking
     gc.collect()
     assert heard == []
+
+
+async def test_while_omero_lets_nobody_in_few_try() -> None:
+    async with small_omero() as omero:
+        pass
+    tried = 0
+
+    async def join(key: str) -> JoinedSession:
+        nonlocal tried
+        tried += 1
+        return await JoinedSession.join(server_of(omero), key)
+
+    now = 0.0
+    pool = SessionPool(join, idle_timeout=60, breaker=CircuitBreaker(now=lambda: now, chance=lambda: 1.0))
+    for number in range(300):
+        with pytest.raises((ConnectFailedException, JoinsSuspended), match=f"no connection to .*{omero.tcp_port}"):
+            await lend(pool, f"key {number}")
+    assert tried == 3
+    now = 1.0
+    for number in range(300):
+        with pytest.raises((ConnectFailedException, JoinsSuspended)):
+            await lend(pool, f"key {number}")
+    assert tried == 4
+    assert len(pool) == 0
+    await pool.close(LEAVE_WITHIN)
+
+
+async def test_joins_under_way_are_few_and_those_that_nobody_wants_any_more_are_left_out() -> None:
+    async with small_omero() as omero:
+        door = Door(omero)
+        pool = SessionPool(door.join, idle_timeout=60)
+        keys = [key_of(omero) for _ in range(50)]
+        asking = [asyncio.create_task(lend(pool, key)) for key in keys]
+        await door.arrived.wait()
+        # those who gave up before it was their turn
+        for task in asking[30:40]:
+            task.cancel()
+        await asyncio.gather(*asking[30:40], return_exceptions=True)
+        assert door.joins == 16
+        door.opened.set()
+        joined = await asyncio.gather(*asking[:30], *asking[40:])
+        assert len({id(session) for session in joined}) == 40
+        assert door.joins == 40
+        assert all(pool.joined(key) is None for key in keys[30:40])
+        await pool.close(LEAVE_WITHIN)
+        assert len(omero.router) == 0

@@ -1,10 +1,14 @@
 """The pool of joined OMERO sessions: one join for each session key, shared by all who ask, let go when nobody does.
 
-A `Member` is in one of three states. JOINING: entered in `_member`, when the first request for a key comes. JOINED:
-entered in `_join`, when OMERO has let it in. LEFT: entered in `_drop`, and only there: the join failed or took too
-long, the connection went, OMERO ended the session, it was idle for too long, or the pool closes. A member that LEFT is
-in no table any more and is never lent again; what is still lent finishes or fails on its own. A join that OMERO has not
-answered goes on when its member has LEFT, since breaking it off could log the user out, and leaves as soon as it is in.
+A `Member` is in one of four states. WAITING: entered in `_member`, when the first request for a key comes. JOINING:
+entered in `_begin_joins`, when its turn has come. JOINED: entered in `_join`, when OMERO has let it in. LEFT: entered
+in `_drop`, and only there: the join failed or took too long, nobody waits for it any more, the connection went, OMERO
+ended the session, it was idle for too long, or the pool closes. A member that LEFT is in no table any more and is never
+lent again; what is still lent finishes or fails on its own. A join that OMERO has not answered goes on when its member
+has LEFT, since breaking it off could log the user out, and leaves as soon as it is in.
+
+Only so many members are JOINING at once: an OMERO that has just come back is not met by all its users together. While
+OMERO lets nobody in, `breaker` says who may try, and the others are told so at once.
 Decisions are made in plain functions; what has to be awaited because of them runs in tasks that the pool owns.
 """
 
@@ -13,17 +17,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import Any, Final
 
-from ..ice.errors import InvocationTimeoutException
+from ..ice.errors import IceException, InvocationTimeoutException
+from ..ice.values import UserException
+from .breaker import CircuitBreaker, JoinsSuspended
+from .faults import Fault, fault_of
 from .session import JoinedSession
 
 #: seconds that OMERO has for each step of leaving a session, and how many steps there are (`JoinedSession.leave`)
 _LEAVE_TIMEOUT: Final = 5.0
 _LEAVE_STEPS: Final = 3
+
+#: joins under way at once: a few keep OMERO busy, and many would keep it from everything else
+_JOINS_AT_ONCE: Final = 16
 
 _CLOSED: Final = "the joined OMERO sessions are being left for good"
 
@@ -44,6 +55,7 @@ class PoolClosed(Exception):
 class MemberState(Enum):
     """Where in its life a member is."""
 
+    WAITING = auto()
     JOINING = auto()
     JOINED = auto()
     LEFT = auto()
@@ -54,10 +66,14 @@ class Member:
 
     def __init__(self, key: str, now: float) -> None:
         self.key = key
-        self.state = MemberState.JOINING
+        self.state = MemberState.WAITING
         self.joined: asyncio.Future[JoinedSession] = asyncio.get_running_loop().create_future()
         self.lent = 0
         self.last_used = now
+        #: what gives up waiting for it
+        self.overdue: asyncio.TimerHandle | None = None
+        #: its join's number with the breaker, once there is one
+        self.begun = 0
 
     def is_idle(self, now: float, timeout: float) -> bool:
         """Whether nobody has used it for `timeout` seconds."""
@@ -71,13 +87,22 @@ class SessionPool:
     """
 
     def __init__(
-        self, join: Join, *, idle_timeout: float, join_timeout: float = 15.0, sessions_max: int = 2_000
+        self,
+        join: Join,
+        *,
+        idle_timeout: float,
+        join_timeout: float = 15.0,
+        sessions_max: int = 2_000,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self._join_session = join
         self._join_timeout = join_timeout
         self._sessions_max = sessions_max
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
+        self._waiting: deque[Member] = deque()
+        self._joining = 0
+        self._breaker = breaker or CircuitBreaker()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -92,7 +117,7 @@ class SessionPool:
         """The joined session for `key`, joined first if need be; not let go while it is lent.
 
         Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException, of which
-        InvocationTimeoutException if it took too long; PoolSaturated; PoolClosed.
+        InvocationTimeoutException if it took too long; JoinsSuspended; PoolSaturated; PoolClosed.
         """
         member = self._member(key)
         member.lent += 1
@@ -146,11 +171,34 @@ class SessionPool:
             raise PoolClosed(_CLOSED)
         member = self._members.get(key)
         if member is None:
+            self._breaker.check()
             self._make_room()
             member = Member(key, self._now())
+            member.overdue = asyncio.get_running_loop().call_later(self._join_timeout, self._give_up, member)
             self._members[key] = member
-            self._start(self._join(member))
+            self._waiting.append(member)
+            # whoever asks is counted first: nobody joins for a member that is not wanted
+            asyncio.get_running_loop().call_soon(self._begin_joins)
         return member
+
+    def _begin_joins(self) -> None:
+        """Let those join whose turn it is."""
+        while not self._closing and self._waiting and self._joining < _JOINS_AT_ONCE:
+            member = self._waiting.popleft()
+            if member.state is MemberState.LEFT:
+                continue
+            if not member.lent:
+                self._drop(member)
+                continue
+            try:
+                self._breaker.check()
+            except JoinsSuspended as suspended:
+                self._drop(member, suspended)
+                continue
+            member.begun = self._breaker.begin()
+            member.state = MemberState.JOINING
+            self._joining += 1
+            self._start(self._join(member))
 
     def _make_room(self) -> None:
         """Let go of the session that was asked for longest ago, where another would be one too many."""
@@ -162,34 +210,53 @@ class SessionPool:
         self._drop(min(idle, key=lambda one: one.last_used))
 
     async def _join(self, member: Member) -> None:
-        overdue = asyncio.get_running_loop().call_later(self._join_timeout, self._give_up, member)
         try:
             session = await self._join_session(member.key)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for the join get it
+            self._learn(member, error)
             self._drop(member, error)
             return
-        finally:
-            overdue.cancel()
+        self._breaker.answered()
         if member.state is MemberState.LEFT:
             await session.leave(self._leave_timeout)
             return
         member.joined.set_result(session)
-        member.state = MemberState.JOINED
         member.last_used = self._now()
+        self._enter(member, MemberState.JOINED)
         self._schedule_sweep()
         await session.wait_closed()
         self._drop(member)
 
+    def _learn(self, member: Member, error: Exception) -> None:
+        """What the end of a join says of OMERO."""
+        if not isinstance(error, IceException | UserException):
+            return
+        fault = fault_of(error)
+        if fault not in (Fault.UNAVAILABLE, Fault.TOO_SLOW, Fault.JOIN_GONE):
+            self._breaker.answered()
+        elif member.state is MemberState.JOINING:
+            # of one that was given up it is known already
+            self._breaker.failed(member.begun, error)
+
     def _give_up(self, member: Member) -> None:
-        self._drop(
-            member, InvocationTimeoutException(f"OMERO has not let the session in within {self._join_timeout:g} s")
-        )
+        error = InvocationTimeoutException(f"OMERO has not let the session in within {self._join_timeout:g} s")
+        self._learn(member, error)
+        self._drop(member, error)
+
+    def _enter(self, member: Member, state: MemberState) -> None:
+        """The one place where WAITING and JOINING are left for good."""
+        if member.overdue is not None:
+            member.overdue.cancel()
+        was, member.state = member.state, state
+        if was is MemberState.JOINING:
+            self._joining -= 1
+            self._begin_joins()
 
     def _drop(self, member: Member, reason: Exception | None = None) -> None:
         """Those who wait for a join get `reason`."""
         if member.state is MemberState.LEFT:
             return
-        member.state = MemberState.LEFT
+        self._enter(member, MemberState.LEFT)
         if self._members.get(member.key) is member:
             del self._members[member.key]
         session = _result(member)

@@ -10,6 +10,7 @@ from typing import Final
 from ..ice.errors import IceException
 from ..ice.glacier2 import PermissionDeniedException
 from ..ice.values import UserException
+from ..omero.breaker import JoinsSuspended
 from ..omero.faults import Fault, fault_of
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
@@ -110,7 +111,7 @@ class Thumbnails:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
         except PoolSaturated as error:
             raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers") from error
-        except PoolClosed as error:
+        except (PoolClosed, JoinsSuspended) as error:
             raise OmeroUnavailable(str(error)) from error
         except (IceException, UserException) as error:
             raise _join_failed(error) from error
