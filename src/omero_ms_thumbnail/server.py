@@ -169,6 +169,7 @@ class Service:
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
             calls_at_once=settings.worker_pool_size,
+            waiting_max=settings.max_waiting_requests,
             caches=self._caches,
             cache_used=self._telemetry.cache_used,
         )
@@ -177,6 +178,7 @@ class Service:
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
+            waiting_max=settings.max_waiting_requests,
         )
         limits = Limits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
         self._application = Application(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 
@@ -38,6 +39,7 @@ class Protocol:
         self.headers: list[tuple[str, str]] = []
         self.body: bytes | None = None
         self.closed: int | None = None
+        self.gone = asyncio.Event()
 
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.response_bytes(status, headers, b"")
@@ -45,6 +47,9 @@ class Protocol:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         assert self.body is None, "two answers to one request"
         self.status, self.headers, self.body = status, headers, body
+
+    async def client_disconnect(self) -> None:
+        await self.gone.wait()
 
     def close(self, code: int) -> None:
         self.closed = code

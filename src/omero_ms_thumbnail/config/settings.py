@@ -346,6 +346,14 @@ class Settings:
         50,
         "How many thumbnails may be asked for in one request: not less than OMERO.web's omero.web.thumbnails_batch.",
     )
+    max_waiting_requests: int = key(
+        "max-waiting-requests",
+        WholeNumber(1, 1_000_000),
+        1000,
+        "How many requests of each worker process may wait for OMERO at once, and as many for the session store."
+        " Further ones are answered with status 503 at once. The last in the queue waits as long as OMERO takes for so"
+        " many.",
+    )
     cache_control: str = key(
         "cache-control",
         Text("the value of a Cache-Control header, such as private, no-cache", r"[!-~]([ -~]*[!-~])?"),

@@ -33,6 +33,7 @@ _REASONS: Final = {
     403: "no session",
     404: "not found",
     405: "bad request",
+    499: "client left",
     500: "failed",
     503: "unavailable",
     504: "too slow",

@@ -86,5 +86,9 @@ class OmeroUnavailable(ThumbnailError):
     """OMERO cannot be reached or cannot work now; later it may."""
 
 
+class TooManyWaiting(ThumbnailError):
+    """So many requests wait for OMERO already that one more would wait too long."""
+
+
 class OmeroTooSlow(ThumbnailError):
     """OMERO has not answered in time."""

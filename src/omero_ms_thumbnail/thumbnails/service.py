@@ -15,7 +15,15 @@ from ..omero.faults import Fault, fault_of
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
 from .keeping import Caches
-from .model import OmeroTooSlow, OmeroUnavailable, SessionRefused, Thumbnail, ThumbnailError, ThumbnailRequest
+from .model import (
+    OmeroTooSlow,
+    OmeroUnavailable,
+    SessionRefused,
+    Thumbnail,
+    ThumbnailError,
+    ThumbnailRequest,
+    TooManyWaiting,
+)
 from .work import CacheUsed, JoinLost, Outcome, SessionWork
 
 log: Final = logging.getLogger(__name__)
@@ -25,7 +33,8 @@ class Thumbnails:
     """Gets thumbnails from OMERO.
 
     `timeout` is what a caller waits at most, in seconds; `stores` the ThumbnailStores of each joined session;
-    `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit).
+    `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit);
+    `waiting_max` the requests that wait for OMERO at most.
     """
 
     def __init__(
@@ -35,12 +44,15 @@ class Thumbnails:
         timeout: float,
         stores: int,
         calls_at_once: int | None = None,
+        waiting_max: int = 1_000,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
     ) -> None:
         self._caches = caches or Caches()
         self._cache_used = cache_used
         self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
+        self._waiting = 0
+        self._waiting_max = waiting_max
         self._pool = pool
         self._timeout = timeout
         self._stores = stores
@@ -56,11 +68,20 @@ class Thumbnails:
     async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         """Thumbnails for each of `requests`, in their order; one that failed does not fail the others.
 
-        Raises SessionRefused, OmeroUnavailable, OmeroTooSlow where OMERO cannot be asked at all.
+        Raises SessionRefused, OmeroUnavailable, TooManyWaiting, OmeroTooSlow where OMERO cannot be asked at all.
         """
         remembered = self._remembered(session_key, requests)
         if remembered is not None:
             return remembered
+        if self._waiting >= self._waiting_max:
+            raise TooManyWaiting(f"{self._waiting} requests wait for OMERO already (max-waiting-requests)")
+        self._waiting += 1
+        try:
+            return await self._ask(session_key, requests)
+        finally:
+            self._waiting -= 1
+
+    async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = asyncio.get_running_loop().time() + self._timeout
         outcomes = await self._try(session_key, requests, deadline)
         lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]

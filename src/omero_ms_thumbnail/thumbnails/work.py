@@ -159,6 +159,9 @@ class SessionWork:
         try:
             while self._wants_facts():
                 items, self._unknown = self._unknown[:_PROJECTION_MAX], self._unknown[_PROJECTION_MAX:]
+                items = _wanted(items)
+                if not items:
+                    continue
                 try:
                     found = await self._facts_of({item.request.image_id for item in items})
                 except (IceException, UserException) as error:
@@ -247,13 +250,16 @@ class SessionWork:
         self._late.add(batch)
         self._pump()
 
-    async def _render_set(self, items: tuple[Item, ...]) -> None:
-        by_pixels = {item.facts.pixels_id: item for item in items if item.facts is not None}
+    async def _render_set(self, batch: tuple[Item, ...]) -> None:
         loop = asyncio.get_running_loop()
-        first = items[0]
-        assert first.facts is not None  # noqa: S101 - the queue takes no item without facts
-        context = {GROUP: str(first.facts.group_id)}
         async with self._session.stores.lend() as store:
+            items = _wanted(batch)
+            if not items:
+                return
+            by_pixels = {item.facts.pixels_id: item for item in items if item.facts is not None}
+            first = items[0]
+            assert first.facts is not None  # noqa: S101 - the queue takes no item without facts
+            context = {GROUP: str(first.facts.group_id)}
             began = loop.time()
             try:
                 thumbnails = await store.get_thumbnail_by_longest_side_set(
@@ -282,6 +288,8 @@ class SessionWork:
     async def _render_carefully(self, item: Item) -> None:
         assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
         async with self._session.stores.lend() as store:
+            if not _wanted((item,)):
+                return
             thumbnail = await careful.render(self._session, store, item.facts, item.request)
         if item.done.done():
             return
@@ -321,6 +329,15 @@ class SessionWork:
         task = asyncio.create_task(coroutine, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _wanted(items: Sequence[Item]) -> list[Item]:
+    """Those that somebody waits for; the others are over, and cost OMERO nothing."""
+    wanted = [item for item in items if item.waiters]
+    for item in items:
+        if not item.waiters:
+            item.done.cancel()
+    return wanted
 
 
 def _no_thumbnail(item: Item) -> ImageUnavailable:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from .asking import Asker, RequestHeaders
 from .gallery_pages import GalleryPages
 from .health import Health
+from .leaving import CLIENT_LEFT, ClientLeft, while_there
 from .placeholder import placeholder
 from .response import RequestRefused, Response, json_body, quoted, sentence
 from .thumbnail_pages import ThumbnailPages
@@ -113,7 +114,7 @@ class Application:
             protocol.close(1000)
             return
         request: ObservedRequest = self._observer.began(scope.headers)
-        name, response, asker = await self._answer(scope)
+        name, response, asker = await self._answer(scope, protocol)
         headers = [*response.headers, ("x-request-id", request.id)]
         try:
             if scope.method == "HEAD" or not response.body:
@@ -131,7 +132,7 @@ class Application:
                 user=asker.user_id if asker else None,
             )
 
-    async def _answer(self, scope: Scope) -> tuple[str, Response, Asker | None]:
+    async def _answer(self, scope: Scope, protocol: Any) -> tuple[str, Response, Asker | None]:
         """The route's name, the answer, and who asked where that is known."""
         try:
             if scope.method == "OPTIONS":
@@ -142,7 +143,11 @@ class Application:
             found = route(scope.path)
             if found is not None:
                 try:
-                    response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string)
+                    response, asker = await while_there(
+                        protocol, self._thumbnails.answer(found, scope.headers, scope.query_string)
+                    )
+                except ClientLeft:
+                    return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
                     return found.kind.value, picture or _refusal(refused), None

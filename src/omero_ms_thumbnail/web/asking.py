@@ -64,12 +64,23 @@ class Asker:
 
 
 class WhoIsAsking:
-    """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie."""
+    """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie.
+
+    `waiting_max` requests wait for the session store at most.
+    """
 
     def __init__(
-        self, lookup: Lookup, *, cookie_name: str, accept_key_header: bool, accept_key_parameter: bool
+        self,
+        lookup: Lookup,
+        *,
+        cookie_name: str,
+        accept_key_header: bool,
+        accept_key_parameter: bool,
+        waiting_max: int = 1_000,
     ) -> None:
         self._lookup = lookup
+        self._waiting = 0
+        self._waiting_max = waiting_max
         self._cookie_name = cookie_name
         self._accept_key_header = accept_key_header
         self._accept_key_parameter = accept_key_parameter
@@ -85,7 +96,7 @@ class WhoIsAsking:
         if session_id is None:
             raise RequestRefused(403, self._without_cookie(headers))
         try:
-            session = await self._lookup(session_id)
+            session = await self._found(session_id)
         except StoreDown as down:
             complain(503, str(down))
             raise RequestRefused(
@@ -94,6 +105,15 @@ class WhoIsAsking:
         if session is None:
             raise RequestRefused(403, "log in to OMERO.web again: the session is not known, or it has expired")
         return Asker(session.omero_session_key, session.user_id, session.thumb_default_size)
+
+    async def _found(self, session_id: str) -> FoundSession | None:
+        if self._waiting >= self._waiting_max:
+            raise StoreDown(f"{self._waiting} requests wait for the session store already (max-waiting-requests)")
+        self._waiting += 1
+        try:
+            return await self._lookup(session_id)
+        finally:
+            self._waiting -= 1
 
     def _cookie(self, headers: RequestHeaders) -> str | None:
         """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user."""

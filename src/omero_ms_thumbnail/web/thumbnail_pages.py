@@ -15,6 +15,7 @@ from ..thumbnails.model import (
     Thumbnail,
     ThumbnailError,
     ThumbnailRequest,
+    TooManyWaiting,
     digest_of,
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
@@ -27,6 +28,7 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
     ImageUnavailable: 404,
     SessionRefused: 403,
     OmeroUnavailable: 503,
+    TooManyWaiting: 503,
     OmeroTooSlow: 504,
 }
 
@@ -38,7 +40,12 @@ _SPANS: Final = {
     Kind.GET_THUMBNAILS: "get_thumbnails",
 }
 
-_TO_CLIENTS: Final = {503: "OMERO cannot be reached at the moment", 504: "OMERO has not answered in time"}
+#: what is wrong with OMERO is for the log
+_TO_CLIENTS: Final[dict[type[ThumbnailError], str]] = {
+    OmeroUnavailable: "OMERO cannot be reached at the moment",
+    TooManyWaiting: "too many requests wait for OMERO at the moment",
+    OmeroTooSlow: "OMERO has not answered in time",
+}
 
 
 def _no_span(name: str) -> AbstractContextManager[None]:
@@ -107,12 +114,13 @@ class ThumbnailPages:
 
 
 def refused(error: ThumbnailError) -> RequestRefused:
-    """The HTTP status for why there is no thumbnail. What is wrong with OMERO is for the log, not for the client."""
+    """The HTTP status for why there is no thumbnail."""
     status = _STATUS[type(error)]
-    if status not in _TO_CLIENTS:
+    told = _TO_CLIENTS.get(type(error))
+    if told is None:
         return RequestRefused(status, str(error))
     complain(status, str(error))
-    return RequestRefused(status, _TO_CLIENTS[status], (("retry-after", str(RETRY_AFTER)),) if status == 503 else ())
+    return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else ())
 
 
 def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:
