@@ -1,4 +1,4 @@
-"""Joining where OMERO takes its time: what the connection tells while nothing has been answered yet."""
+"""One joined session: joining where OMERO takes its time, and leaving while somebody waits for something of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from omero_ms_thumbnail.ice.errors import IceException
+from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException, IceException
 from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES
 from omero_ms_thumbnail.omero import session
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
+from tests.omero.small_omero import LEAVE_WITHIN, key_of, server_of, small_omero
 
 
 async def test_heartbeats_go_out_while_omero_has_not_let_anybody_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +33,31 @@ async def test_heartbeats_go_out_while_omero_has_not_let_anybody_in(monkeypatch:
         await asyncio.wait_for(heartbeats, 10)
         with pytest.raises(IceException, match="lost"):
             await joining
+
+
+async def test_who_waits_for_a_service_of_a_session_that_is_left_is_told() -> None:
+    async with small_omero() as omero:
+        joined = await JoinedSession.join(server_of(omero), key_of(omero))
+        asking = [
+            asyncio.create_task(joined.projection("select i.id from Image i", {})),
+            asyncio.create_task(joined.event_context()),
+        ]
+        # both have sent their first request, and nothing has been answered
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await joined.leave(LEAVE_WITHIN)
+        outcomes = await asyncio.wait_for(asyncio.gather(*asking, return_exceptions=True), 10)
+        assert [type(outcome) for outcome in outcomes] == [ConnectionManuallyClosedException] * 2
+
+
+async def test_who_is_cancelled_while_waiting_for_a_service_is_cancelled() -> None:
+    async with small_omero() as omero:
+        joined = await JoinedSession.join(server_of(omero), key_of(omero))
+        asking = asyncio.create_task(joined.event_context())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert (await joined.event_context()).userName == "researcher"
+        await joined.leave(LEAVE_WITHIN)

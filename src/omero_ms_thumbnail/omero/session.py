@@ -15,10 +15,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..ice.connection import connect
-from ..ice.errors import MarshalException
+from ..ice.errors import ConnectionManuallyClosedException, MarshalException
 from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
@@ -27,6 +27,8 @@ from .rtypes import RInt, RType, Unwrapped, unwrap
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
+
+T = TypeVar("T")
 
 #: ``Ice.Default.Router`` of OMERO's clients
 ROUTER: Final = Identity("router", "OMERO.Glacier2")
@@ -195,7 +197,7 @@ class JoinedSession:
         """Who this session belongs to; asked for once."""
         if self._event_context is None or _failed(self._event_context):
             self._event_context = asyncio.create_task(self._get_event_context())
-        return await asyncio.shield(self._event_context)
+        return await _shared(self._event_context)
 
     async def _get_event_context(self) -> EventContext:
         context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
@@ -213,10 +215,22 @@ class JoinedSession:
         if task is None or _failed(task):
             task = asyncio.create_task(self._get_service(getter))
             self._services[getter] = task
-        return await asyncio.shield(task)
+        return await _shared(task)
 
     async def _get_service(self, getter: str) -> ObjectPrx:
         return _not_null(await self.call(self._router.session, SERVICE_FACTORY[getter]))
+
+
+async def _shared(task: asyncio.Task[T]) -> T:
+    """The result of what is asked for once for many; whoever is cancelled leaves it to the others."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        waiting = asyncio.current_task()
+        if task.cancelled() and waiting is not None and not waiting.cancelling():
+            # by `leave`: that ends the question, not whoever asked it
+            raise ConnectionManuallyClosedException("the OMERO session is being left") from None
+        raise
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:
