@@ -67,6 +67,20 @@ def test_a_router_without_its_omero_refuses_nobody_for_good() -> None:
     assert fault_of(PermissionDeniedException(reason="no such session")) is Fault.SESSION_GONE
 
 
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        # as glacier2router 3.7.8 says it
+        ("src/Ice/Network.cpp:2714: ::Ice::ConnectionRefusedException:\nconnection refused", Fault.JOIN_GONE),
+        ("::Ice::ConnectionLostException:\nconnection lost: recv() returned zero", Fault.JOIN_GONE),
+        ("::Ice::ConnectTimeoutException:\ntimeout while establishing a connection", Fault.JOIN_GONE),
+        ("::Ice::MemoryLimitException:\nprotocol error: memory limit exceeded", Fault.UNAVAILABLE),
+    ],
+)
+def test_a_join_with_an_omero_that_is_gone_behind_its_router_is_gone(said: str, fault: Fault) -> None:
+    assert fault_of(errors.UnknownLocalException(said)) is fault
+
+
 def test_what_no_call_raises_is_a_mistake() -> None:
     with pytest.raises(TypeError, match="KeyError did not come from a call"):
         fault_of(KeyError("x"))

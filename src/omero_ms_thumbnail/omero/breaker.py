@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ..ice.errors import IceException
+from ..ice.values import UserException
+
 #: joins in a row that have to fail: one broken connection is nobody else's
 FAILURES_TO_OPEN: Final = 3
 #: seconds from one try to the next: at first, and at most. An OMERO that is back is noticed within the latter
@@ -23,7 +26,11 @@ TRIES_MAX: Final = 4
 
 
 class JoinsSuspended(Exception):
-    """OMERO let nobody in just now, and is not asked again so soon; the text says what was wrong."""
+    """OMERO let nobody in just now, and is not asked again so soon; `reason` and the text say what was wrong."""
+
+    def __init__(self, reason: IceException | UserException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class CircuitBreaker:
@@ -39,7 +46,7 @@ class CircuitBreaker:
         self._next_try = 0.0
         self._opened = 0
         self._tries = 0
-        self._reason = ""
+        self._reason: IceException | UserException | None = None
 
     @property
     def is_open(self) -> bool:
@@ -48,7 +55,7 @@ class CircuitBreaker:
 
     def check(self) -> None:
         """Return if a join may begin now; raises JoinsSuspended."""
-        if self.is_open and (self._now() < self._next_try or self._tries >= TRIES_MAX):
+        if self._reason is not None and self.is_open and (self._now() < self._next_try or self._tries >= TRIES_MAX):
             raise JoinsSuspended(self._reason)
 
     def begin(self) -> int:
@@ -62,14 +69,14 @@ class CircuitBreaker:
         """OMERO has answered a join: it lets people in, or says why it does not let in this one."""
         self._failures = self._tries = 0
         self._wait = 0.0
-        self._reason = ""
+        self._reason = None
 
-    def failed(self, begun: int, reason: Exception) -> None:
+    def failed(self, begun: int, reason: IceException | UserException) -> None:
         """A join that `begin` numbered ended without an answer, or is waited for no longer."""
         if begun != self._opened:
             # it began before the breaker opened: it says nothing new
             return
-        self._reason = str(reason)
+        self._reason = reason
         if self.is_open:
             self._tries = max(self._tries - 1, 0)
             self._wait = min(self._wait * 2, LONGEST_WAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
 from typing import Final
 
@@ -27,6 +28,12 @@ from .exceptions import (
 #: the reason with which Glacier2 refuses everybody while it cannot reach what would let them in
 #: (``cpp/src/Glacier2/SessionRouterI.cpp`` of Ice): a user whose session is as good as ever must not be sent to log in
 _ROUTER_WITHOUT_OMERO: Final = "internal server error"
+
+
+#: Ice's exceptions of a connection, as a router quotes them (``slice/Ice/LocalException.ice``)
+_UNREACHED: Final = re.compile(
+    r"::Ice::(Connect(ion)?(Refused|Failed|Lost|Timeout)|CloseConnection(Timeout)?|Socket|NoEndpoint|DNS)Exception"
+)
 
 
 class Fault(Enum):
@@ -59,8 +66,8 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, ObjectNotExistException | SessionNotExistException | ConnectionManuallyClosedException):
         return Fault.JOIN_GONE
     if isinstance(error, UnknownLocalException):
-        # what a router answers for an OMERO behind it that it cannot reach
-        return Fault.UNAVAILABLE
+        # what a router answers for an OMERO behind it that it cannot reach; the one that comes back knows this join not
+        return Fault.JOIN_GONE if _UNREACHED.search(str(error)) else Fault.UNAVAILABLE
     if isinstance(error, UserException | UnknownException):
         return Fault.REFUSED
     if isinstance(error, IceException):

@@ -132,8 +132,10 @@ class Thumbnails:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
         except PoolSaturated as error:
             raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers") from error
-        except (PoolClosed, JoinsSuspended) as error:
+        except PoolClosed as error:
             raise OmeroUnavailable(str(error)) from error
+        except JoinsSuspended as error:
+            raise OmeroUnavailable(str(_join_failed(error.reason))) from error
         except (IceException, UserException) as error:
             raise _join_failed(error) from error
 
