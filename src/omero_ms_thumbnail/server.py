@@ -268,6 +268,7 @@ class Service:
             cache_bytes=memory.bytes if memory is not None else 0,
             cache_entries=len(memory) if memory is not None else 0,
             cache_failures=shared.failures if shared is not None else 0,
+            tasks=len(asyncio.all_tasks()),
         )
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -89,6 +89,7 @@ class Census:
     cache_bytes: int = 0
     cache_entries: int = 0
     cache_failures: int = 0
+    tasks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,4 +279,5 @@ class Telemetry:
         metrics.cache_bytes.of().set(now.cache_bytes)
         metrics.cache_entries.of().set(now.cache_entries)
         metrics.cache_failures.of().set(now.cache_failures)
+        metrics.tasks.of().set(now.tasks)
         self._process.refresh()
