@@ -14,8 +14,8 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test fuzz audit audit-online bench screenshots docs reference \
-	dist whole zipapp sbom release clean
+.PHONY: help run test lint format stack stack-test install-test faults fuzz audit audit-online bench screenshots docs \
+	reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every
 
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
 	$(BIN)/python -m tests.deploy.installing
+
+faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (6 minutes)
+	$(BIN)/python -m tests.faults.report
 
 fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of sessions, Ice and configuration (FUZZ_SECONDS=30, each)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

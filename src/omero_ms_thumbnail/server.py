@@ -12,6 +12,7 @@ import logging
 import math
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -82,6 +83,11 @@ _KILL_DELAY: Final = 2.0
 
 #: in the folder that workers share: where they hear from the main process
 _SUPERVISOR: Final = "supervisor"
+
+#: connections of clients that a worker accepts at most; others wait in the system's queue
+_CONNECTIONS_MAX: Final = 8_192
+#: connections that the system keeps until a worker accepts them, as far as it does (``net.core.somaxconn``)
+_BACKLOG: Final = 4_096
 
 #: Granian's own loggers go where all others go
 _GRANIAN_LOGGING: Final = {
@@ -169,7 +175,7 @@ class Service:
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
             calls_at_once=settings.worker_pool_size,
-            waiting_max=settings.max_waiting_requests,
+            waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
             cache_used=self._telemetry.cache_used,
         )
@@ -178,7 +184,7 @@ class Service:
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
-            waiting_max=settings.max_waiting_requests,
+            waiting_max=settings.max_waiting_thumbnails,
         )
         limits = Limits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
         self._application = Application(
@@ -441,6 +447,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             settings.omero.port,
             "TLS" if settings.omero.secure else "TCP",
         )
+    files = _raise_open_files()
     granian = Server(
         "omero_ms_thumbnail",
         address=address,
@@ -451,6 +458,9 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         # proxies speak HTTP/1 to what is behind them; HTTP/2 would add megabytes of headers a stream, and streams
         http=HTTPModes.http1,
         websockets=False,
+        backlog=_BACKLOG,
+        # the other half is for OMERO, the session store and the log
+        backpressure=min(_CONNECTIONS_MAX, files // 2),
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
         respawn_failed_workers=True,
@@ -493,6 +503,18 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
         raise CannotServe(
             f"workers cannot be supervised from {shared}: {error}; name another folder, with a short path, in TMPDIR"
         ) from error
+
+
+def _raise_open_files() -> int:
+    """Have as many files and connections open as the system lets this user have; how many that is.
+
+    The limit that is usually in force, 1,024, is there for programs that use ``select``.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * _CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(hard, 4 * _CONNECTIONS_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def _try_parts(settings: Settings, demo: Demo | None) -> None:

@@ -26,7 +26,7 @@ async def test_one_too_many_is_told_so_and_room_that_is_free_again_is_used() -> 
         held = hold(omero)
         waiting = [asyncio.create_task(thumbnails.get(key, ThumbnailRequest(image, 16))) for image in (101, 102, 103)]
         await held.drawing.wait()
-        with pytest.raises(TooManyWaiting, match=r"3 requests wait for OMERO already \(max-waiting-requests\)"):
+        with pytest.raises(TooManyWaiting, match=r"3 thumbnails are waited for already \(max-waiting-thumbnails\)"):
             await thumbnails.get(key, ThumbnailRequest(104, 16))
         # a client that leaves makes room as one that is answered does
         waiting.pop().cancel()

@@ -346,13 +346,13 @@ class Settings:
         50,
         "How many thumbnails may be asked for in one request: not less than OMERO.web's omero.web.thumbnails_batch.",
     )
-    max_waiting_requests: int = key(
-        "max-waiting-requests",
+    max_waiting_thumbnails: int = key(
+        "max-waiting-thumbnails",
         WholeNumber(1, 1_000_000),
         1000,
-        "How many requests of each worker process may wait for OMERO at once, and as many for the session store."
-        " Further ones are answered with status 503 at once. The last in the queue waits as long as OMERO takes for so"
-        " many.",
+        "How many thumbnails each worker process may have asked OMERO for, or have waiting for their turn, before a"
+        " request for more is answered with status 503 at once. The last of them waits as long as OMERO takes for so"
+        " many. At most as many requests wait for the session store.",
     )
     cache_control: str = key(
         "cache-control",

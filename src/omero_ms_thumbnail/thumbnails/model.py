@@ -87,7 +87,7 @@ class OmeroUnavailable(ThumbnailError):
 
 
 class TooManyWaiting(ThumbnailError):
-    """So many requests wait for OMERO already that one more would wait too long."""
+    """So many thumbnails are waited for already that one more would come too late."""
 
 
 class OmeroTooSlow(ThumbnailError):

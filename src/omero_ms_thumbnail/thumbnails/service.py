@@ -34,7 +34,7 @@ class Thumbnails:
 
     `timeout` is what a caller waits at most, in seconds; `stores` the ThumbnailStores of each joined session;
     `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit);
-    `waiting_max` the requests that wait for OMERO at most.
+    `waiting_max` the thumbnails that are waited for before a request for more is refused.
     """
 
     def __init__(
@@ -71,15 +71,18 @@ class Thumbnails:
         Raises SessionRefused, OmeroUnavailable, TooManyWaiting, OmeroTooSlow where OMERO cannot be asked at all.
         """
         remembered = self._remembered(session_key, requests)
-        if remembered is not None:
-            return remembered
+        missing = remembered.count(None)
+        if not missing:
+            if self._cache_used is not None:
+                self._cache_used(len(requests), 0, 0)
+            return [one for one in remembered if one is not None]
         if self._waiting >= self._waiting_max:
-            raise TooManyWaiting(f"{self._waiting} requests wait for OMERO already (max-waiting-requests)")
-        self._waiting += 1
+            raise TooManyWaiting(f"{self._waiting} thumbnails are waited for already (max-waiting-thumbnails)")
+        self._waiting += missing
         try:
             return await self._ask(session_key, requests)
         finally:
-            self._waiting -= 1
+            self._waiting -= missing
 
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = asyncio.get_running_loop().time() + self._timeout
@@ -100,23 +103,13 @@ class Thumbnails:
                 outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
 
-    def _remembered(
-        self, session_key: str, requests: Sequence[ThumbnailRequest]
-    ) -> list[Thumbnail | ThumbnailError] | None:
-        """All of `requests` from memory, if the session is joined and every one of them is there."""
+    def _remembered(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | None]:
+        """Those of `requests` that this worker has in memory for the session's user, if the session is joined."""
         session = self._pool.joined(session_key)
         work = self._work.get(session) if session is not None else None
         if work is None:
-            return None
-        found: list[Thumbnail | ThumbnailError] = []
-        for request in requests:
-            thumbnail = work.remembered(request)
-            if thumbnail is None:
-                return None
-            found.append(thumbnail)
-        if self._cache_used is not None:
-            self._cache_used(len(found), 0, 0)
-        return found
+            return [None] * len(requests)
+        return [work.remembered(request) for request in requests]
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
         loop = asyncio.get_running_loop()

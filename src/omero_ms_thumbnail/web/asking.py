@@ -108,7 +108,7 @@ class WhoIsAsking:
 
     async def _found(self, session_id: str) -> FoundSession | None:
         if self._waiting >= self._waiting_max:
-            raise StoreDown(f"{self._waiting} requests wait for the session store already (max-waiting-requests)")
+            raise StoreDown(f"{self._waiting} requests wait for the session store already (max-waiting-thumbnails)")
         self._waiting += 1
         try:
             return await self._lookup(session_id)

@@ -43,7 +43,7 @@ _SPANS: Final = {
 #: what is wrong with OMERO is for the log
 _TO_CLIENTS: Final[dict[type[ThumbnailError], str]] = {
     OmeroUnavailable: "OMERO cannot be reached at the moment",
-    TooManyWaiting: "too many requests wait for OMERO at the moment",
+    TooManyWaiting: "OMERO has too much to do at the moment",
     OmeroTooSlow: "OMERO has not answered in time",
 }
 

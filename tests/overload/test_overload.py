@@ -1,0 +1,22 @@
+"""More than OMERO can do, smaller than ``make faults`` has it, and clients that leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.site import value
+from tests.overload import crowds
+
+
+async def test_a_crowd_and_clients_that_leave(tmp_path: Path) -> None:
+    async with crowds.slow_site(tmp_path, sessions=16) as at:
+        crowd = await crowds.crowd_at(at, connections=300, alone=1.0, seconds=1.5)
+        assert crowd.broken == []
+        assert crowd.during[200] > 10
+        assert crowd.during[503] > 100
+        left = await crowds.leavers_at(at, count=100)
+        assert left.broken == []
+        said = await at.metrics()
+    counted = [line for line in said.splitlines() if 'reason="client left"' in line]
+    assert counted
+    assert value(said, "requests_in_flight") == 1
