@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omero_ms_thumbnail.embedded.images.settings import default_settings
 from omero_ms_thumbnail.embedded.joins import OmeroJoin
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
+from omero_ms_thumbnail.embedded.world import ImageState
 from tests.conformance.processes import Child, ProcessEnded
 from tests.omero.small_omero import small_world
 from tests.parts import ROOT
@@ -104,6 +106,11 @@ class _Omero(EmbeddedOmero):
 
     def __init__(self, latency: Latency) -> None:
         super().__init__(small_world(), latency=latency, time_to_idle=3600)
+        # those that users would make by looking, which would be lost with this process
+        for image in self.world.images.values():
+            if image.state is ImageState.READY and not image.rendering_defs:
+                owner = self.world.users[image.owner_id]
+                self.world.add_settings(image, owner, default_settings(image.picture))
         self.joins: list[float] = []
         self.pictures = 0
         self.omero.renderer.render = self._count(self.omero.renderer.render)  # type: ignore[method-assign]

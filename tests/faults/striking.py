@@ -110,8 +110,7 @@ class Strike:
             returned = time.monotonic()
             meanwhile = await self.site.figures()
             await load.seconds(AFTERWARDS)
-            # what was asked during the fault may be answered long after it
-            await load.until(lambda: load.answers[-1].asked > returned)
+            came_back = await self._comes_back(returned)
             seen.afterwards = await self.site.figures()
             stopped = time.monotonic()
         during = load.between(began, returned)
@@ -124,10 +123,26 @@ class Strike:
         if omero is not None:
             seen.joins_back = (await asyncio.to_thread(omero.counts)).most_joins_a_second(returned)
         seen.note = f"p50 {percentile(during, 0.5) * 1000:.0f} ms" if during else ""
-        self._hold_against_promise(seen, load.between(began), returned, workers)
+        if not came_back:
+            seen.broken.append("it did not come back")
+        self._hold_against_promise(seen, load.between(began), workers)
         return seen
 
-    def _hold_against_promise(self, seen: Seen, since: list[Answer], returned: float, workers: list[int]) -> None:
+    async def _comes_back(self, returned: float) -> bool:
+        """Whether all is right again sooner or later."""
+        load = self.site.load
+
+        def is_right() -> bool:
+            last = load.answers[-50:]
+            return all(answer.right and answer.asked > returned for answer in last)
+
+        try:
+            await load.until(is_right, within=RECOVERY * _SLOWER)
+        except TimeoutError:
+            return False
+        return True
+
+    def _hold_against_promise(self, seen: Seen, since: list[Answer], workers: list[int]) -> None:
         broken = seen.broken
         if any(answer.wrong for answer in since):
             broken.append("a wrong picture")
@@ -138,9 +153,6 @@ class Strike:
             broken.append(f"answers that may not be: {_told(statuses(odd))}")
         if seen.recovery > RECOVERY * _SLOWER:
             broken.append(f"not right for {seen.recovery:.1f} s")
-        late = [answer for answer in since if answer.asked > returned + RECOVERY * _SLOWER and not answer.right]
-        if late or not seen.after:
-            broken.append("it did not come back")
         if not self.may_restart and self.site.workers != workers:
             broken.append("a worker was replaced")
         before, after = seen.before, seen.afterwards
