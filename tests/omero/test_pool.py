@@ -51,16 +51,36 @@ async def test_all_who_ask_share_one_join() -> None:
         assert (len(pool), omero.workload.calls["createSession"]) == (2, 2)
 
 
-async def test_a_join_that_fails_is_given_to_all_who_wait_and_tried_anew_by_the_next() -> None:
+async def test_a_join_that_fails_is_given_to_all_who_wait() -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         outcomes = await asyncio.gather(*(lend(pool, "no-such-key") for _ in range(5)), return_exceptions=True)
         assert [type(one) for one in outcomes] == [PermissionDeniedException] * 5
         assert omero.workload.calls["createSession"] == 1
         assert len(pool) == 0
+
+
+async def test_a_key_that_was_refused_is_not_tried_again_at_once() -> None:
+    async with small_omero() as omero, pool_at(omero) as pool:
+        now = 100.0
+        pool._now = lambda: now
+        for _ in range(20):
+            with pytest.raises(PermissionDeniedException):
+                await lend(pool, "no-such-key")
+        assert omero.workload.calls["createSession"] == 1
+        # nobody else is kept waiting for it
+        assert (await lend(pool, key_of(omero))).is_active
         researcher = omero.world.user_named("researcher")
         assert researcher is not None
         omero.sessions.keep(researcher, "no-such-key")
+        now += 1.0
         assert (await lend(pool, "no-such-key")).is_active
+
+
+async def test_refusals_that_are_remembered_are_few() -> None:
+    async with small_omero() as omero, pool_at(omero) as pool:
+        for number in range(1_100):
+            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"))
+        assert len(pool._refusals) <= 1_000
 
 
 async def test_an_omero_that_is_not_there_is_tried_anew_by_the_next() -> None:

@@ -11,6 +11,7 @@ import pytest
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException, IceException, InvocationTimeoutException
+from omero_ms_thumbnail.omero import stores
 from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession
 from omero_ms_thumbnail.omero.stores import ThumbnailStore
@@ -130,6 +131,25 @@ async def test_a_store_whose_caller_gave_up_is_closed_when_the_call_ends_and_not
             assert (omero.omero.stores_created, omero.omero.stores_closed) == (2, 0)
             held.release.set()
         assert_all_closed(omero, created=2)
+
+
+async def test_a_store_whose_call_is_never_answered_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "_LOST_AFTER", 2)
+    async with small_omero() as omero:
+        held = hold(omero)
+        async with joined(omero, call_timeout=IMPATIENT) as session:
+            before = len(asyncio.all_tasks())
+            with pytest.raises(InvocationTimeoutException):
+                await draw(session)
+            assert session.stores.closed == 0
+            async with asyncio.timeout(10):
+                while session.stores.closed == 0:
+                    await asyncio.sleep(0.01)
+            # nobody waits for it any more, on this side
+            assert session.stores.created == 1
+            assert len(session.stores._retiring) == 0
+            assert len(asyncio.all_tasks()) <= before + 1
+            held.release.set()
 
 
 @contextlib.asynccontextmanager

@@ -36,6 +36,12 @@ _LEAVE_STEPS: Final = 3
 #: joins under way at once: a few keep OMERO busy, and many would keep it from everything else
 _JOINS_AT_ONCE: Final = 16
 
+#: seconds for which a key that OMERO refused is not tried again: a page of a user whose session has ended asks often
+_REFUSED_FOR: Final = 1.0
+
+#: refused keys that are remembered at most
+_REFUSALS_MAX: Final = 1_000
+
 _CLOSED: Final = "the joined OMERO sessions are being left for good"
 
 log: Final = logging.getLogger(__name__)
@@ -100,6 +106,7 @@ class SessionPool:
         self._sessions_max = sessions_max
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
+        self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
         self._breaker = breaker or CircuitBreaker()
@@ -171,6 +178,7 @@ class SessionPool:
             raise PoolClosed(_CLOSED)
         member = self._members.get(key)
         if member is None:
+            self._check_refusal(key)
             self._breaker.check()
             self._make_room()
             member = Member(key, self._now())
@@ -180,6 +188,17 @@ class SessionPool:
             # whoever asks is counted first: nobody joins for a member that is not wanted
             asyncio.get_running_loop().call_soon(self._begin_joins)
         return member
+
+    def _check_refusal(self, key: str) -> None:
+        until, error = self._refusals.get(key, (0.0, None))
+        if error is not None and self._now() < until:
+            # else every request that it is raised for would lengthen its traceback
+            raise error.with_traceback(None)
+
+    def _remember_refusal(self, key: str, error: Exception) -> None:
+        if len(self._refusals) >= _REFUSALS_MAX:
+            self._refusals.clear()
+        self._refusals[key] = (self._now() + _REFUSED_FOR, error)
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""
@@ -234,6 +253,8 @@ class SessionPool:
         fault = fault_of(error)
         if fault not in (Fault.UNAVAILABLE, Fault.TOO_SLOW, Fault.JOIN_GONE):
             self._breaker.answered()
+            if fault is Fault.SESSION_GONE:
+                self._remember_refusal(member.key, error)
         elif member.state is MemberState.JOINING:
             # of one that was given up it is known already
             self._breaker.failed(member.begun, error)

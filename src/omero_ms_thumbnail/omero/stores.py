@@ -19,6 +19,9 @@ from ..ice.values import UserException
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 
+#: call time-outs after which a call that OMERO never answers is given up, and its store with it
+_LOST_AFTER: Final = 20
+
 log: Final = logging.getLogger(__name__)
 
 Context = Mapping[str, str]
@@ -130,8 +133,16 @@ class ThumbnailStore:
             raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
         return task.result()
 
+    def give_up(self) -> None:
+        """Wait no longer for a call that OMERO still works on."""
+        if self._running is not None:
+            log.warning("OMERO has not answered a call to a ThumbnailStore for so long that it is given up")
+            self._running.cancel()
+            self._running = None
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running = None
+        if self._running is task:
+            self._running = None
         if not task.cancelled():
             # seen by whoever still waits; nobody else needs it
             task.exception()
@@ -235,8 +246,11 @@ class ThumbnailStores:
 
     async def _close(self, store: ThumbnailStore) -> None:
         if store.running is not None:
-            await asyncio.wait({store.running})
+            await asyncio.wait({store.running}, timeout=_LOST_AFTER * self._session.call_timeout)
+            # an answer that is lost must not keep this waiting for ever; OMERO closes once the call has ended
+            store.give_up()
         await store.close()
+        store.give_up()
         self.closed += 1
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
