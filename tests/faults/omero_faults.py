@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.relay import Spoil
 from tests.faults.site import TIMEOUT, site
-from tests.faults.striking import Seen, Strike, repeated
+from tests.faults.striking import RECOVERY, Seen, Strike, repeated
 
 _HEADER = 14
 #: where in a reply the encapsulation of its result begins
@@ -138,8 +138,10 @@ async def _spoiled(folder: Path, fault: str, spoil: Spoil) -> Seen:
         strike = Strike(
             at,
             fault,
-            "503, 504, or an image that cannot be had while it lasts, never a wrong picture; all right within 2 s",
+            "503, 504, or an image that cannot be had while it lasts, never a wrong picture; "
+            "all right within two time-outs and 2 s: a connection that is out of step is silent",
             may_lack=True,
+            within=2 * TIMEOUT / 1000 + 2 + RECOVERY,
         )
         return await strike(begin, end)
 

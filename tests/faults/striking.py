@@ -86,6 +86,8 @@ class Strike:
     may_restart: bool = False
     #: whether an image may be answered with 404 while it lasts
     may_lack: bool = False
+    #: seconds from its end until all has to be right
+    within: float = RECOVERY
     #: whether memory that is not given back is the point
     memory: float = _MEGABYTES
 
@@ -137,7 +139,7 @@ class Strike:
             return all(answer.right and answer.asked > returned for answer in last)
 
         try:
-            await load.until(is_right, within=RECOVERY * _SLOWER)
+            await load.until(is_right, within=self.within * _SLOWER)
         except TimeoutError:
             return False
         return True
@@ -151,7 +153,7 @@ class Strike:
         odd = [answer for answer in odd if answer.status != 200 and not (self.may_lack and answer.status == 404)]
         if odd:
             broken.append(f"answers that may not be: {_told(statuses(odd))}")
-        if seen.recovery > RECOVERY * _SLOWER:
+        if seen.recovery > self.within * _SLOWER:
             broken.append(f"not right for {seen.recovery:.1f} s")
         if not self.may_restart and self.site.workers != workers:
             broken.append("a worker was replaced")

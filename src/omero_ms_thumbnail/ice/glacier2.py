@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from .connection import Connection, proxy_for
 from .errors import IceException, InvocationTimeoutException, MarshalException, ObjectNotExistException
 from .messages import OperationMode, Reply
-from .operations import Operation
+from .operations import OBJECT_OPERATIONS, Operation
 from .references import PROXY, Identity, ObjectPrx
 from .types import INT, LONG, STRING, VOID, Members, Sequence
 from .values import UserException
@@ -167,6 +167,16 @@ class RouterSession:
         """
         acm = await self._connection.call(self._router, GET_ACM_TIMEOUT, context=self._context, timeout=timeout)
         self._connection.keep_alive(acm / 2 if acm > 0 else 30.0)
+
+    async def make_sure(self, timeout: float) -> None:
+        """Close the connection unless the router answers on it within `timeout` seconds; never raises.
+
+        It may be silent for ever where neither side knows: behind a firewall that has forgotten it, or out of step.
+        """
+        try:
+            await self._connection.call(self._router, OBJECT_OPERATIONS["ice_ping"], timeout=timeout)
+        except (IceException, UserException):
+            await self._connection.close(0)
 
     async def destroy(self, timeout: float) -> None:
         """End the session with the router and close the connection; never raises, since nobody can do more."""

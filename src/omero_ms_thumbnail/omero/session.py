@@ -45,6 +45,10 @@ ALL_GROUPS: Final = "-1"
 _JOINING_HEARTBEAT: Final = 15.0
 
 
+#: seconds that the router has to show that it is there, where OMERO did not answer a call
+_PING_TIMEOUT: Final = 2.0
+
+
 #: what is entered around each call, by the operation's name and arguments, to see how long it takes and how it ends
 Observe = Callable[[str, tuple[Any, ...]], AbstractContextManager[None]]
 
@@ -79,6 +83,7 @@ class JoinedSession:
         self._router = router
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
+        self._making_sure: asyncio.Task[None] | None = None
         #: the ThumbnailStores of this session
         self.stores = ThumbnailStores(self, server.thumbnail_stores)
 
@@ -144,7 +149,7 @@ class JoinedSession:
         OMERO has `timeout` seconds for each of closing, leaving and hanging up.
         """
         await self.stores.close(timeout)
-        for task in (*self._services.values(), self._event_context):
+        for task in (*self._services.values(), self._event_context, self._making_sure):
             if task is not None:
                 task.cancel()
         with self._server.observe("destroySession", ()):
@@ -165,6 +170,11 @@ class JoinedSession:
         """Call an object of this session and wait until it answers or the connection goes."""
         with self._server.observe(operation.name, arguments):
             return await self._router.call(proxy, operation, *arguments, context=context)
+
+    def doubt(self) -> None:
+        """A call was not answered in time: see to it that the connection goes if the router does not answer either."""
+        if self._making_sure is None or self._making_sure.done():
+            self._making_sure = asyncio.create_task(self._router.make_sure(_PING_TIMEOUT))
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone."""

@@ -301,6 +301,8 @@ class SessionWork:
 
     def _fail(self, items: list[Item], error: Exception) -> None:
         fault = fault_of(error)
+        if fault is Fault.TOO_SLOW:
+            self._session.doubt()
         for item in items:
             self._remembered.forget(item.request.image_id)
             if item.done.done():
