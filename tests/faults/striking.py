@@ -23,6 +23,9 @@ _MEGABYTES, _DESCRIPTORS, _TASKS = 24.0, 40, 150
 #: seconds of load before a fault, during one that does not say otherwise, and after its end
 STEADY, LASTING, AFTERWARDS = 1.0, 1.5, 2.5
 
+#: seconds that leaving a session may take that was lost with its connection
+_LEAVING = 5.0
+
 Act = Callable[[], Awaitable[object]]
 
 
@@ -113,7 +116,7 @@ class Strike:
             meanwhile = await self.site.figures()
             await load.seconds(AFTERWARDS)
             came_back = await self._comes_back(returned)
-            seen.afterwards = await self.site.figures()
+            seen.afterwards = await self._settled(seen.before)
             stopped = time.monotonic()
         during = load.between(began, returned)
         seen.during = statuses(during)
@@ -129,6 +132,16 @@ class Strike:
             seen.broken.append("it did not come back")
         self._hold_against_promise(seen, load.between(began), workers)
         return seen
+
+    async def _settled(self, before: Figures) -> Figures:
+        """The figures once they are as before, or after as long as leaving an OMERO session may take."""
+        deadline = time.monotonic() + _LEAVING * _SLOWER
+        while True:
+            now = await self.site.figures()
+            grown = now.tasks > before.tasks + _TASKS or now.descriptors > before.descriptors + _DESCRIPTORS
+            if not grown or time.monotonic() > deadline:
+                return now
+            await asyncio.sleep(0.2)
 
     async def _comes_back(self, returned: float) -> bool:
         """Whether all is right again sooner or later."""

@@ -186,7 +186,7 @@ async def leavers_at(at: Site, *, count: int) -> Seen:
     """So many, who all have joined, so that what they ask for waits for nothing but its turn."""
     omero = at.omero
     assert omero is not None
-    await _idle(at)
+    await idle(at)
     before = await at.figures()
     drawn = (await asyncio.to_thread(omero.counts)).pictures
     stuck = []
@@ -200,7 +200,7 @@ async def leavers_at(at: Site, *, count: int) -> Seen:
         one.close()
     after = await _settled(at, before)
     # whoever comes now is served at once, since nobody is before them
-    later = await _load(at, rate=10, connections=4, seconds=1.0)
+    later = await _load(at, rate=20, connections=4, seconds=0.5)
     cost = (await asyncio.to_thread(omero.counts)).pictures - drawn - len(later.answers)
     seen = Seen(
         f"{count} clients that leave after 0.2 s",
@@ -250,16 +250,18 @@ async def _connected(port: int, sends: bytes) -> socket.socket:
     return one
 
 
-async def _idle(at: Site) -> None:
+async def idle(at: Site) -> None:
     """Wait until nothing is asked of the service, and OMERO has drawn what it was asked for before."""
     assert at.omero is not None
     drawn = -1
-    while True:
-        now = (await asyncio.to_thread(at.omero.counts)).pictures
-        if now == drawn and value(await at.metrics(), "requests_in_flight") <= 1:
-            return
-        drawn = now
-        await asyncio.sleep(2 * MILLISECONDS / 1000)
+    async with asyncio.timeout(30):
+        while True:
+            now = (await asyncio.to_thread(at.omero.counts)).pictures
+            # the one is the question itself
+            if now == drawn and value(await at.metrics(), "requests_in_flight") == 1:
+                return
+            drawn = now
+            await asyncio.sleep(2 * MILLISECONDS / 1000)
 
 
 async def _settled(at: Site, before: Figures) -> Figures:
