@@ -512,8 +512,13 @@ def _raise_open_files() -> int:
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4 * _CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(hard, 4 * _CONNECTIONS_MAX)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):
+        # macOS has a limit of its own below the one that it names
+        return soft
     return wanted
 
 

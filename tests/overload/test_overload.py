@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.faults.site import value
 from tests.overload import crowds
@@ -21,3 +26,20 @@ async def test_a_crowd_and_clients_that_leave(tmp_path: Path) -> None:
         said = await at.metrics()
     assert 'reason="client left"' in said
     assert value(said, "thumbnail_stores") <= 12 * 4
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "files"), [(256, 1024, 1024), (256, 65_536, 32_768), (65_536, 65_536, 32_768)]
+)
+def test_as_many_files_as_the_system_allows(soft: int, hard: int, files: int) -> None:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if allowed != resource.RLIM_INFINITY:
+        soft, hard, files = min(soft, allowed), min(hard, allowed), min(files, allowed)
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+from omero_ms_thumbnail.server import _raise_open_files
+print(_raise_open_files(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said == [str(files), str(max(files, soft))]

@@ -70,6 +70,31 @@ async def test_without_the_cookie_nobody_asks(cookie: str) -> None:
     assert refused.value.status == 403
 
 
+async def test_one_too_many_for_the_session_store_is_told_so_at_once() -> None:
+    asked = 0
+    answer = asyncio.Event()
+
+    async def look_up(_session_id: str) -> Session:
+        nonlocal asked
+        asked += 1
+        await answer.wait()
+        return Session()
+
+    who = WhoIsAsking(look_up, cookie_name="s", accept_key_header=True, accept_key_parameter=True, waiting_max=2)
+    headers = Headers(("cookie", "s=known"))
+    waiting = [asyncio.create_task(who(headers, Query(""))) for _ in range(2)]
+    while asked < 2:
+        await asyncio.sleep(0)
+    with pytest.raises(RequestRefused, match="cannot be looked up at the moment") as refused:
+        await who(headers, Query(""))
+    assert (refused.value.status, dict(refused.value.headers)) == (503, {"retry-after": "2"})
+    # who brings the key along waits for nobody
+    assert (await who(Headers(("x-omero-session-key", "key")), Query(""))).session_key == "key"
+    answer.set()
+    await asyncio.gather(*waiting)
+    assert (await who(headers, Query(""))).session_key == "from-the-store"
+
+
 async def test_an_unknown_session_is_403_and_a_store_that_is_down_503() -> None:
     with pytest.raises(RequestRefused) as refused:
         await _who()(Headers(("cookie", "sessionid=unknown")), Query(""))

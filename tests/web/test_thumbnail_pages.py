@@ -17,6 +17,7 @@ from omero_ms_thumbnail.thumbnails.model import (
     Thumbnail,
     ThumbnailError,
     ThumbnailRequest,
+    TooManyWaiting,
 )
 from omero_ms_thumbnail.web import complaints
 from omero_ms_thumbnail.web.asking import WhoIsAsking
@@ -32,6 +33,7 @@ URI = f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
 GONE = ImageUnavailable("image 1 does not exist or you may not read it")
 REFUSED = SessionRefused("the OMERO session has ended")
 DOWN = OmeroUnavailable("no connection to omero.example:4064: refused")
+FULL = TooManyWaiting("1000 thumbnails are waited for already (max-waiting-thumbnails)")
 SLOW = OmeroTooSlow("omero.example:4064 has not answered")
 
 
@@ -92,6 +94,7 @@ ONE = ["/webclient/render_thumbnail/1/", "/webgateway/render_birds_eye_view/1/",
         (GONE, 404, "image 1 does not exist or you may not read it"),
         (REFUSED, 403, "the OMERO session has ended"),
         (DOWN, 503, "OMERO cannot be reached at the moment"),
+        (FULL, 503, "OMERO has too much to do at the moment"),
         (SLOW, 504, "OMERO has not answered in time"),
     ],
 )
