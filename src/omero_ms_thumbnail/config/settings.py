@@ -349,7 +349,7 @@ class Settings:
     max_waiting_thumbnails: int = key(
         "max-waiting-thumbnails",
         WholeNumber(1, 1_000_000),
-        1000,
+        5000,
         "How many thumbnails each worker process may have asked OMERO for, or have waiting for their turn, before a"
         " request for more is answered with status 503 at once. The last of them waits as long as OMERO takes for so"
         " many. At most as many requests wait for the session store.",

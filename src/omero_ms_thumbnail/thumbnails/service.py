@@ -44,7 +44,7 @@ class Thumbnails:
         timeout: float,
         stores: int,
         calls_at_once: int | None = None,
-        waiting_max: int = 1_000,
+        waiting_max: int = 5_000,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
     ) -> None:

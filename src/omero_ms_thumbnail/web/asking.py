@@ -76,7 +76,7 @@ class WhoIsAsking:
         cookie_name: str,
         accept_key_header: bool,
         accept_key_parameter: bool,
-        waiting_max: int = 1_000,
+        waiting_max: int = 5_000,
     ) -> None:
         self._lookup = lookup
         self._waiting = 0
