@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -109,12 +108,11 @@ class SessionPool:
         self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
-        self._breaker = breaker or CircuitBreaker()
+        self._breaker = breaker or CircuitBreaker(now=_now)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
         self._leave_timeout = _LEAVE_TIMEOUT
-        self._now = time.monotonic
 
     def __len__(self) -> int:
         return len(self._members)
@@ -133,7 +131,7 @@ class SessionPool:
             yield await asyncio.shield(member.joined)
         finally:
             member.lent -= 1
-            member.last_used = self._now()
+            member.last_used = _now()
             self._schedule_sweep()
 
     def joined(self, key: str) -> JoinedSession | None:
@@ -141,7 +139,7 @@ class SessionPool:
         member = self._members.get(key)
         if member is None or member.state is not MemberState.JOINED:
             return None
-        member.last_used = self._now()
+        member.last_used = _now()
         return member.joined.result()
 
     def drop(self, key: str, session: JoinedSession) -> None:
@@ -181,7 +179,7 @@ class SessionPool:
             self._check_refusal(key)
             self._breaker.check()
             self._make_room()
-            member = Member(key, self._now())
+            member = Member(key, _now())
             member.overdue = asyncio.get_running_loop().call_later(self._join_timeout, self._give_up, member)
             self._members[key] = member
             self._waiting.append(member)
@@ -191,14 +189,14 @@ class SessionPool:
 
     def _check_refusal(self, key: str) -> None:
         until, error = self._refusals.get(key, (0.0, None))
-        if error is not None and self._now() < until:
+        if error is not None and _now() < until:
             # else every request that it is raised for would lengthen its traceback
             raise error.with_traceback(None)
 
     def _remember_refusal(self, key: str, error: Exception) -> None:
         if len(self._refusals) >= _REFUSALS_MAX:
             self._refusals.clear()
-        self._refusals[key] = (self._now() + _REFUSED_FOR, error)
+        self._refusals[key] = (_now() + _REFUSED_FOR, error)
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""
@@ -240,7 +238,7 @@ class SessionPool:
             await session.leave(self._leave_timeout)
             return
         member.joined.set_result(session)
-        member.last_used = self._now()
+        member.last_used = _now()
         self._enter(member, MemberState.JOINED)
         self._schedule_sweep()
         await session.wait_closed()
@@ -296,7 +294,7 @@ class SessionPool:
 
     def _sweep_idle(self) -> None:
         self._sweep = None
-        now = self._now()
+        now = _now()
         for member in tuple(self._members.values()):
             if member.is_idle(now, self._idle_timeout):
                 log.debug("leaving an OMERO session that nobody asked for")
@@ -307,6 +305,11 @@ class SessionPool:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _now() -> float:
+    """Idle time is told by the clock of the timers that end it."""
+    return asyncio.get_running_loop().time()
 
 
 def _result(member: Member) -> JoinedSession | None:
