@@ -91,6 +91,8 @@ class PoolMachine(RuleBasedStateMachine):
     def choose_weather(self, weather: set[str]) -> None:
         """Not every fault in every run: what one of them excuses would hide what else goes wrong."""
         self.weather = frozenset(weather)
+        if "slow" in weather:
+            self.be_slow(join=JOIN_TIMEOUT * 1.5e3, store=0.0)
 
     # users
 
@@ -141,6 +143,14 @@ class PoolMachine(RuleBasedStateMachine):
             if other.session is session:
                 other.give_back()
 
+    @precondition(lambda self: self.omero.joined)
+    @rule(data=st.data())
+    def find_useless_late(self, data: st.DataObject) -> None:
+        key, session = data.draw(st.sampled_from(self.omero.joined))
+        if not any(one.has_session and one.session is session for one in self.borrowers):
+            self.excused.add(session)
+            self.loop.do(lambda: self.pool.drop(key, session))
+
     @rule(name=st.sampled_from(NAMES))
     def look(self, name: str) -> None:
         key = self.omero.keys[name]
@@ -153,7 +163,7 @@ class PoolMachine(RuleBasedStateMachine):
     def go_on(self, turns: int) -> None:
         self.loop.turn(turns)
 
-    @rule(seconds=st.sampled_from([0.001, 1.0, JOIN_TIMEOUT - 1.0, JOIN_TIMEOUT, IDLE_TIMEOUT / 4, IDLE_TIMEOUT * 1.3]))
+    @rule(seconds=st.sampled_from([0.001, 1.0, JOIN_TIMEOUT - 1.0, JOIN_TIMEOUT + 1.0, IDLE_TIMEOUT * 1.3]))
     def pass_time(self, seconds: float) -> None:
         self.loop.pass_time(seconds)
 
