@@ -13,7 +13,7 @@ from .faults import thrown
 from .renderer import Renderer
 from .sessions import OmeroSession, OmeroSessions
 from .workload import Workload
-from .world import World
+from .world import User, World
 
 
 @dataclass(slots=True)
@@ -44,6 +44,11 @@ class OmeroJoin:
         self._servants: dict[Identity, Servant] = {}
         self._stateless: dict[str, ObjectPrx] = {}
         session.joins += 1
+
+    @property
+    def user(self) -> User:
+        """Whose session it is, as they are now."""
+        return self.omero.world.users[self.session.user.id]
 
     def servant(self, identity: Identity) -> Servant | None:
         """The object with that identity."""

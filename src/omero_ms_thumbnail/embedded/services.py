@@ -103,7 +103,7 @@ class QueryServant(JoinServant):
         raise thrown(QueryException, f"this OMERO does not know the query: {asked[:200]}")
 
     def _pixels_of(self, ids: RType | None, group: str) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.session.user
+        world, user = self.join.omero.world, self.join.user
         rows: list[list[RType]] = []
         for one in _longs(ids):
             image = world.images.get(one)
@@ -114,7 +114,7 @@ class QueryServant(JoinServant):
         return rows
 
     def _clocks_among(self, ids: RType | None) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.session.user
+        world, user = self.join.omero.world, self.join.user
         images = ((one, world.image_of_pixels(one)) for one in _longs(ids))
         return [
             [RLong(pixels_id)]
@@ -124,7 +124,7 @@ class QueryServant(JoinServant):
 
     def _listed(self, asked: str, params: Parameters | None) -> Iterable[int] | None:
         """The ids that one of `omero.queries` asks for; None if it is none of them."""
-        containers = Containers(self.join.omero.world, self.join.session.user)
+        containers = Containers(self.join.omero.world, self.join.user)
         values = params.map if params is not None else {}
         if asked == READABLE_IMAGES:
             return containers.readable(_longs(values.get("ids")))
@@ -144,7 +144,7 @@ class QueryServant(JoinServant):
         return None
 
     def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.session.user
+        world, user = self.join.omero.world, self.join.user
         if not isinstance(rendering_def_id, RLong):
             raise thrown(QueryException, "id is not a long")
         found = world.rendering_def(rendering_def_id.val)
@@ -170,7 +170,7 @@ class AdminServant(JoinServant):
     async def getEventContext(self, _current: Current) -> EventContext:  # noqa: N802
         """Who the session belongs to."""
         omero, session = self.join.omero, self.join.session
-        user = session.user
+        user = self.join.user
         group = omero.world.groups[user.groups[0]]
         async with omero.workload.call("getEventContext", omero.workload.latency.query):
             return EventContext(
@@ -183,6 +183,6 @@ class AdminServant(JoinServant):
                 isAdmin=user.is_admin,
                 eventType="User",
                 memberOfGroups=list(user.groups),
-                leaderOfGroups=[SYSTEM_GROUP] if user.is_admin else [],
+                leaderOfGroups=[*user.leads, *([SYSTEM_GROUP] if user.is_admin else [])],
                 groupPermissions=Permissions(perm1=PERMISSION_BITS[group.permissions]),
             )

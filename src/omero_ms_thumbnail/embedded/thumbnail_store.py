@@ -168,7 +168,7 @@ class ThumbnailStoreServant(JoinServant):
                 if image is None:
                     continue
                 settings = self._omero.world.settings_for(user, image)
-                if settings is None and image.state is ImageState.READY:
+                if settings is None and image.state is not ImageState.IN_PROGRESS:
                     if not self._omero.world.may_make_settings(user, image):
                         continue
                     settings = self._omero.world.add_settings(image, user, default_settings(image.picture))
@@ -206,7 +206,7 @@ class ThumbnailStoreServant(JoinServant):
 
     def _readable(self, current: Current, pixels_id: int) -> Image | None:
         image = self._omero.world.image_of_pixels(pixels_id)
-        if image is None or not self._omero.world.may_read(self.join.session.user, image):
+        if image is None or not self._omero.world.may_read(self.join.user, image):
             return None
         if current.context.get(GROUP, ALL_GROUPS) not in (ALL_GROUPS, str(image.group_id)):
             raise thrown(SecurityViolation, f"image {image.id} is not in group {current.context[GROUP]}")
@@ -214,7 +214,7 @@ class ThumbnailStoreServant(JoinServant):
 
     def _user(self, current: Current) -> User:
         """Who acts: an administrator may do so as somebody else."""
-        user = self.join.session.user
+        user = self.join.user
         named = current.context.get(USER)
         if named is None:
             return user

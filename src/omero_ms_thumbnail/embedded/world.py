@@ -1,14 +1,16 @@
 """What the embedded OMERO knows: users, groups, images and rendering settings, and who may read what.
 
 The rules are OMERO's: a private group (``rw----``) shows a member only their own images, a read-only one (``rwr---``)
-and those that allow more show all, an administrator sees everything. A user's own rendering settings come before those
-of the image's owner.
+and those that allow more show all, whoever leads a group and an administrator see everything in it (source:
+``AllGroupsSecurityFilter.passesFilter`` of omero-server). A user's own rendering settings come before those of the
+image's owner. Whatever is changed here holds from the next call on, for sessions that are joined already too: after an
+``UserGroupUpdateEvent`` omero-server reads the groups of every session anew (``SessionCache.updateEvent``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -46,13 +48,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An experimenter; the first of `groups` is the default one."""
+    """An experimenter; the first of `groups` is the default one, `leads` are those of which they are the owner."""
 
     id: int
     name: str
     full_name: str
     password: str = field(repr=False)
     groups: tuple[int, ...]
+    leads: tuple[int, ...] = ()
 
     @property
     def is_admin(self) -> bool:
@@ -150,7 +153,7 @@ class World:
         if user.is_admin:
             return True
         return image.group_id in user.groups and (
-            image.owner_id == user.id or not self.groups[image.group_id].is_private
+            image.owner_id == user.id or image.group_id in user.leads or not self.groups[image.group_id].is_private
         )
 
     def may_make_settings(self, user: User, image: Image) -> bool:
@@ -181,3 +184,31 @@ class World:
         made = RenderingDef(self._last_rendering_def, owner.id, settings)
         image.rendering_defs.append(made)
         return made
+
+    def set_groups(self, user_id: int, groups: tuple[int, ...], leads: tuple[int, ...] = ()) -> None:
+        """Make a user member of `groups` alone, and owner of `leads`."""
+        self.users[user_id] = replace(self.users[user_id], groups=groups, leads=leads)
+
+    def set_permissions(self, group_id: int, permissions: str) -> None:
+        """Give a group other permissions, one of `PERMISSION_BITS`."""
+        self.groups[group_id] = replace(self.groups[group_id], permissions=permissions)
+
+    def move(self, image: Image, group_id: int) -> None:
+        """Move an image, with its rendering settings, to another group."""
+        image.group_id = group_id
+
+    def give(self, image: Image, owner_id: int) -> None:
+        """Give an image to another owner; rendering settings stay with who made them."""
+        image.owner_id = owner_id
+
+    def delete(self, image: Image) -> None:
+        """Delete an image."""
+        del self.images[image.id], self._by_pixels[image.pixels_id]
+
+    def save_settings(self, image: Image, owner: User, settings: RenderingSettings) -> None:
+        """Save a user's settings for an image, in place of those that they had."""
+        for one in image.rendering_defs:
+            if one.owner_id == owner.id:
+                one.settings = settings
+                return
+        self.add_settings(image, owner, settings)
