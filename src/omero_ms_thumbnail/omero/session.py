@@ -84,6 +84,7 @@ class JoinedSession:
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
+        self._asked_at = 0.0
         #: the ThumbnailStores of this session
         self.stores = ThumbnailStores(self, server.thumbnail_stores)
 
@@ -139,6 +140,13 @@ class JoinedSession:
         """Whether calls can be made."""
         return self._router.is_active
 
+    def is_known_since(self, seconds: float) -> bool:
+        """Whether OMERO has answered this session something that it was asked less than `seconds` ago.
+
+        A session that has ended looks as good as ever until OMERO is asked: nobody is told.
+        """
+        return _now() - self._asked_at < seconds
+
     async def wait_closed(self) -> None:
         """Wait until the connection is gone, for whatever reason."""
         await self._router.wait_closed()
@@ -159,17 +167,23 @@ class JoinedSession:
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> Any:
         """Call an object of this session, within the server's call time-out."""
+        began = _now()
         with self._server.observe(operation.name, arguments):
-            return await self._router.call(
+            result = await self._router.call(
                 proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
             )
+        self._asked_at = max(self._asked_at, began)
+        return result
 
     async def call_patiently(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> Any:
         """Call an object of this session and wait until it answers or the connection goes."""
+        began = _now()
         with self._server.observe(operation.name, arguments):
-            return await self._router.call(proxy, operation, *arguments, context=context)
+            result = await self._router.call(proxy, operation, *arguments, context=context)
+        self._asked_at = max(self._asked_at, began)
+        return result
 
     def doubt(self) -> None:
         """A call was not answered in time: see to it that the connection goes if the router does not answer either."""
@@ -241,6 +255,10 @@ async def _shared(task: asyncio.Task[T]) -> T:
             # by `leave`: that ends the question, not whoever asked it
             raise ConnectionManuallyClosedException("the OMERO session is being left") from None
         raise
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

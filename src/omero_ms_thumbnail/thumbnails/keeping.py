@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -38,15 +37,19 @@ class Caches:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What OMERO has given, when on the monotonic clock, and the Pixels to ask about before it may be kept, if any."""
+    """A thumbnail that OMERO gave; `pixels_id` where it may still be only a clock."""
 
+    pixels_id: int | None
     thumbnail: Thumbnail
-    came: float
-    unsure: int | None
+    asked_at: float
 
 
 class Kept:
-    """The caches as one session's user may see them. The user is OMERO's answer, not anybody's claim."""
+    """The caches as one session's user may see them. The user is OMERO's answer, not anybody's claim.
+
+    What is kept may have been given to another session of the user, here or elsewhere. So a session of which OMERO has
+    not heard for the life of a cache is shown nothing of it: it may have ended.
+    """
 
     def __init__(self, session: JoinedSession, caches: Caches, is_busy: Callable[[], bool]) -> None:
         self._session = session
@@ -57,10 +60,10 @@ class Kept:
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What this worker remembers."""
-        user = self._session.user_id
-        if self._caches.memory is None or user is None or request.is_section:
+        user, memory = self._session.user_id, self._caches.memory
+        if memory is None or user is None or request.is_section or not self._session.is_known_since(memory.life):
             return None
-        return self._caches.memory.get(user, request)
+        return memory.get(user, request)
 
     async def shared(self, requests: Sequence[ThumbnailRequest]) -> dict[ThumbnailRequest, Thumbnail]:
         """What other workers have shared. Raises what OMERO throws, or IceException."""
@@ -68,14 +71,20 @@ class Kept:
         if self._caches.shared is None or not wanted:
             return {}
         user = (await self._session.event_context()).userId
+        if not self._session.is_known_since(self._caches.shared.life):
+            return {}
         found = await self._caches.shared.get_all(user, wanted)
         if self._caches.memory is not None:
             for request, (age, thumbnail) in found.items():
                 self._caches.memory.put(user, request, thumbnail, age=age)
         return {request: thumbnail for request, (_, thumbnail) in found.items()}
 
-    def keep(self, request: ThumbnailRequest, pixels_id: int, thumbnail: Thumbnail, *, is_sure: bool) -> None:
+    def keep(
+        self, request: ThumbnailRequest, pixels_id: int, thumbnail: Thumbnail, *, asked_at: float, is_sure: bool
+    ) -> None:
         """Keep a thumbnail that OMERO has just given, behind whoever asked for it.
+
+        It is as old as the question, put to OMERO at `asked_at` by the loop's clock: rights may have changed since.
 
         One that is not sure, since it came in a set, is kept only if OMERO says that it is more than a clock. That is
         asked for many at a time, and once nobody waits for OMERO any more, or a second has passed.
@@ -84,7 +93,7 @@ class Kept:
             return
         if is_sure and thumbnail.in_progress:
             return
-        self._given[request] = _Given(thumbnail, time.monotonic(), None if is_sure else pixels_id)
+        self._given[request] = _Given(None if is_sure else pixels_id, thumbnail, asked_at)
         if self._making_sure is None or self._making_sure.done():
             self._making_sure = asyncio.create_task(self._make_sure())
 
@@ -94,20 +103,14 @@ class Kept:
             given, self._given = self._given, {}
             try:
                 user = (await self._session.event_context()).userId
-                unsure = sorted({one.unsure for one in given.values() if one.unsure is not None})
-                clocks_of = await clocks.in_progress(self._session, unsure) if unsure else set()
+                asked = sorted({one.pixels_id for one in given.values() if one.pixels_id is not None})
+                clocks_of = await clocks.in_progress(self._session, asked) if asked else set()
             except (IceException, UserException) as error:
                 # nothing is lost but the time that keeping them would have saved
                 log.info("%d thumbnails are not kept: %s", len(given), error)
                 continue
-            now = time.monotonic()
             await self._keep_final(
-                user,
-                {
-                    request: (now - one.came, one.thumbnail)
-                    for request, one in given.items()
-                    if one.unsure is None or one.unsure not in clocks_of
-                },
+                user, {request: one for request, one in given.items() if one.pixels_id not in clocks_of}
             )
 
     async def _until_nobody_waits(self) -> None:
@@ -117,9 +120,11 @@ class Kept:
             await asyncio.sleep(_LOOK_AGAIN)
             put_off += _LOOK_AGAIN
 
-    async def _keep_final(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
+    async def _keep_final(self, user: int, given: Mapping[ThumbnailRequest, _Given]) -> None:
+        now = asyncio.get_running_loop().time()
+        aged = {request: (now - one.asked_at, one.thumbnail) for request, one in given.items()}
         if self._caches.memory is not None:
-            for request, (age, thumbnail) in thumbnails.items():
+            for request, (age, thumbnail) in aged.items():
                 self._caches.memory.put(user, request, thumbnail, age=age)
-        if self._caches.shared is not None and thumbnails:
-            await self._caches.shared.put_all(user, thumbnails)
+        if self._caches.shared is not None and aged:
+            await self._caches.shared.put_all(user, aged)

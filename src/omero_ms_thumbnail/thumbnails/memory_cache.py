@@ -23,7 +23,7 @@ class MemoryCache:
 
     def __init__(self, *, bytes_max: int, life: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._bytes_max = bytes_max
-        self._life = life
+        self.life = life
         self._clock = clock
         self._entries: OrderedDict[tuple[int, ThumbnailRequest], tuple[float, Thumbnail]] = OrderedDict()
         self.bytes = 0
@@ -47,12 +47,12 @@ class MemoryCache:
     def put(self, user: int, request: ThumbnailRequest, thumbnail: Thumbnail, *, age: float = 0.0) -> None:
         """Remember a thumbnail that OMERO gave `age` seconds ago, unless it is only a clock."""
         size = len(thumbnail.jpeg) + _ENTRY_BYTES
-        if thumbnail.in_progress or size > self._bytes_max or age >= self._life:
+        if thumbnail.in_progress or size > self._bytes_max or age >= self.life:
             return
         key = (user, request)
         if key in self._entries:
             self._drop(key)
-        self._entries[key] = (self._clock() + self._life - age, thumbnail)
+        self._entries[key] = (self._clock() + self.life - age, thumbnail)
         self.bytes += size
         while self.bytes > self._bytes_max:
             self._drop(next(iter(self._entries)))

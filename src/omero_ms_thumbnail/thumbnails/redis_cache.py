@@ -23,7 +23,7 @@ from .model import Thumbnail, ThumbnailRequest
 
 log: Final = logging.getLogger(__name__)
 
-#: when OMERO gave the thumbnail, in milliseconds since the epoch, then the JPEG
+#: when OMERO was asked for the thumbnail, in milliseconds since the epoch, then the JPEG
 _VALUE: Final = struct.Struct(">Q")
 
 #: a cache that takes longer than this, in seconds, is no help
@@ -62,7 +62,7 @@ class RedisCache:
         self._put: deque[tuple[float, int]] = deque()
         self._bytes = 0
         self._prefix = f"omero-ms-thumbnail:{realm}"
-        self._life = life
+        self.life = life
         self._resting_until = 0.0
         self.hits = 0
         self.misses = 0
@@ -93,14 +93,14 @@ class RedisCache:
         return found
 
     async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
-        """Share thumbnails that OMERO gave so many seconds ago, except clocks and what there is no room for."""
+        """Share thumbnails, each with its age in seconds, except clocks, what is too old, and what there is no room for."""
         if self._is_resting():
             return
         now = time.time()
         fitting = [
-            (self._key(user, request), _VALUE.pack(int((now - age) * 1000)) + thumbnail.jpeg, self._life - age)
+            (self._key(user, request), _VALUE.pack(int((now - age) * 1000)) + thumbnail.jpeg, self.life - age)
             for request, (age, thumbnail) in thumbnails.items()
-            if not thumbnail.in_progress and age < self._life and self._has_room(len(thumbnail.jpeg))
+            if not thumbnail.in_progress and age < self.life and self._has_room(len(thumbnail.jpeg))
         ]
         if not fitting:
             return
@@ -123,7 +123,7 @@ class RedisCache:
         (given,) = _VALUE.unpack_from(value)
         # clocks of machines differ: an entry from the future is new, and none is ever older than its life
         age = max(0.0, time.time() - given / 1000)
-        return (age, Thumbnail(value[_VALUE.size :])) if age < self._life else None
+        return (age, Thumbnail(value[_VALUE.size :])) if age < self.life else None
 
     def _key(self, user: int, request: ThumbnailRequest) -> str:
         # the version comes from the client, so it is hashed: neither its length nor its characters reach the key
@@ -139,7 +139,7 @@ class RedisCache:
         size = jpeg_bytes + _VALUE.size + _ENTRY_BYTES
         if self._bytes + size > self._bytes_max:
             return False
-        self._put.append((now + self._life, size))
+        self._put.append((now + self.life, size))
         self._bytes += size
         return True
 

@@ -280,7 +280,7 @@ class SessionWork:
                 thumbnail = Thumbnail(jpeg)
                 if not item.done.done():
                     item.done.set_result(thumbnail)
-                self._kept.keep(item.request, item.facts.pixels_id, thumbnail, is_sure=False)
+                self._kept.keep(item.request, item.facts.pixels_id, thumbnail, asked_at=began, is_sure=False)
             else:
                 item.careful = True
                 self._queue.add(item)
@@ -295,7 +295,7 @@ class SessionWork:
             return
         if thumbnail.jpeg:
             item.done.set_result(thumbnail)
-            self._kept.keep(item.request, item.facts.pixels_id, thumbnail, is_sure=True)
+            self._kept.keep(item.request, item.facts.pixels_id, thumbnail, asked_at=began, is_sure=True)
         else:
             item.done.set_exception(ImageUnavailable(f"OMERO has no thumbnail of image {item.request.image_id}"))
 
