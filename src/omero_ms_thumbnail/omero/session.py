@@ -140,7 +140,7 @@ class JoinedSession:
         """Whether calls can be made."""
         return self._router.is_active
 
-    def is_known_since(self, seconds: float) -> bool:
+    def has_answered_within(self, seconds: float) -> bool:
         """Whether OMERO has answered this session something that it was asked less than `seconds` ago.
 
         A session that has ended looks as good as ever until OMERO is asked: nobody is told.

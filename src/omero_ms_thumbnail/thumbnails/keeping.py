@@ -61,7 +61,7 @@ class Kept:
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What this worker remembers."""
         user, memory = self._session.user_id, self._caches.memory
-        if memory is None or user is None or request.is_section or not self._session.is_known_since(memory.life):
+        if memory is None or user is None or request.is_section or not self._session.has_answered_within(memory.life):
             return None
         return memory.get(user, request)
 
@@ -71,7 +71,7 @@ class Kept:
         if self._caches.shared is None or not wanted:
             return {}
         user = (await self._session.event_context()).userId
-        if not self._session.is_known_since(self._caches.shared.life):
+        if not self._session.has_answered_within(self._caches.shared.life):
             return {}
         found = await self._caches.shared.get_all(user, wanted)
         if self._caches.memory is not None:
