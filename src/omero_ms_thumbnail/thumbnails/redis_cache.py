@@ -12,7 +12,8 @@ import logging
 import struct
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
 import redis.asyncio
@@ -64,6 +65,9 @@ class RedisCache:
         self._prefix = f"omero-ms-thumbnail:{realm}"
         self.life = life
         self._resting_until = 0.0
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._closing = False
         self.hits = 0
         self.misses = 0
         self.failures = 0
@@ -76,7 +80,7 @@ class RedisCache:
             return {}
         keys = [self._key(user, request) for request in requests]
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with self._asking():
                 # a cluster's keys are in different places, and nothing here needs them to be read at one moment
                 mget = self._client.mget_nonatomic if isinstance(self._client, RedisCluster) else self._client.mget
                 values = cast("list[bytes | None]", await cast("Any", mget(keys)))
@@ -93,7 +97,7 @@ class RedisCache:
         return found
 
     async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
-        """Share thumbnails, each with its age in seconds, except clocks, what is too old, and what there is no room for."""
+        """Share thumbnails, each with its age in seconds: not clocks, what is too old, or what there is no room for."""
         if self._is_resting():
             return
         now = time.time()
@@ -105,7 +109,7 @@ class RedisCache:
         if not fitting:
             return
         try:
-            async with asyncio.timeout(_TIMEOUT), self._client.pipeline(transaction=False) as pipeline:
+            async with self._asking(), self._client.pipeline(transaction=False) as pipeline:
                 for key, value, left in fitting:
                     pipeline.set(key, value, px=max(1, int(left * 1000)))
                 await cast("Any", pipeline.execute())
@@ -113,8 +117,23 @@ class RedisCache:
             self._rest(error)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once what is asked now is answered or out of time; nothing is asked after that."""
+        self._closing = True
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
         await self._client.aclose()
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        # a connection that is closed under a question is opened again for it, and then nobody closes it
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                yield
+        finally:
+            self._under_way -= 1
+            self._idle.set()
 
     def _read(self, value: bytes) -> tuple[float, Thumbnail] | None:
         """Age and thumbnail; None for what cannot be one, since whoever writes to that Redis may have put it there."""
@@ -144,7 +163,7 @@ class RedisCache:
         return True
 
     def _is_resting(self) -> bool:
-        return asyncio.get_running_loop().time() < self._resting_until
+        return self._closing or asyncio.get_running_loop().time() < self._resting_until
 
     def _rest(self, error: Exception) -> None:
         self.failures += 1

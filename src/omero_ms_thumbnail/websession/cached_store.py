@@ -74,6 +74,8 @@ class CachedSessionStore:
         self._sessions_max = sessions_max
         self._entries: dict[str, _Entry] = {}
         self._readings: dict[str, _Reading] = {}
+        #: all reads that have not ended, those of which nothing will be remembered too
+        self._tasks: set[asyncio.Task[WebSession | None]] = set()
 
     async def get(self, session_id: str) -> WebSession | None:
         """The session with this id, or None; see `SessionStore.get`."""
@@ -92,9 +94,12 @@ class CachedSessionStore:
 
     async def close(self) -> None:
         """Forget every session and close the store; reads under way are given up."""
-        for reading in self._readings.values():
-            reading.task.cancel()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
         self.forget(None)
+        # a store that is closed under a read may be opened again for it
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._invalidations is not None:
             await self._invalidations.close()
         await self._store.close()
@@ -120,6 +125,8 @@ class CachedSessionStore:
         if reading is None or time.monotonic() - reading.began > self._max_age:
             reading = _Reading(asyncio.create_task(self._store.get(session_id)), time.monotonic())
             self._readings[session_id] = reading
+            self._tasks.add(reading.task)
+            reading.task.add_done_callback(self._tasks.discard)
             reading.task.add_done_callback(lambda _: self._finished(session_id, reading))
         # Whoever goes away leaves the read to the others.
         return await asyncio.shield(reading.task)
