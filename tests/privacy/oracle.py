@@ -1,0 +1,113 @@
+"""What OMERO itself would answer: rights and rendering by OMERO's rules, drawn directly, with nothing in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omero_ms_thumbnail.embedded.images.picture import fit
+from omero_ms_thumbnail.embedded.images.settings import RenderingSettings, default_settings
+from omero_ms_thumbnail.embedded.world import Image, ImageState, User
+from tests.privacy.history import ImageFacts, RecordedWorld
+from tests.telling_pictures import told, told_clock
+
+_SYSTEM_GROUP = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One picture that was asked for."""
+
+    image: int
+    width: int
+    height: int | None = None
+    rendering_def: int | None = None
+    section: tuple[int, int] | None = None
+
+
+class Oracle:
+    """Knows the world's history, and every image that there ever was."""
+
+    def __init__(self, world: RecordedWorld) -> None:
+        self._world = world
+        self._images = dict(world.images)
+
+    def answers(self, user_id: int, asked: Asked, begin: float, end: float) -> set[bytes | None]:
+        """What OMERO would have answered that user at some moment from `begin` to `end`; None where it refuses."""
+        return {self._answer(user_id, asked, moment) for moment in self._moments(user_id, asked, begin, end)}
+
+    def is_steady(self, user_id: int, asked: Asked, begin: float, end: float) -> bool:
+        """Whether nothing changed in that time that matters for the answer."""
+        return len(list(self._moments(user_id, asked, begin, end))) == 1
+
+    def was_alive(self, session_key: str, begin: float, end: float) -> set[bool]:
+        """Whether the session was alive: all that was true in that time."""
+        timeline = self._world.session_at[session_key]
+        return {timeline.at(moment) for moment in (begin, *timeline.changes(begin, end))}
+
+    def _moments(self, user_id: int, asked: Asked, begin: float, end: float) -> Iterator[float]:
+        image = self._world.image_at.get(asked.image)
+        yield begin
+        if image is None:
+            return
+        yield from image.changes(begin, end)
+        yield from self._world.user_at[user_id].changes(begin, end)
+        groups = {facts[1] for moment in (begin, *image.changes(begin, end)) if (facts := image.at(moment))}
+        for group in groups:
+            yield from self._world.group_at[group].changes(begin, end)
+
+    def _answer(self, user_id: int, asked: Asked, moment: float) -> bytes | None:
+        timeline = self._world.image_at.get(asked.image)
+        facts = timeline.at(moment) if timeline is not None else None
+        if facts is None:
+            return None
+        user = self._world.user_at[user_id].at(moment)
+        permissions = self._world.group_at[facts[1]].at(moment).permissions
+        if not _may_read(user, facts, permissions):
+            return None
+        return self._drawn(self._images[asked.image], _settings(self._images, user, facts, permissions, asked), asked)
+
+    def _drawn(self, image: Image, settings: RenderingSettings | None, asked: Asked) -> bytes | None:
+        picture = image.picture
+        size = fit(picture.size_x, picture.size_y, asked.width)
+        if asked.height is not None:
+            size = (asked.width, asked.height)
+        if image.state is ImageState.IN_PROGRESS:
+            return told_clock(size)
+        if settings is None or image.state is ImageState.FAILING:
+            return None
+        z, t = asked.section or (settings.default_z, settings.default_t)
+        if z >= picture.size_z or t >= picture.size_t:
+            return None
+        return told(picture, settings, size, (z, t))
+
+
+def _is_admin(user: User) -> bool:
+    return _SYSTEM_GROUP in user.groups
+
+
+def _may_read(user: User, facts: ImageFacts, permissions: str) -> bool:
+    owner, group, _ = facts
+    if _is_admin(user):
+        return True
+    if group not in user.groups:
+        return False
+    # the fourth letter: what members of the group may read
+    return owner == user.id or permissions[2] == "r" or group in user.leads
+
+
+def _settings(
+    images: dict[int, Image], user: User, facts: ImageFacts, permissions: str, asked: Asked
+) -> RenderingSettings | None:
+    owner, _, saved = facts
+    by_id = {number: settings for number, _, settings in saved}
+    if asked.rendering_def in by_id:
+        return by_id[asked.rendering_def]
+    by_owner = {by: settings for _, by, settings in reversed(saved)}
+    for whose in (user.id, owner):
+        if whose in by_owner:
+            return by_owner[whose]
+    # only they may make settings, and then see the default ones
+    if owner == user.id or _is_admin(user) or permissions[3] != "-":
+        return default_settings(images[asked.image].picture)
+    return None

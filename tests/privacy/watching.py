@@ -1,0 +1,93 @@
+"""Watches over answers: each is right if OMERO itself would have answered so at some moment that counts.
+
+Those are the moments from the request's beginning, less the life of the caches, to its end. A thumbnail that is on its
+way for another request of the same user is shared, so a call that had begun counts too: no call takes longer than the
+longest request that has been seen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from omero_ms_thumbnail.thumbnails.model import digest_of
+from tests.privacy.oracle import Oracle
+from tests.privacy.questions import Question, pictures
+
+
+@dataclass
+class Wrong(AssertionError):
+    """An answer that OMERO would not have given."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass
+class Watch:
+    """`life` is that of the caches in seconds. Counts are of pictures, refusals among them."""
+
+    oracle: Oracle = field(repr=False)
+    life: float
+    answers: int = 0
+    shown: int = 0
+    refused: int = 0
+    logged_out: int = 0
+    unchanged: int = 0
+    #: refused while what matters was changing, though at no one moment OMERO would have refused
+    torn: int = 0
+    #: 503 and 504
+    unanswered: int = 0
+    longest: float = 0.0
+    _under_way: set[float] = field(default_factory=set, repr=False)
+
+    def begin(self) -> float:
+        now = time.monotonic()
+        self._under_way.add(now)
+        return now
+
+    def gave_up(self, began: float) -> None:
+        self._under_way.discard(began)
+
+    def end(
+        self, began: float, user: int, session_key: str, question: Question, status: int, body: bytes, etag: str
+    ) -> None:
+        """Judge an answer; raises Wrong. `etag` is what the request said it had already."""
+        end = time.monotonic()
+        self._under_way.discard(began)
+        self.longest = max(self.longest, end - began)
+        call = max(self.longest, end - min(self._under_way, default=end))
+        alive = self.oracle.was_alive(session_key, began - max(self.life, call), end)
+        window = call if question.is_fresh else max(self.life, call)
+        self.answers += len(question.asked)
+        where = f"{question.path}?{question.query} of user {user}: {status}"
+        if status in (503, 504):
+            self.unanswered += 1
+        elif status == 403:
+            self.logged_out += 1
+            if False not in alive:
+                raise Wrong(f"{where}, though the session was alive")
+        elif status not in (200, 304, 404):
+            raise Wrong(where)
+        elif True not in alive:
+            raise Wrong(f"{where}, though the session had ended")
+        elif status == 304:
+            self.unchanged += 1
+            (asked,) = question.asked
+            right = self.oracle.answers(user, asked, began - window, end)
+            if etag not in {f'"{digest_of(one)}"' for one in right if one is not None}:
+                raise Wrong(f"{where}, though it has changed: {right}")
+        else:
+            given = pictures(question, body) if status == 200 else [None]
+            for asked, picture in zip(question.asked, given, strict=True):
+                right = self.oracle.answers(user, asked, began - window, end)
+                self.shown += picture is not None
+                self.refused += picture is None
+                if picture in right:
+                    continue
+                if picture is None and not self.oracle.is_steady(user, asked, began - call, end):
+                    self.torn += 1
+                    continue
+                raise Wrong(f"{where} {asked}: {picture!r} instead of one of {right}")
