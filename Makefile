@@ -3,6 +3,7 @@
 PORT ?= 8080
 STACK_PORT ?= 8888
 FUZZ_SECONDS ?= 30
+SOAK_SECONDS ?= 1800
 VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' src/omero_ms_thumbnail/version.py)
@@ -14,8 +15,8 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test faults fuzz audit audit-online bench screenshots docs \
-	reference dist whole zipapp sbom release clean
+.PHONY: help run test lint format stack stack-test install-test faults soak fuzz audit audit-online bench screenshots \
+	docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +58,9 @@ audit: $(VENV)/.test  ## pinned packages against the advisories kept here, secre
 
 audit-online: $(VENV)/.audit  ## pinned packages against today's advisories; asks the advisory service of PyPI
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+soak: $(VENV)/.test  ## a long time under load with faults, every answer judged, nothing growing (SOAK_SECONDS=1800)
+	$(BIN)/python -m tests.soak $(SOAK_SECONDS)
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep

@@ -47,8 +47,9 @@ class EmbeddedOmero:
         )
 
     async def close(self) -> None:
-        """Stop."""
+        """Stop. It can be started again, and has its sessions still."""
         await self._adapter.close()
+        self.sessions.lose_services()
 
     async def _login(self, user: str, password: str, context: Mapping[str, str]) -> OmeroJoin:
         async with self.workload.call("createSession", self.workload.latency.join):

@@ -39,6 +39,7 @@ class ServiceFactoryServant(JoinServant):
         omero = self.join.omero
         async with omero.workload.call("createThumbnailStore", omero.workload.latency.store):
             omero.stores_created += 1
+            self.join.session.stores_open += 1
             return self.join.add(ThumbnailStoreServant(self.join))
 
     async def getQueryService(self, _current: Current) -> ObjectPrx:  # noqa: N802

@@ -25,6 +25,8 @@ class OmeroSession:
     last_used: float
     kept: bool = False
     joins: int = 0
+    #: ThumbnailStores that were made in it and not closed
+    stores_open: int = 0
     ended: bool = False
 
 
@@ -42,6 +44,16 @@ class OmeroSessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def stores_open(self) -> int:
+        """ThumbnailStores that were not closed, in the sessions that have not ended."""
+        return sum(session.stores_open for session in self._sessions.values())
+
+    def lose_services(self) -> None:
+        """The services of all sessions are gone, as with the process of OMERO; the sessions are in its database."""
+        for session in self._sessions.values():
+            session.stores_open = 0
 
     def keep(self, user: User, key: str | None = None, *, time_to_idle: float | None = None) -> OmeroSession:
         """A session such as OMERO.web keeps for a user who has logged in; `key` is made up if not given."""

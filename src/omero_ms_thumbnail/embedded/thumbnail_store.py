@@ -101,6 +101,7 @@ class ThumbnailStoreServant(JoinServant):
         """Close the store."""
         async with self._call(current):
             self._omero.stores_closed += 1
+            self.join.session.stores_open -= 1
             self.join.remove(current.identity)
 
     # pictures

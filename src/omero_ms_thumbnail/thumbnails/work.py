@@ -290,6 +290,7 @@ class SessionWork:
         async with self._session.stores.lend() as store:
             if not _wanted((item,)):
                 return
+            began = asyncio.get_running_loop().time()
             thumbnail = await careful.render(self._session, store, item.facts, item.request)
         if item.done.done():
             return
