@@ -64,6 +64,7 @@ class Soak:
         )
         self._client = Client(int(address.rpartition(":")[2]))
         self.faults = Faults(self.omero, self.redis, max(10.0, seconds / 30), self._rng)
+        self.watch.is_excused = self.faults.excuse
         try:
             await self._live(_CALIBRATING)
             self.town.rate = LOAD * self.town.asked / _CALIBRATING

@@ -14,6 +14,9 @@ from tests.websession.redis_server import RedisServer
 #: seconds
 _OUTAGE = 2.0
 
+#: seconds after a fault in which it may still be felt
+_GRACE = 2.0
+
 
 @dataclass
 class Fault:
@@ -56,14 +59,19 @@ class Faults:
 
     def refused(self, began: float) -> None:
         """Somebody who asked at `began` was answered 503 or 504 now."""
-        now = time.monotonic()
-        for fault in reversed(self.seen):
-            # a shared cache that failed is left alone for 5 s, OMERO is asked anew at once
-            if fault.began <= now and began <= fault.ended + 10.0:
-                fault.refusals += 1
-                fault.last_refusal = now
-                return
-        self.unexplained += 1
+        fault = self._fault(began)
+        if fault is None:
+            self.unexplained += 1
+        else:
+            fault.refusals += 1
+            fault.last_refusal = time.monotonic()
+
+    def excuse(self, began: float) -> bool:
+        """Whether something was not there for who asked at that moment."""
+        return self._fault(began) is not None
+
+    def _fault(self, began: float) -> Fault | None:
+        return next((fault for fault in reversed(self.seen) if began <= fault.ended + _GRACE), None)
 
     async def _restart_omero(self) -> None:
         port = self._omero.tcp_port
