@@ -55,12 +55,16 @@ class Stage:
 
     def finish(self) -> None:
         """Everybody leaves; nothing and nobody may be left."""
+        began = self.loop.time()
         self.loop.run_until_complete(self.close())
         self.loop.settle()
+        # nothing ran into the time that leaving has at most
+        assert self.loop.time() - began < 1.0
         counts = self.omero.omero.omero
         assert counts.stores_created == counts.stores_closed
         assert counts.stores_overlapping == 0
         assert len(self.omero.omero.router) == 0
+        assert self.loop.network.transports == []
         assert all(self.omero.detached)
         self.omero.close()
         self.loop.settle()

@@ -287,6 +287,7 @@ class PoolMachine(RuleBasedStateMachine):
         if self.is_whole:
             assert all(self.omero.detached), "somebody was logged out"
             assert len(self.omero.omero.router) == 0
+            assert self.loop.network.transports == []
             for _, session in self.omero.joined:
                 assert session.stores.created == session.stores.closed
         assert all(one.task.done() for one in self.borrowers)

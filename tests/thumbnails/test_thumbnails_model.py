@@ -232,6 +232,7 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         if not self.weather & {"frozen", "cut"}:
             assert all(self.omero.detached)
             assert len(self.omero.omero.router) == 0
+            assert self.loop.network.transports == []
             assert self.omero.omero.sessions.stores_open == 0
         self.omero.close()
         self.loop.settle()
