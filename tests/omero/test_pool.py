@@ -59,10 +59,10 @@ async def test_a_join_that_fails_is_given_to_all_who_wait() -> None:
         assert len(pool) == 0
 
 
-async def test_a_key_that_was_refused_is_not_tried_again_at_once() -> None:
+async def test_a_key_that_was_refused_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         now = 100.0
-        pool._now = lambda: now
+        monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
         for _ in range(20):
             with pytest.raises(PermissionDeniedException):
                 await lend(pool, "no-such-key")

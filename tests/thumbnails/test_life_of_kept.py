@@ -29,6 +29,8 @@ class Stage:
         """Ask for the picture; how many times OMERO was asked to draw for it."""
         before = self._drawn()
         self.loop.run_until_complete(self.thumbnails.get(key, REQUEST))
+        # it is kept behind the answer
+        self.loop.pass_time(0.1)
         return self._drawn() - before
 
     def _drawn(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,11 +115,17 @@ class Kept:
             )
 
     async def _until_nobody_waits(self) -> None:
-        await asyncio.sleep(_COLLECT)
+        await self._pause(_COLLECT)
         put_off = _COLLECT
-        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._given) < _ENOUGH:
-            await asyncio.sleep(_LOOK_AGAIN)
+        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._given) < _ENOUGH and self._session.is_active:
+            await self._pause(_LOOK_AGAIN)
             put_off += _LOOK_AGAIN
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, unless the session goes before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._session.wait_closed()
 
     async def _keep_final(self, user: int, given: Mapping[ThumbnailRequest, _Given]) -> None:
         now = asyncio.get_running_loop().time()
