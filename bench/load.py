@@ -1,8 +1,13 @@
-"""Load from `wrk`: bounded in time, one thread, requests from a Lua script; what it says, as numbers."""
+"""Load from `wrk`: bounded in time, one thread, requests from a Lua script; what it says, as numbers.
+
+The script makes wrk print its summary as one line of JSON, so that nothing is read out of wrk's own prose, and counts
+every connection that broke and every answer that was no success.
+"""
 
 from __future__ import annotations
 
-import re
+import json
+import resource
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,62 +15,104 @@ from pathlib import Path
 
 from .processes import BrokenMeasurement
 
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+COOKIE = "Cookie"
+#: the header in which the service takes a session key
+KEY = "X-OMERO-Session-Key"
+
+_DONE = """
+done = function(summary, latency, requests)
+  local e = summary.errors
+  print(string.format(
+    '{"requests": %d, "seconds": %f, "bytes": %d, "broken": %d, "refused": %d, "p50": %f, "p99": %f}',
+    summary.requests, summary.duration / 1e6, summary.bytes, e.connect + e.read + e.write + e.timeout, e.status,
+    latency:percentile(50) / 1e6, latency:percentile(99) / 1e6))
+end
+"""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a run saw. Times are in seconds."""
+    """What a run saw. Times are in seconds; `cpu` is wrk's own processor time."""
 
     requests: int
     per_second: float
+    bytes_each: float
     p50: float
     p99: float
+    cpu: float
 
 
-def wrk(url: str, *, connections: int, seconds: float, script: Path | None = None, cookie: str = "") -> Load:
-    """Run `wrk`; every answer must be a success."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "30s"]
-    if script is not None:
-        command += ["-s", str(script)]
-    if cookie:
-        command += ["-H", f"Cookie: {cookie}"]
-    said = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise BrokenMeasurement(f"not every request was answered with a success:\n{said}")
+@dataclass(frozen=True)
+class Questions:
+    """Which requests a load is made of: the image ids from `first` on, `count` of them, over and over.
+
+    The header named `header` has the next of `who` after each `run` requests. With `pause`, a connection waits before
+    each request, on average so many seconds, as a user would; else it asks again at once.
+    """
+
+    header: str
+    who: Sequence[str]
+    first: int
+    count: int
+    run: int = 1
+    pause: float = 0.0
+    path: str = "/webclient/render_thumbnail/%d/"
+
+
+def wrk(address: str, folder: Path, questions: Questions, *, connections: int, seconds: float) -> Load:
+    """Ask with `questions`; raises BrokenMeasurement unless every answer was a success."""
+    script = folder / "questions.lua"
+    script.write_text(_script(questions) + _DONE)
+    return _run([address], script, connections, seconds)
+
+
+def wrk_one(url: str, folder: Path, *, connections: int, seconds: float) -> Load:
+    """Ask for one URL over and over."""
+    script = folder / "one.lua"
+    script.write_text(_DONE)
+    return _run([url], script, connections, seconds)
+
+
+def _run(target: list[str], script: Path, connections: int, seconds: float) -> Load:
+    # in whole seconds, as wrk wants it
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(script)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run([*command, *target], capture_output=True, text=True, check=False, timeout=seconds + 60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    last = said.stdout.strip().splitlines()[-1:]
+    if said.returncode or not last or not last[0].startswith("{"):
+        raise BrokenMeasurement(f"wrk failed:\n{said.stdout}{said.stderr}")
+    saw = json.loads(last[0])
+    if saw["broken"] or saw["refused"] or not saw["requests"]:
+        raise BrokenMeasurement(
+            f"of {saw['requests']} requests to {target[0]}, {saw['refused']} were answered with an error, "
+            f"and {saw['broken']} connections broke"
+        )
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Load(
-        int(_find(r"(\d+) requests in", said)),
-        float(_find(r"Requests/sec:\s+([\d.]+)", said)),
-        _time(_find(r"50%\s+(\S+)", said)),
-        _time(_find(r"99%\s+(\S+)", said)),
+        saw["requests"],
+        saw["requests"] / saw["seconds"],
+        saw["bytes"] / saw["requests"],
+        saw["p50"],
+        saw["p99"],
+        cpu,
     )
 
 
-def distinct_images(folder: Path, name: str, cookies: Sequence[str], first: int, count: int) -> Path:
-    """A script that asks for image after image, each for the next of `cookies`, over and over from the first."""
-    listed = ", ".join(f'"{cookie}"' for cookie in cookies)
-    script = folder / f"{name}.lua"
-    script.write_text(
-        f"""local cookies = {{{listed}}}
-local headers = {{}}
-for i, cookie in ipairs(cookies) do headers[i] = {{["Cookie"] = cookie}} end
+def _script(questions: Questions) -> str:
+    listed = ", ".join(f'"{one}"' for one in questions.who)
+    pause = (
+        f"delay = function() return math.floor(-math.log(1 - math.random()) * {questions.pause * 1000} + 0.5) end"
+        if questions.pause
+        else ""
+    )
+    return f"""local headers = {{}}
+for i, one in ipairs({{{listed}}}) do headers[i] = {{["{questions.header}"] = one}} end
 local i = -1
 request = function()
   i = i + 1
-  return wrk.format("GET", "/webclient/render_thumbnail/" .. ({first} + i % {count}) .. "/", headers[i % #cookies + 1])
+  local path = string.format("{questions.path}", {questions.first} + i % {questions.count})
+  return wrk.format("GET", path, headers[math.floor(i / {questions.run}) % #headers + 1])
 end
+{pause}
 """
-    )
-    return script
-
-
-def _find(pattern: str, said: str) -> str:
-    found = re.search(pattern, said)
-    if found is None:
-        raise BrokenMeasurement(f"wrk said something else:\n{said}")
-    return found.group(1)
-
-
-def _time(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
-    return float(number) * _UNITS[unit]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +73,7 @@ def nginx(folder: Path, body: bytes) -> Iterator[str]:
     """nginx with one worker that serves `body` as a file; the address of that file."""
     port = free_port()
     site = folder / "site"
-    site.mkdir(exist_ok=True)
+    site.mkdir(parents=True, exist_ok=True)
     (site / "thumbnail.jpg").write_bytes(body)
     (folder / "nginx.conf").write_text(
         f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
@@ -93,6 +91,16 @@ http {{ access_log off; sendfile on; keepalive_requests 100000000;
         yield url
 
 
+def get(url: str, headers: Mapping[str, str]) -> bytes:
+    """The body of one answer; raises BrokenMeasurement unless it is a success."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=60) as answer:
+            body: bytes = answer.read()
+            return body
+    except urllib.error.HTTPError as error:
+        raise BrokenMeasurement(f"{url} was answered {error.code}: {error.read(200)!r}") from error
+
+
 def children(pid: int) -> list[int]:
     """The processes that `pid` has started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
@@ -105,29 +113,3 @@ def resident_bytes(pid: int) -> int:
     if found is None:
         raise BrokenMeasurement(f"process {pid} says nothing of its memory")
     return int(found.group(1)) * 1024
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def machine() -> dict[str, str]:
-    """What this ran on."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    memory = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-    return {
-        "processor": cpu.group(1) if cpu else "unknown",
-        "cores": str(os.cpu_count()),
-        "memory": f"{int(memory.group(1)) / 2**20:.0f} GiB" if memory else "unknown",
-        "kernel": os.uname().release,
-        "python": sys.version.split()[0],
-        "load before": f"{os.getloadavg()[0]:.2f}",
-    }
-
-
-def end(pid: int) -> None:
-    """End a process that this run started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)

@@ -1,72 +1,105 @@
-"""Measure everything, print one table, keep it in ``bench/results``: ``python -m bench.run``.
+"""Measure everything, print the table, keep it in ``bench/results``: ``python -m bench.run --keep``.
 
-A slow figure is a figure; a measurement that is broken (a request that failed, a peer that did not start) ends the run
-with exit status 1. Every row is the median of paired rounds: each peer once in each round, on one machine.
+A slow figure is a figure; a measurement that is broken (a wrong answer, a peer that did not run) ends the run with exit
+status 1. Every row is the median of paired rounds: each peer once in each round, one after the other, on one machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
-import json
+import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from . import measures
-from .measures import Row
-from .processes import ROOT, BrokenMeasurement, machine
+import pytest
 
-RESULTS = ROOT / "bench" / "results"
+from . import report
+from .cold import Cold
+from .curves import curves
+from .growth import Growth
+from .hits import Hits
+from .latency import Latency
+from .machine import machine
+from .memory import memory
+from .peers import Peers
+from .plate import Plate
+from .processes import BrokenMeasurement
+from .rows import Row
+from .site import site
+from .startup import Startup
 
+PARTS = ("start", "plate", "memory", "growth", "hits", "latency", "cold", "curves")
 
-def measure(folder: Path, rounds: int, seconds: float, only: Sequence[str]) -> list[Row]:
-    """All rows, or those of `only`."""
-    rows: list[Row] = []
-
-    def wanted(name: str) -> bool:
-        if only and name not in only:
-            return False
-        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
-        return True
-
-    if wanted("start"):
-        rows.append(measures.start(folder, rounds))
-    if wanted("hits"):
-        rows.append(measures.cache_hits(folder, rounds, seconds))
-    if wanted("plate"):
-        rows.append(measures.plate(folder, rounds))
-    if wanted("memory"):
-        rows += measures.memory(folder)
-    if wanted("growth"):
-        rows += measures.growth(folder, min(rounds, 3), seconds)
-    if wanted("cold") or wanted("latency"):
-        standin_folder = folder / "standin"
-        standin_folder.mkdir()
-        with measures.standin(standin_folder) as omero:
-            if not only or "cold" in only:
-                cold = measures.Cold(folder, omero)
-                for _ in range(rounds):
-                    cold.round(seconds)
-                rows += cold.rows()
-            if not only or "latency" in only:
-                rows += measures.added_latency(folder, omero, rounds, seconds)
-    return rows
+#: seconds of each load behind a curve, which is drawn once
+_CURVE_SECONDS = 1
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
-    lines = ["| what | goal | measured |", "| --- | --- | --- |"]
-    lines += [f"| {row.what} | {row.goal} | {_shown(row)} |" for row in rows]
-    return "\n".join(lines)
+class _Measurement(Protocol):
+    def round(self) -> None: ...
+
+    def rows(self) -> list[Row]: ...
 
 
-def _shown(row: Row) -> str:
-    value = f"{row.median:,.0f}" if row.median >= 100 else f"{row.median:.3g}"
-    return value if row.unit == "x" else f"{value} {row.unit}"
+class Run:
+    """One run over the parts that are `wanted`."""
+
+    def __init__(self, folder: Path, rounds: int, seconds: float, wanted: list[str]) -> None:
+        self._folder = folder
+        self._rounds = rounds
+        self._seconds = seconds
+        self._wanted = wanted
+        self.rows: list[Row] = []
+        self.shares: list[dict[str, Any]] = []
+        self.curves: list[dict[str, Any]] = []
+
+    def measure(self) -> None:
+        """Everything, the parts that need the site last."""
+        self._repeat("start", lambda: Startup(self._folder))
+        self._repeat("plate", lambda: Plate(self._folder))
+        if self._begins("memory"):
+            self.rows += memory(self._folder)
+        with contextlib.ExitStack() as ending:
+            self._repeat("growth", lambda: Growth(self._folder, self._seconds, ending))
+        if not {"hits", "latency", "cold", "curves"} & set(self._wanted):
+            return
+        _say("the site: OMERO, router, Redis, OMERO.web")
+        with site(self._folder / "site") as running:
+            peers = Peers(running, self._seconds)
+            self._repeat("hits", lambda: Hits(running, self._seconds))
+            self._repeat("latency", lambda: Latency(running, self._seconds))
+            cold = Cold(peers)
+            self._repeat("cold", lambda: cold)
+            self.shares = cold.shares()
+            if self._begins("curves"):
+                self.curves = curves(Peers(running, _CURVE_SECONDS))
+
+    def _repeat(self, part: str, make: Callable[[], _Measurement]) -> None:
+        if self._begins(part):
+            measurement = make()
+            for _ in range(self._rounds):
+                measurement.round()
+            self.rows += measurement.rows()
+
+    def _begins(self, part: str) -> bool:
+        if part in self._wanted:
+            _say(part)
+        return part in self._wanted
+
+
+def _say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def _allow_many_files() -> None:
+    """For ten thousand users' connections, in the processes that are started from here."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> int:
@@ -74,22 +107,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
-    parser.add_argument("--only", nargs="*", default=[], help="start hits plate memory growth cold latency")
-    parser.add_argument("--keep", action="store_true", help="write bench/results/<date>.json")
+    parser.add_argument("--only", nargs="*", default=list(PARTS), choices=PARTS, metavar="PART", help=" ".join(PARTS))
+    parser.add_argument("--keep", action="store_true", help="write bench/results/<date>, and docs/performance.md by it")
     arguments = parser.parse_args()
-    ran_on = machine()
+    if arguments.keep and set(arguments.only) != set(PARTS):
+        parser.error("--keep is for a run of all parts: leave out --only")
+    _allow_many_files()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            rows = measure(Path(folder), arguments.rounds, arguments.seconds, arguments.only)
-        except BrokenMeasurement as broken:
+            ran_on = machine()
+            run = Run(Path(folder), arguments.rounds, arguments.seconds, arguments.only)
+            run.measure()
+        except (BrokenMeasurement, pytest.skip.Exception) as broken:
             print(f"broken measurement: {broken}", file=sys.stderr)
             return 1
-    print(table(rows))
-    print(", ".join(f"{name}: {value}" for name, value in ran_on.items()))
+    result = {
+        "machine": ran_on,
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "took": round(time.monotonic() - began),
+        "rows": [row.as_json() for row in run.rows],
+        "shares": run.shares,
+        "curves": run.curves,
+    }
+    print(report.goals(result["rows"]), report.comparisons(result["rows"]), report.rounds(result["rows"]), sep="\n\n")
+    if run.shares:
+        print("\nprocessor seconds for 1000 thumbnails:\n", report.shares(run.shares), sep="\n")
+    print(f"\n{report.described(ran_on)}; took {result['took']} s")
     if arguments.keep:
-        RESULTS.mkdir(exist_ok=True)
-        kept: dict[str, Any] = {"machine": ran_on, "rounds": arguments.rounds, "rows": [vars(row) for row in rows]}
-        (RESULTS / f"{datetime.date.today().isoformat()}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        report.keep(result, datetime.datetime.now(tz=datetime.UTC).date().isoformat())
     return 0
 
 

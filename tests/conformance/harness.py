@@ -84,9 +84,10 @@ class CommandRefused(Exception):
 class OmeroStandin:
     """One stand-in process with one router per transport. Its methods block: from a coroutine use `to_thread`."""
 
-    def __init__(self, python: Path, router: Path, folder: Path) -> None:
+    def __init__(self, python: Path, router: Path, folder: Path, *, lean: bool = False) -> None:
         self._lock = threading.Lock()
-        self._child = Child([python, "-m", "tests.conformance.standin"], folder / "standin.log", cwd=ROOT)
+        command = [python, "-m", "tests.conformance.standin", *(["lean"] if lean else [])]
+        self._child = Child(command, folder / "standin.log", cwd=ROOT)
         self._program = router
         self._folder = folder
         self._extra: list[Router] = []
@@ -123,6 +124,11 @@ class OmeroStandin:
     def ca_signed(self) -> Router:
         """TLS with a certificate for localhost and 127.0.0.1 that the authority in `ca_file` signed."""
         return self.routers["ca_signed"]
+
+    @property
+    def pid(self) -> int:
+        """The process that stands in for OMERO.server."""
+        return self._child.pid
 
     def command(self, do: str, within: float = ANSWERED_WITHIN, **arguments: Any) -> Any:
         """Give one command of standin/control.py and return what it answers."""

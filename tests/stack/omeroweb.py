@@ -63,7 +63,16 @@ class Places:
 class OmeroWeb:
     """A running OMERO.web; `address` is gunicorn's own, without nginx."""
 
-    def __init__(self, python: Path, folder: Path, settings: Mapping[str, str], places: Places, port: int) -> None:
+    def __init__(
+        self,
+        python: Path,
+        folder: Path,
+        settings: Mapping[str, str],
+        places: Places,
+        port: int,
+        *,
+        workers: int = 2,
+    ) -> None:
         self.address = f"http://127.0.0.1:{port}"
         self.static = folder / "static"
         engine = settings["omero.web.session_engine"]
@@ -83,7 +92,8 @@ class OmeroWeb:
         )
         if prepared.returncode:
             raise RuntimeError(f"OMERO.web could not be prepared:\n{prepared.stderr}")
-        gunicorn = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--graceful-timeout", "2"]
+        gunicorn = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
+        gunicorn += ["--graceful-timeout", "2"]
         self._child = Child(
             ["env", *environment, python, *gunicorn, "omeroweb.wsgi:application"], folder / "gunicorn.log", cwd=folder
         )
@@ -93,6 +103,11 @@ class OmeroWeb:
     def secret_key(self) -> Path:
         """The file that holds Django's SECRET_KEY, which OMERO.web made for itself."""
         return self.static.parent / "var" / "django_secret_key"
+
+    @property
+    def pid(self) -> int:
+        """gunicorn's own process, whose children are the workers."""
+        return self._child.pid
 
     def stop(self) -> None:
         self._child.end()

@@ -1,6 +1,7 @@
 """Start the stand-in: the world as JSON on the first line of standard input, then commands; see control.py.
 
-It prints {"port": …} when it listens on 127.0.0.1, and ends when its input ends.
+It prints {"port": …} when it listens on 127.0.0.1, and ends when its input ends. With the argument "lean" it keeps no
+log of calls and draws each picture once, as lean.py says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import omero.rtypes
 from omero import ObjectFactoryRegistrar
 
 from tests.conformance.standin.control import obey
+from tests.conformance.standin.lean import LEAN_PROPERTIES, LeanSessionManagerI, LeanStage
 from tests.conformance.standin.sessions import PermissionsVerifierI, SessionManagerI
 from tests.conformance.standin.stage import Stage
 
@@ -34,7 +36,8 @@ PROPERTIES = {
 def main() -> None:
     settings = Ice.InitializationData()
     settings.properties = Ice.createProperties()
-    for name, value in PROPERTIES.items():
+    lean = sys.argv[1:] == ["lean"]
+    for name, value in (PROPERTIES | (LEAN_PROPERTIES if lean else {})).items():
         settings.properties.setProperty(name, value)
     communicator = Ice.initialize(settings)
     try:
@@ -42,9 +45,10 @@ def main() -> None:
         for factory in omero.rtypes.ObjectFactories.values():
             factory.register(communicator)
         adapter = communicator.createObjectAdapterWithEndpoints("BlitzAdapter", "tcp -h 127.0.0.1")
-        stage = Stage(adapter, json.loads(sys.stdin.readline()))
+        stage = (LeanStage if lean else Stage)(adapter, json.loads(sys.stdin.readline()))
         adapter.add(PermissionsVerifierI(stage), Ice.Identity("BlitzVerifier", ""))
-        adapter.add(SessionManagerI(stage), Ice.Identity("BlitzManager", ""))
+        manager = (LeanSessionManagerI if lean else SessionManagerI)(stage)
+        adapter.add(manager, Ice.Identity("BlitzManager", ""))
         adapter.activate()
         print(json.dumps({"port": adapter.getEndpoints()[0].getInfo().port}), flush=True)
         obey(stage, sys.stdin, sys.stdout)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from tests.conformance.standin.world import Image, Plate
 
-_PIXELS_OF_IMAGES = (
+#: the query of this service for what it has to know of images
+PIXELS_OF_IMAGES = (
     "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
 )
 _PIXELS_OF_IMAGES_AS_MAPS = (
@@ -139,7 +140,7 @@ class QueryI(Stateless, omero.api.IQuery):
 
 
 _PROJECTIONS: dict[str, Callable[[QueryI, Any, Any], list[Any]]] = {
-    _PIXELS_OF_IMAGES: QueryI._pixels_of,
+    PIXELS_OF_IMAGES: QueryI._pixels_of,
     _PIXELS_OF_IMAGES_AS_MAPS: QueryI._pixels_as_maps,
     _SECTION_OF_RENDERING_DEF: QueryI._section_of,
     _CLOCKS: QueryI._clocks,

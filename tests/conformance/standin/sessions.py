@@ -67,7 +67,7 @@ class SessionManagerI(Servant, Glacier2.SessionManager):
                 self._refuse(session.refuse, f"refused with {session.refuse}")
             identity = session_identity(client, session.key)
             try:
-                proxy = current.adapter.add(ServiceFactoryI(self.stage, session, client), identity)
+                proxy = current.adapter.add(self._service_factory(session, client), identity)
             except Ice.AlreadyRegisteredException:
                 self._refuse("Ice.AlreadyRegisteredException", f"{client} has already joined this session")
             session.joins.add(client)
@@ -76,6 +76,9 @@ class SessionManagerI(Servant, Glacier2.SessionManager):
         categories.add([identity.category])
         categories.add([identity.name])
         return Glacier2.SessionPrx.uncheckedCast(proxy)
+
+    def _service_factory(self, session: Session, client: str) -> ServiceFactoryI:
+        return ServiceFactoryI(self.stage, session, client)
 
     def _refuse(self, kind: str, reason: str) -> None:
         self.stage.ledger.refused()
@@ -92,6 +95,10 @@ class SessionManagerI(Servant, Glacier2.SessionManager):
 class ServiceFactoryI(Servant, omero.api.ServiceFactory):
     """One join of one session."""
 
+    #: what answers for two of OMERO's services
+    query: type[Servant] = QueryI
+    thumbnail_store: type[Servant] = ThumbnailStoreI
+
     def __init__(self, stage: Any, session: Session, client: str) -> None:
         super().__init__(stage)
         self.session = session
@@ -104,7 +111,7 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
 
     @operation("getQueryService")
     def get_query_service(self, current: Any) -> Any:
-        proxy = self._stateless(QueryI, "omero.api.IQuery")
+        proxy = self._stateless(self.query, "omero.api.IQuery")
         return omero.api.IQueryPrx.uncheckedCast(proxy)
 
     @operation("getAdminService")
@@ -141,7 +148,7 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
 
     @operation("createThumbnailStore")
     def create_thumbnail_store(self, current: Any) -> Any:
-        proxy = self._stateful(ThumbnailStoreI, "omero.api.ThumbnailStore")
+        proxy = self._stateful(self.thumbnail_store, "omero.api.ThumbnailStore")
         return omero.api.ThumbnailStorePrx.uncheckedCast(proxy)
 
     @operation("createRenderingEngine")

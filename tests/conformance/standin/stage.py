@@ -61,9 +61,9 @@ class Gate:
 class Stage:
     """See the module's docstring."""
 
-    def __init__(self, adapter: Any, world: dict[str, Any]) -> None:
+    def __init__(self, adapter: Any, world: dict[str, Any], ledger: Ledger | None = None) -> None:
         self.adapter = adapter
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self.gate = Gate()
         self.lock = threading.RLock()
         self.sessions: dict[str, Session] = {}

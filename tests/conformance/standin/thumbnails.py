@@ -47,7 +47,7 @@ def _side(name: str, size: Any) -> int:
     return int(value)
 
 
-def _longest(image: Image, side: int) -> tuple[int, int]:
+def longest(image: Image, side: int) -> tuple[int, int]:
     """Width and height with the image's aspect ratio, as ThumbnailCtx.calculateXYWidths."""
     width, height = image.size
     if width >= height:
@@ -165,11 +165,11 @@ class ThumbnailStoreI(Servant, omero.api.ThumbnailStore):
 
     @operation("getThumbnailByLongestSide")
     def get_thumbnail_by_longest_side(self, current: Any, size: Any) -> bytes:
-        return self._draw(current, lambda image: _longest(image, _side("sizeX", size)))
+        return self._draw(current, lambda image: longest(image, _side("sizeX", size)))
 
     @operation("getThumbnailByLongestSideDirect")
     def get_thumbnail_by_longest_side_direct(self, current: Any, size: Any) -> bytes:
-        return self._draw(current, lambda image: _longest(image, _side("sizeX", size)))
+        return self._draw(current, lambda image: longest(image, _side("sizeX", size)))
 
     @operation("getThumbnailForSectionDirect")
     def get_thumbnail_for_section_direct(self, current: Any, z: int, t: int, size_x: Any, size_y: Any) -> bytes:
@@ -177,7 +177,7 @@ class ThumbnailStoreI(Servant, omero.api.ThumbnailStore):
 
     @operation("getThumbnailForSectionByLongestSideDirect")
     def get_thumbnail_for_section_by_longest_side_direct(self, current: Any, z: int, t: int, size: Any) -> bytes:
-        return self._draw(current, lambda image: _longest(image, _side("sizeX", size)), z, t)
+        return self._draw(current, lambda image: longest(image, _side("sizeX", size)), z, t)
 
     @operation("getThumbnailSet")
     def get_thumbnail_set(self, current: Any, size_x: Any, size_y: Any, pixels_ids: list[int]) -> dict[int, bytes]:
@@ -187,7 +187,7 @@ class ThumbnailStoreI(Servant, omero.api.ThumbnailStore):
     @operation("getThumbnailByLongestSideSet")
     def get_thumbnail_by_longest_side_set(self, current: Any, size: Any, pixels_ids: list[int]) -> dict[int, bytes]:
         side = _side("sizeX", size)
-        return self._draw_set(current, lambda image: _longest(image, side), pixels_ids)
+        return self._draw_set(current, lambda image: longest(image, side), pixels_ids)
 
     @operation("close")
     def close(self, current: Any) -> None:

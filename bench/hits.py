@@ -1,0 +1,65 @@
+"""Thumbnails that are kept in memory: this service against nginx and a file of the same bytes."""
+
+from __future__ import annotations
+
+from . import usage
+from .load import COOKIE, Questions, wrk, wrk_one
+from .peers import CONNECTIONS, check_load
+from .processes import BrokenMeasurement, get, nginx, service
+from .rows import Goal, Row
+from .site import FIRST_IMAGE, Site
+
+#: few enough that every worker soon has all of them
+_IMAGES = 200
+
+
+class Hits:
+    """The rows, filled round by round."""
+
+    def __init__(self, site: Site, seconds: float) -> None:
+        self._site = site
+        self._seconds = seconds
+        self._nginx = Row(
+            "hits/nginx", "cache hits/s, one worker: ours / nginx static file, one worker", Goal(at_least=0.7)
+        )
+        self._workers = Row("workers/hits", "two workers / one worker, cache hits")
+
+    def round(self) -> None:
+        """Every peer once."""
+        one, one_cpu = self._ours(1)
+        static = self._static()
+        two, two_cpu = self._ours(2)
+        self._nginx.values.append(one / static)
+        self._nginx.note("ours/s", one)
+        self._nginx.note("nginx/s", static)
+        self._workers.values.append(two / one)
+        self._workers.note("as many processor seconds of ours would give", 2 * one_cpu / two_cpu, 2)
+
+    def _ours(self, workers: int) -> tuple[float, float]:
+        """Hits a second, and our processor time for each, in seconds."""
+        site = self._site
+        text = site.configuration(cache_life=None)
+        with service(site.folder, text, "--workers", str(workers)) as (address, pid):
+            body = get(f"{address}/webclient/render_thumbnail/{FIRST_IMAGE}/", {COOKIE: site.cookies[0]})
+            self._body = body
+            questions = Questions(COOKIE, site.cookies[:1], FIRST_IMAGE, _IMAGES)
+            wrk(address, site.folder, questions, connections=CONNECTIONS, seconds=1)
+            calls, used = site.calls(), usage.of_tree(pid)
+            load = wrk(address, site.folder, questions, connections=CONNECTIONS, seconds=self._seconds)
+            used = usage.of_tree(pid) - used
+            if site.calls() != calls:
+                raise BrokenMeasurement("OMERO was asked, so some of the cache hits were none")
+            check_load(load, len(body))
+        site.omero.wait_until_left()
+        return load.per_second, used / load.requests
+
+    def _static(self) -> float:
+        folder = self._site.folder
+        with nginx(folder / "static", self._body) as url:
+            load = wrk_one(url, folder, connections=CONNECTIONS, seconds=self._seconds)
+        check_load(load, len(self._body))
+        return load.per_second
+
+    def rows(self) -> list[Row]:
+        """What came of it."""
+        return [self._nginx, self._workers]
