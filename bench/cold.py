@@ -5,6 +5,7 @@ All peers are measured once in each round, one after the other, at the same OMER
 
 from __future__ import annotations
 
+import os
 import statistics
 from typing import Any
 
@@ -46,6 +47,9 @@ class Cold:
             row.values.append(of.per_second / against.per_second)
             row.note("thumbnails/s", of.per_second)
             row.note("against thumbnails/s", against.per_second)
+        for row in (self._omeroweb, self._reference):
+            against = row.details["against thumbnails/s"][-1]
+            row.note("if ours took no processor time", _without_ours(ours) / against)
         self._calls_one.values.append(one_user.calls_each)
         self._calls_many.values.append(ours.calls_each)
         self._calls_many.note("with the default cache", kept.calls_each, 2)
@@ -74,3 +78,8 @@ class Cold:
             }
             for name, rates in self._cores.items()
         ]
+
+
+def _without_ours(rate: Rate) -> float:
+    """Thumbnails a second that this machine has processor time for in router, stand-in and load alone."""
+    return (os.cpu_count() or 1) / sum(rate.cpu[part] for part in (ROUTER, OMERO, LOAD))

@@ -2,8 +2,9 @@
 
 Only the population grows. Whatever its size, the load has the same shape: one user asks on 64 connections, then the
 next, each some hundred times, a hundred of them in turn; every image is asked for the first time by its user, so
-that neither facts nor thumbnails are remembered. All users of the population are joined before, and all images of
-it have been asked for. The services stand side by side and are measured in turn.
+that neither facts nor thumbnails are remembered. All users of the population are joined before, and so many images of
+it have been asked for that the service's memory cache is full; what else it remembers of images, it remembers for each
+session apart. The services stand side by side and are measured in turn.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _VISIT = 200
 
 #: visitors that a load comes to at most, where each asks for a thousand images
 _VISITORS_OF_LOAD = 20
+
+#: images that are asked for before: twice as many as the memory cache holds
+_ASKED = 50_000
 
 #: images that a load is made of start here: more than any population
 _FRESH = 10_000_000
@@ -104,7 +108,7 @@ class Growth:
     def _with_images(self, images: int) -> _Population:
         omero = self._ending.enter_context(big_omero(_VISITORS))
         address, pid = self._service(omero)
-        ask_for_all(address, omero.keys, 1, images)
+        ask_for_all(address, omero.keys, 1, min(images, _ASKED))
         return self._visited(_Population(self._folder, address, pid, omero.keys, images))
 
     def _service(self, omero: BigOmero) -> tuple[str, int]:

@@ -98,10 +98,12 @@ class Peers:
         calls, before = site.calls(), usage.of_all(processes)
         load = wrk(address, site.folder, questions, connections=connections, seconds=self._seconds)
         cpu = usage.spent(before, usage.of_all(processes)) | {LOAD: load.cpu}
+        asked = site.calls() - calls
         check_load(load, size)
+        # a peer that still works on what was asked last has done with it then
         check_answers(address, site.cookies[:users])
         each = {part: seconds / load.requests for part, seconds in cpu.items()}
-        return Rate(load.per_second, load.requests, each, (site.calls() - calls) / load.requests, load.p50, load.p99)
+        return Rate(load.per_second, load.requests, each, asked / load.requests, load.p50, load.p99)
 
 
 def check_answers(address: str, cookies: list[str]) -> int:

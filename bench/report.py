@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,12 +51,13 @@ def shares(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def rounds(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the medians were made of, median by median."""
-    lines = ["| what | of which | median |", "| --- | --- | ---: |"]
+    """What the medians were made of."""
+    lines = ["| row | what | median | least | most |", "| --- | --- | ---: | ---: | ---: |"]
     for row in rows:
-        for name, values in row["details"].items():
-            middle = sorted(values)[len(values) // 2]
-            lines.append(f"| {row['key']} | {name} | {_number(middle)} |")
+        named = {"itself": row["values"], **row["details"]}
+        for name, values in named.items():
+            figures = (statistics.median(values), min(values), max(values))
+            lines.append(f"| {row['key']} | {name} | {' | '.join(map(_number, figures))} |")
     return "\n".join(lines)
 
 
@@ -104,7 +106,7 @@ def plots(result: Mapping[str, Any]) -> dict[str, str]:
         lines: dict[str, list[tuple[float, float]]] = {}
         for name, values in row["details"].items():
             size, _, what = name.partition(": ")
-            lines.setdefault(what, []).append((float(size), sorted(values)[len(values) // 2]))
+            lines.setdefault(what, []).append((float(size), statistics.median(values)))
         drawn[f"growth-{kind}"] = line_plot(f"time per thumbnail, as {kind} grow", kind, "microseconds", lines)
     return drawn
 

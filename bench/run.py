@@ -106,7 +106,7 @@ def main() -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each load")
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=PARTS, metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--keep", action="store_true", help="write bench/results/<date>, and docs/performance.md by it")
     arguments = parser.parse_args()
