@@ -1,21 +1,26 @@
-"""An OMERO of any size that answers at once: the embedded one, with images made up as they are asked for.
+"""OMEROs of any size: the embedded one, with images made up as they are asked for.
 
-Run as ``python -m bench.big_omero USERS``; it prints one JSON line with its port and a session key for each user, and
-ends when its standard input does. Every picture is the same 3 KB of JPEG-like bytes, so that only conversation costs.
+    python -m bench.big_omero [--users N] [--sessions N] [--omeros N] [--latency none|REALISTIC|…]
+
+Prints one JSON line with a port for each of the OMEROs and the keys of the sessions, which all of them know and which
+belong to the users in turn; ends when its standard input does. Every picture is the same 3 KB of JPEG-like bytes, so
+that only conversation costs.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
+import uuid
 from typing import Any
 
 from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
 from omero_ms_thumbnail.embedded.images.samples import sample_collection
 from omero_ms_thumbnail.embedded.images.settings import default_settings
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_ms_thumbnail.embedded.workload import Latency, parse_latency
 from omero_ms_thumbnail.embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
 
 _GROUP = 3
@@ -48,22 +53,35 @@ class _World(World):
         return image
 
 
-async def _serve(users: int, latency: Latency) -> None:
-    omero = EmbeddedOmero(_World(users), latency=latency, time_to_idle=1e6)
-
+async def _serve(users: int, sessions: int, omeros: int, latency: Latency) -> None:
     async def same_picture(*_arguments: Any) -> bytes:
         return PICTURE
 
-    omero.omero.renderer.render = same_picture  # type: ignore[method-assign]
-    await omero.start()
-    keys = [omero.sessions.keep(user).key for user in omero.world.users.values()]
-    print(json.dumps({"port": omero.tcp_port, "keys": keys}), flush=True)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        if line.strip() == "calls":
-            print(json.dumps(omero.workload.calls), flush=True)
-    await omero.close()
+    keys = [str(uuid.uuid4()) for _ in range(sessions)]
+    serving = []
+    for _ in range(omeros):
+        omero = EmbeddedOmero(_World(users), latency=latency, time_to_idle=1e6)
+        omero.omero.renderer.render = same_picture  # type: ignore[method-assign]
+        await omero.start()
+        everybody = list(omero.world.users.values())
+        for number, key in enumerate(keys):
+            omero.sessions.keep(everybody[number % users], key)
+        serving.append(omero)
+    print(json.dumps({"ports": [omero.tcp_port for omero in serving], "keys": keys}), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await asyncio.gather(*(omero.close() for omero in serving))
+
+
+def main() -> None:
+    """Serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=1)
+    parser.add_argument("--sessions", type=int, default=0, help="as many as users, unless given")
+    parser.add_argument("--omeros", type=int, default=1)
+    parser.add_argument("--latency", type=parse_latency, default=Latency(at_once=64))
+    asked = parser.parse_args()
+    asyncio.run(_serve(asked.users, asked.sessions or asked.users, asked.omeros, asked.latency))
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), Latency(at_once=64)))
+    main()

@@ -55,7 +55,10 @@ class Hits:
 
     def _static(self) -> float:
         folder = self._site.folder
-        with nginx(folder / "static", self._body) as url:
+        files = folder / "static"
+        files.mkdir(exist_ok=True)
+        (files / "thumbnail.jpg").write_bytes(self._body)
+        with nginx(folder / "nginx", f"server {{ listen 127.0.0.1:PORT; root {files}; }}", "/thumbnail.jpg") as url:
             load = wrk_one(url, folder, connections=CONNECTIONS, seconds=self._seconds)
         check_load(load, len(self._body))
         return load.per_second

@@ -22,11 +22,11 @@ access-log: false
 
 
 class BigOmero:
-    """See big_omero.py: `keys` are its users' sessions."""
+    """See big_omero.py: `ports` are its OMEROs, `keys` the sessions of its users."""
 
-    def __init__(self, users: int) -> None:
+    def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.big_omero", str(users)],
+            [sys.executable, "-m", "bench.big_omero", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -36,7 +36,7 @@ class BigOmero:
         said = self._process.stdout.readline()
         if not said:
             raise BrokenMeasurement("the embedded OMERO did not start")
-        self.port: int = json.loads(said)["port"]
+        self.ports: list[int] = json.loads(said)["ports"]
         self.keys: list[str] = json.loads(said)["keys"]
 
     def stop(self) -> None:
@@ -48,13 +48,13 @@ class BigOmero:
     def configuration(self, **options: Any) -> str:
         """A configuration for a service in front of it that lets nobody go."""
         more = ", joined_sessions: 20000, session_idle_timeout: 3600"
-        return configuration(self.port, secure=False, more=more, **options)
+        return configuration(self.ports[0], secure=False, more=more, **options)
 
 
 @contextmanager
-def big_omero(users: int) -> Iterator[BigOmero]:
-    """A `BigOmero` while it is needed."""
-    omero = BigOmero(users)
+def big_omero(users: int, *more: str) -> Iterator[BigOmero]:
+    """A `BigOmero` of so many users while it is needed; `more` are arguments of big_omero.py."""
+    omero = BigOmero("--users", str(users), *more)
     try:
         yield omero
     finally:

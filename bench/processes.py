@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.parts import require
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -69,13 +71,13 @@ def service(folder: Path, configuration: str, *arguments: str) -> Iterator[tuple
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, body: bytes) -> Iterator[str]:
-    """nginx with one worker that serves `body` as a file; the address of that file."""
+def nginx(folder: Path, inside: str, path: str = "/") -> Iterator[str]:
+    """nginx with one worker and `inside` in its http block, where PORT is its own; the address of `path` on it."""
     port = free_port()
-    site = folder / "site"
-    site.mkdir(parents=True, exist_ok=True)
-    (site / "thumbnail.jpg").write_bytes(body)
-    (folder / "nginx.conf").write_text(
+    folder.mkdir(exist_ok=True)
+    configuration = folder / "nginx.conf"
+    # where it is started by root, its worker must be able to read what is root's
+    configuration.write_text(
         f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
 user root;
 events {{ worker_connections 1024; }}
@@ -83,12 +85,24 @@ http {{ access_log off; sendfile on; keepalive_requests 100000000;
   types {{ image/jpeg jpg; }}
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; root {site}; }} }}"""
+  {inside.replace("PORT", str(port))}
+}}"""
     )
-    with process(["nginx", "-p", folder, "-c", folder / "nginx.conf"], log=folder / "nginx.log"):
-        url = f"http://127.0.0.1:{port}/thumbnail.jpg"
-        wait_for_http(url)
-        yield url
+    command = [require("nginx"), "-e", "stderr", "-p", folder, "-c", configuration]
+    with process(command, log=folder / "nginx.log"):
+        wait_for_port(port)
+        yield f"http://127.0.0.1:{port}{path}"
+
+
+def wait_for_port(port: int, seconds: float = 30.0) -> None:
+    """Wait until somebody listens there."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+            return
+        if time.monotonic() > deadline:
+            raise BrokenMeasurement(f"nobody listened on port {port} within {seconds:g} s")
+        time.sleep(0.002)
 
 
 def get(url: str, headers: Mapping[str, str]) -> bytes:

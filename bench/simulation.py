@@ -1,0 +1,356 @@
+"""A public archive in small: the service's own parts before many OMEROs with the latencies of a busy one.
+
+    python -m bench.simulation [--keep]
+
+Workers (the real `Thumbnails`, `SessionPool`, caches, and Ice over TCP) stand in one process, the embedded OMEROs in
+another, and a real Redis between the workers where there is one. Visitors arrive at random and open pages of 50
+thumbnails, popular pages more often, as the archive of docs/scaling.md has it: a tenth of its thumbnails a second, for
+a tenth of the time that it keeps anything, of a hundredth of its sessions and images. So as many requests come in the
+life of a thumbnail, for each session and for each image, as there. ``--keep`` writes the table into docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import bisect
+import itertools
+import logging
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+import uvloop
+
+from omero_ms_thumbnail.embedded.workload import REALISTIC
+from omero_ms_thumbnail.omero.pool import SessionPool
+from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
+from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
+from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
+from omero_ms_thumbnail.thumbnails.service import Thumbnails
+from tests.websession.redis_server import RedisServer
+
+from .omeros import BigOmero, big_omero
+from .processes import ROOT, BrokenMeasurement
+from .report import between
+
+DOCUMENT = ROOT / "docs" / "scaling.md"
+
+#: of the archive: thumbnails a second, and what it keeps and for how long, in seconds
+RATE = 1_000
+LIFE = 6.0
+IDLE = 6.0
+SESSIONS = 2_000
+IMAGES = 1_000_000
+
+PAGE = 50
+SIZE = 96
+
+#: how popular the n-th page is: 1 / n ** this
+_POPULARITY = 1.0
+
+_TIMEOUT = 15.0
+_MEMORY = 64 * 2**20
+
+_LATENCY = REALISTIC
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How an archive is run. `hashed`: nginx sends a session to one worker always, else to all of them in turn.
+
+    `idle` is how often as long as by default a session stays joined that nobody asks for; with `own_users` every
+    session is a user's own, else all are the archive's public user's.
+    """
+
+    name: str
+    workers: int
+    hashed: bool = True
+    redis: bool = False
+    idle: float = 1.0
+    own_users: bool = False
+
+
+SCENARIOS = (
+    Scenario("one worker, one OMERO", 1),
+    Scenario("4 workers, 4 OMEROs, in turn", 4, hashed=False),
+    Scenario("the same, a session always to one worker", 4),
+    Scenario("in turn, a Redis for thumbnails", 4, hashed=False, redis=True),
+    Scenario("always to one worker, Redis", 4, redis=True),
+    Scenario("the same, sessions joined 20 times as long", 4, redis=True, idle=20),
+    Scenario("the same, each visitor a user of their own", 4, redis=True, idle=20, own_users=True),
+)
+
+
+@dataclass
+class Seen:
+    """What a scenario came to, since the last `clear`."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    pages: list[float] = field(default_factory=list)
+    memory: int = 0
+    shared: int = 0
+    asked: int = 0
+    rendered: int = 0
+    thumbnails: int = 0
+    failed: int = 0
+    joins: int = 0
+
+    def clear(self) -> None:
+        """Start over."""
+        vars(self).update(vars(Seen()))
+
+    def cache_used(self, memory: int, shared: int, asked: int) -> None:
+        """As `Thumbnails` tells it."""
+        self.memory += memory
+        self.shared += shared
+        self.asked += asked
+
+    @contextmanager
+    def call(self, operation: str, arguments: tuple[Any, ...]) -> Iterator[None]:
+        """As `OmeroServer` tells of each call."""
+        self.calls[operation] += 1
+        if operation == "getThumbnailByLongestSideSet":
+            self.rendered += len(arguments[1])
+        yield
+
+    @property
+    def omero_seconds(self) -> float:
+        """What OMERO has worked for what it was asked."""
+        spent = (
+            self.joins * _LATENCY.join
+            + (self.calls["projection"] + self.calls["getEventContext"]) * _LATENCY.query
+            + self.calls["createThumbnailStore"] * _LATENCY.store
+            + self.rendered * _LATENCY.thumbnail
+        )
+        return spent / 1000
+
+
+class Worker:
+    """The parts of one worker of the service."""
+
+    def __init__(self, scenario: Scenario, port: int, redis_port: int, seen: Seen) -> None:
+        server = OmeroServer("127.0.0.1", port, None, call_timeout=_TIMEOUT, observe=seen.call)
+        self.pool = SessionPool(
+            partial(_join, server, seen),
+            idle_timeout=IDLE * scenario.idle,
+            join_timeout=_TIMEOUT,
+            sessions_max=SESSIONS,
+        )
+        self._shared = (
+            RedisCache(redis.asyncio.Redis(port=redis_port), realm="archive", life=LIFE) if scenario.redis else None
+        )
+        self.thumbnails = Thumbnails(
+            self.pool,
+            timeout=_TIMEOUT,
+            stores=server.thumbnail_stores,
+            caches=Caches(MemoryCache(bytes_max=_MEMORY, life=LIFE), self._shared),
+            cache_used=seen.cache_used,
+        )
+
+    async def join(self, key: str) -> None:
+        """Join a session that is found joined later, and its user known."""
+        async with self.pool.lend(key) as session:
+            await session.event_context()
+
+    async def close(self) -> None:
+        """Leave OMERO and Redis."""
+        await self.pool.close(_TIMEOUT)
+        if self._shared is not None:
+            await self._shared.close()
+
+
+async def _join(server: OmeroServer, seen: Seen, key: str) -> JoinedSession:
+    seen.joins += 1
+    return await JoinedSession.join(server, key)
+
+
+class Archive:
+    """Which pages are asked for, and by whom; the same ones in every scenario."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._random = random.Random(5)
+        self._keys = keys
+        weights = ((rank + 1) ** -_POPULARITY for rank in range(IMAGES // PAGE))
+        self._until = list(itertools.accumulate(weights))
+
+    def next_page(self) -> tuple[float, int, str, list[ThumbnailRequest]]:
+        """Seconds until it is asked for; the number of the visitor, and their session; what they ask for."""
+        pause = self._random.expovariate(RATE / PAGE)
+        visitor = self._random.randrange(len(self._keys))
+        page = bisect.bisect(self._until, self._random.random() * self._until[-1])
+        requests = [ThumbnailRequest(1 + page * PAGE + place, SIZE) for place in range(PAGE)]
+        return pause, visitor, self._keys[visitor], requests
+
+
+async def _open(worker: Worker, key: str, requests: Sequence[ThumbnailRequest], seen: Seen) -> None:
+    began = time.perf_counter()
+    try:
+        answers = await worker.thumbnails.get_all(key, requests)
+    except ThumbnailError:
+        seen.failed += len(requests)
+        return
+    came = sum(isinstance(answer, Thumbnail) for answer in answers)
+    seen.thumbnails += came
+    seen.failed += len(requests) - came
+    seen.pages.append(time.perf_counter() - began)
+
+
+class Site:
+    """The workers of a scenario, and the pages that are on their way."""
+
+    def __init__(self, scenario: Scenario, omeros: BigOmero, redis_port: int) -> None:
+        self.seen = Seen()
+        self._hashed = scenario.hashed
+        self._idle = IDLE * scenario.idle
+        self._workers = [Worker(scenario, port, redis_port, self.seen) for port in omeros.ports[: scenario.workers]]
+        self._archive = Archive(omeros.keys)
+        self._turns = itertools.count()
+        self._pages: set[asyncio.Task[None]] = set()
+
+    @property
+    def joined(self) -> int:
+        """Sessions that are joined now."""
+        return sum(len(worker.pool) for worker in self._workers)
+
+    async def join_earlier_visitors(self) -> None:
+        """Join the sessions of those who came a while ago, longer than the warming takes, and are still joined."""
+        earlier = {}
+        for _ in range(int(RATE / PAGE * max(self._idle - LIFE, 0))):
+            _, visitor, key, _ = self._archive.next_page()
+            earlier[key] = self._worker(visitor)
+        await asyncio.gather(*(worker.join(key) for key, worker in earlier.items()))
+
+    async def visit(self, seconds: float) -> None:
+        """Let visitors come for so long; pages that are not there by then stay on their way."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        until = due + seconds
+        while True:
+            pause, visitor, key, requests = self._archive.next_page()
+            due += pause
+            if due >= until:
+                break
+            await asyncio.sleep(due - loop.time())
+            page = asyncio.create_task(_open(self._worker(visitor), key, requests, self.seen))
+            self._pages.add(page)
+            page.add_done_callback(self._pages.discard)
+        await asyncio.sleep(until - loop.time())
+
+    async def close(self) -> None:
+        """Give up what is on its way, and leave."""
+        for page in self._pages:
+            page.cancel()
+        await asyncio.gather(*self._pages, return_exceptions=True)
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+
+    def _worker(self, visitor: int) -> Worker:
+        return self._workers[(visitor if self._hashed else next(self._turns)) % len(self._workers)]
+
+
+async def simulate(scenario: Scenario, omeros: BigOmero, redis_port: int, seconds: float) -> list[str]:
+    """The cells of a row. Raises BrokenMeasurement where nothing came at all."""
+    site = Site(scenario, omeros, redis_port)
+    try:
+        await site.join_earlier_visitors()
+        # until what is kept is as much as it will ever be
+        await site.visit(LIFE)
+        site.seen.clear()
+        used = time.process_time()
+        await site.visit(seconds)
+        return _cells(scenario, site.seen, site.joined, seconds, time.process_time() - used)
+    finally:
+        await site.close()
+
+
+def _cells(scenario: Scenario, seen: Seen, joined: int, seconds: float, used: float) -> list[str]:
+    if len(seen.pages) < 2 or seen.asked + seen.memory + seen.shared == 0:
+        raise BrokenMeasurement(f"{scenario.name}: no page was answered")
+    asked = seen.memory + seen.shared + seen.asked
+    capacity = _LATENCY.at_once * scenario.workers * seconds
+    percentiles = statistics.quantiles(seen.pages, n=100)
+    return [
+        scenario.name,
+        f"{seen.thumbnails / seconds:,.0f}",
+        f"{seen.failed / seconds:,.0f}",
+        f"{percentiles[49] * 1000:,.0f} / {percentiles[98] * 1000:,.0f}",
+        f"{seen.memory / asked:.0%}",
+        f"{seen.shared / asked:.0%}",
+        f"{seen.rendered / seconds:,.0f}",
+        f"{seen.joins / seconds:.1f}",
+        f"{joined:,}",
+        f"{seen.omero_seconds / capacity:.0%}",
+        f"{used / max(seen.thumbnails, 1) * 1e6:,.0f}",
+    ]
+
+
+_HEAD = (
+    "run as",
+    "thumbnails/s",
+    "failed/s",
+    "page p50 / p99, ms",
+    "from memory",
+    "from Redis",
+    "rendered/s",
+    "joins/s",
+    "joined",
+    "OMERO busy",
+    "our us each",
+)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """As Markdown."""
+    ruler = ["---", *["---:"] * (len(_HEAD) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (_HEAD, ruler, *rows))
+
+
+def run(folder: Path, seconds: float) -> list[list[str]]:
+    """Every scenario, each with OMEROs and a Redis of its own."""
+    rows = []
+    for number, scenario in enumerate(SCENARIOS):
+        print(f"{time.strftime('%H:%M:%S')} {scenario.name}", file=sys.stderr, flush=True)
+        with ExitStack() as ending:
+            more = ("--sessions", str(SESSIONS), "--omeros", str(scenario.workers), "--latency", "REALISTIC")
+            omeros = ending.enter_context(big_omero(SESSIONS if scenario.own_users else 1, *more))
+            server = RedisServer(folder / str(number))
+            server.start()
+            ending.callback(server.kill)
+            rows.append(uvloop.run(simulate(scenario, omeros, server.port, seconds)))
+    return rows
+
+
+def main() -> int:
+    """Simulate, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=6.0, help="that each scenario is watched, once it is warm")
+    parser.add_argument("--keep", action="store_true", help="write the table into docs/scaling.md")
+    arguments = parser.parse_args()
+    # where OMERO is asked for too much, as it is here, the service says so for each session; the table does as well
+    logging.getLogger("omero_ms_thumbnail").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            rows = run(Path(folder), arguments.seconds)
+        except BrokenMeasurement as broken:
+            print(f"broken measurement: {broken}", file=sys.stderr)
+            return 1
+    print(table(rows))
+    if arguments.keep:
+        DOCUMENT.write_text(between(DOCUMENT.read_text(), "simulation", table(rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
