@@ -15,8 +15,8 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test faults soak fuzz audit audit-online bench screenshots \
-	docs reference dist whole zipapp sbom release clean
+.PHONY: help run test lint format stack stack-test install-test faults soak fuzz audit audit-online bench simulation \
+	screenshots docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ soak: $(VENV)/.test  ## a long time under load with faults, every answer judged,
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep
+
+simulation: $(VENV)/.test  ## a public archive in small, with the service's own parts, for docs/scaling.md (2 minutes)
+	$(BIN)/python -m bench.simulation --keep
 
 screenshots: $(VENV)/.test  ## take the README's pictures again
 	$(BIN)/python -m tests.browser.screenshots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -18,6 +19,8 @@ def machine() -> dict[str, str]:
     """Cores, processor, memory, kernel, versions, and how busy it was before."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    if shutil.which("wrk") is None:
+        raise BrokenMeasurement("wrk is not on this machine: Debian has it as wrk")
     return {
         "processor": cpu.group(1) if cpu else "unknown",
         "cores": str(os.cpu_count()),

@@ -62,6 +62,7 @@ SIZE = 96
 _POPULARITY = 1.0
 
 _TIMEOUT = 15.0
+_LEAVING = 1.0
 _MEMORY = 64 * 2**20
 
 _LATENCY = REALISTIC
@@ -167,7 +168,7 @@ class Worker:
 
     async def close(self) -> None:
         """Leave OMERO and Redis."""
-        await self.pool.close(_TIMEOUT)
+        await self.pool.close(_LEAVING)
         if self._shared is not None:
             await self._shared.close()
 
@@ -180,8 +181,8 @@ async def _join(server: OmeroServer, seen: Seen, key: str) -> JoinedSession:
 class Archive:
     """Which pages are asked for, and by whom; the same ones in every scenario."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._random = random.Random(5)
+    def __init__(self, keys: Sequence[str], seed: int) -> None:
+        self._random = random.Random(seed)
         self._keys = keys
         weights = ((rank + 1) ** -_POPULARITY for rank in range(IMAGES // PAGE))
         self._until = list(itertools.accumulate(weights))
@@ -216,7 +217,8 @@ class Site:
         self._hashed = scenario.hashed
         self._idle = IDLE * scenario.idle
         self._workers = [Worker(scenario, port, redis_port, self.seen) for port in omeros.ports[: scenario.workers]]
-        self._archive = Archive(omeros.keys)
+        self._archive = Archive(omeros.keys, 1)
+        self._before = Archive(omeros.keys, 2)
         self._turns = itertools.count()
         self._pages: set[asyncio.Task[None]] = set()
 
@@ -229,7 +231,7 @@ class Site:
         """Join the sessions of those who came a while ago, longer than the warming takes, and are still joined."""
         earlier = {}
         for _ in range(int(RATE / PAGE * max(self._idle - LIFE, 0))):
-            _, visitor, key, _ = self._archive.next_page()
+            _, visitor, key, _ = self._before.next_page()
             earlier[key] = self._worker(visitor)
         await asyncio.gather(*(worker.join(key) for key, worker in earlier.items()))
 
@@ -306,7 +308,7 @@ _HEAD = (
     "rendered/s",
     "joins/s",
     "joined",
-    "OMERO busy",
+    "asked of OMERO, of what it can",
     "our us each",
 )
 
@@ -335,7 +337,7 @@ def run(folder: Path, seconds: float) -> list[list[str]]:
 def main() -> int:
     """Simulate, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=6.0, help="that each scenario is watched, once it is warm")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that each scenario is watched, once it is warm")
     parser.add_argument("--keep", action="store_true", help="write the table into docs/scaling.md")
     arguments = parser.parse_args()
     # where OMERO is asked for too much, as it is here, the service says so for each session; the table does as well
