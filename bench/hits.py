@@ -12,6 +12,9 @@ from .site import FIRST_IMAGE, Site
 #: few enough that every worker soon has all of them
 _IMAGES = 200
 
+#: seconds in which all of them must be kept
+_FILLINGS_MAX = 15
+
 
 class Hits:
     """The rows, filled round by round."""
@@ -43,7 +46,7 @@ class Hits:
             body = get(f"{address}/webclient/render_thumbnail/{FIRST_IMAGE}/", {COOKIE: site.cookies[0]})
             self._body = body
             questions = Questions(COOKIE, site.cookies[:1], FIRST_IMAGE, _IMAGES)
-            wrk(address, site.folder, questions, connections=CONNECTIONS, seconds=1)
+            self._fill(address, questions)
             calls, used = site.calls(), usage.of_tree(pid)
             load = wrk(address, site.folder, questions, connections=CONNECTIONS, seconds=self._seconds)
             used = usage.of_tree(pid) - used
@@ -52,6 +55,15 @@ class Hits:
             check_load(load, len(body))
         site.omero.wait_until_left()
         return load.per_second, used / load.requests
+
+    def _fill(self, address: str, questions: Questions) -> None:
+        """Ask until OMERO is asked for nothing any more: thumbnails are kept behind their answers, in every worker."""
+        for _ in range(_FILLINGS_MAX):
+            calls = self._site.calls()
+            wrk(address, self._site.folder, questions, connections=CONNECTIONS, seconds=1)
+            if self._site.calls() == calls:
+                return
+        raise BrokenMeasurement("OMERO is asked again and again for what should be kept")
 
     def _static(self) -> float:
         folder = self._site.folder

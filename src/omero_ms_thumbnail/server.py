@@ -75,8 +75,8 @@ _PROBE_TIMEOUT: Final = 3.0
 #: seconds that leaving OMERO may take when the service stops
 _LEAVE_TIMEOUT: Final = 5.0
 
-#: objects that are made between two collections of the youngest
-_GARBAGE_THRESHOLD: Final = 20_000
+#: objects made between two collections of the youngest; how many of those make one of the middle-aged, and of all
+_GARBAGE_THRESHOLDS: Final = (20_000, 10, 100)
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0
@@ -290,7 +290,7 @@ def _collect_garbage_less_often() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_GARBAGE_THRESHOLD)
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def _end_with_starter() -> None:
