@@ -28,6 +28,9 @@ class Source:
     def __init__(self, fault: Exception | None = None) -> None:
         self._fault = fault
 
+    def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
+        """Nothing."""
+
     async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         if self._fault is not None:
             raise self._fault

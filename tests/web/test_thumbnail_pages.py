@@ -25,7 +25,7 @@ from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.response import RequestRefused, Response
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.web.urls import route
-from tests.web.requests import Headers
+from tests.web.requests import Headers, Protocol
 
 JPEG = b"\xff\xd8 a picture"
 URI = f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
@@ -43,6 +43,9 @@ class Source:
     def __init__(self, outcomes: Mapping[int, Thumbnail | ThumbnailError] | ThumbnailError) -> None:
         self._outcomes = outcomes
         self.asked: list[tuple[str, list[ThumbnailRequest]]] = []
+
+    def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
+        """Nothing."""
 
     async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         self.asked.append((session_key, requests))
@@ -80,7 +83,7 @@ async def _answer(
         headers.append(("if-none-match", if_none_match))
     found = route(path)
     assert found is not None
-    response, _ = await pages.answer(found, Headers(*headers), query)
+    response, _ = await pages.answer(found, Headers(*headers), query, Protocol())
     return response
 
 

@@ -65,24 +65,38 @@ class Thumbnails:
             raise outcome
         return outcome
 
+    def remembered(
+        self, session_key: str, requests: Sequence[ThumbnailRequest]
+    ) -> list[Thumbnail | ThumbnailError] | None:
+        """All of `requests` from memory, if the session is joined and every one of them is there; waits for nothing."""
+        session = self._pool.joined(session_key)
+        work = self._work.get(session) if session is not None else None
+        if work is None:
+            return None
+        found: list[Thumbnail | ThumbnailError] = []
+        for request in requests:
+            thumbnail = work.remembered(request)
+            if thumbnail is None:
+                return None
+            found.append(thumbnail)
+        if self._cache_used is not None:
+            self._cache_used(len(found), 0, 0)
+        return found
+
     async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         """Thumbnails for each of `requests`, in their order; one that failed does not fail the others.
 
         Raises SessionRefused, OmeroUnavailable, TooManyWaiting, OmeroTooSlow where OMERO cannot be asked at all.
         """
-        remembered = self._remembered(session_key, requests)
-        missing = remembered.count(None)
-        if not missing:
-            if self._cache_used is not None:
-                self._cache_used(len(requests), 0, 0)
-            return [one for one in remembered if one is not None]
+        if not requests:
+            return []
         if self._waiting >= self._waiting_max:
             raise TooManyWaiting(f"{self._waiting} thumbnails are waited for already (max-waiting-thumbnails)")
-        self._waiting += missing
+        self._waiting += len(requests)
         try:
             return await self._ask(session_key, requests)
         finally:
-            self._waiting -= missing
+            self._waiting -= len(requests)
 
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = asyncio.get_running_loop().time() + self._timeout
@@ -102,14 +116,6 @@ class Thumbnails:
             for index, outcome in zip(lost, again, strict=True):
                 outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
-
-    def _remembered(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | None]:
-        """Those of `requests` that this worker has in memory for the session's user, if the session is joined."""
-        session = self._pool.joined(session_key)
-        work = self._work.get(session) if session is not None else None
-        if work is None:
-            return [None] * len(requests)
-        return [work.remembered(request) for request in requests]
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
         loop = asyncio.get_running_loop()

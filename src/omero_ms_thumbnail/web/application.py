@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from .asking import Asker, RequestHeaders
 from .gallery_pages import GalleryPages
 from .health import Health
-from .leaving import CLIENT_LEFT, ClientLeft, while_there
+from .leaving import CLIENT_LEFT, ClientLeft
 from .placeholder import placeholder
 from .response import RequestRefused, Response, json_body, quoted, sentence
 from .thumbnail_pages import ThumbnailPages
@@ -143,9 +143,7 @@ class Application:
             found = route(scope.path)
             if found is not None:
                 try:
-                    response, asker = await while_there(
-                        protocol, self._thumbnails.answer(found, scope.headers, scope.query_string)
-                    )
+                    response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string, protocol)
                 except ClientLeft:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:

@@ -23,14 +23,14 @@ class ClientLeft(Exception):
     """The client did not wait for its answer."""
 
 
-class RsgiProtocol(Protocol):
+class Client(Protocol):
     """``granian.rsgi.HTTPProtocol``, as far as it is used here."""
 
     async def client_disconnect(self) -> None:
         """Return when the client has closed its connection."""
 
 
-async def while_there(client: RsgiProtocol, answering: Coroutine[Any, Any, T]) -> T:
+async def while_there(client: Client, answering: Coroutine[Any, Any, T]) -> T:
     """What `answering` returns or raises. It is cancelled if the client leaves; that raises ClientLeft."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that awaits asyncio runs in a task

@@ -20,6 +20,7 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
+from .leaving import Client, while_there
 from .parsing import Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
 from .urls import Kind, Route
@@ -55,6 +56,11 @@ def _no_span(name: str) -> AbstractContextManager[None]:
 class ThumbnailSource(Protocol):
     """Where thumbnails come from: `thumbnails.service.Thumbnails`."""
 
+    def remembered(
+        self, session_key: str, requests: Sequence[ThumbnailRequest]
+    ) -> list[Thumbnail | ThumbnailError] | None:
+        """What is in memory, without waiting for anything: all of `requests`, or None."""
+
     async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         """Thumbnails for a session, in the order of the requests."""
 
@@ -77,15 +83,17 @@ class ThumbnailPages:
         self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
 
-    async def answer(self, route: Route, headers: RequestHeaders, query_string: str) -> tuple[Response, Asker]:
-        """The answer, and who asked. Raises RequestRefused."""
+    async def answer(
+        self, route: Route, headers: RequestHeaders, query_string: str, client: Client
+    ) -> tuple[Response, Asker]:
+        """The answer, and who asked. Raises RequestRefused, or ClientLeft if `client` left before it was there."""
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
         if asker.default_size is not None and not route.width:
             asked = self._parse(route, query_string, asker.default_size)
         with self._span(_SPANS[route.kind]):
-            outcomes = await self._get(asker, asked.requests)
+            outcomes = await self._get(asker, asked.requests, client)
         if route.kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
             digest = digest_of(response.body)
@@ -95,11 +103,17 @@ class ThumbnailPages:
             digest = thumbnail.digest if route.kind is not Kind.GET_THUMBNAIL else digest_of(response.body)
         return with_validator(response, digest, headers.get("if-none-match")), asker
 
-    async def _get(self, asker: Asker, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def _get(
+        self, asker: Asker, requests: Sequence[ThumbnailRequest], client: Client
+    ) -> list[Thumbnail | ThumbnailError]:
         if not requests:
             return []
+        remembered = self._source.remembered(asker.session_key, requests)
+        if remembered is not None:
+            # at once, so nobody can have left
+            return remembered
         try:
-            return await self._source.get_all(asker.session_key, requests)
+            return await while_there(client, self._source.get_all(asker.session_key, requests))
         except ThumbnailError as error:
             raise refused(error) from error
 
