@@ -171,9 +171,9 @@ class Changes:
         self._world.give(self._image(), self._user().id)
 
     def _delete(self) -> None:
-        # half of them are always left to look at
+        # half of them are always left to look at, and those that are looked at most go no sooner than others
         if len(self._world.images) > IMAGES / 2:
-            self._world.delete(self._image())
+            self._world.delete(self._world.images[self._rng.choice(list(self._world.images))])
 
     def _log_in_anew(self) -> None:
         user = self._user().id

@@ -93,9 +93,14 @@ MUTANTS: dict[str, Break] = {
 }
 
 
+#: those that show only in what is kept for much longer than a call takes, be the machine as busy as it may
+SHOWN_BY_LONG_LIFE = {"single flight forgets the rendering settings", "cache busters are dropped"}
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mix_up_is_caught(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_port: int) -> None:
     MUTANTS[name](monkeypatch)
+    life = 60.0 if name in SHOWN_BY_LONG_LIFE else LIFE
     with pytest.raises(Wrong) as caught:
-        busy_while(tmp_path, redis_port, SEED, answers=20_000, seconds=60, life=LIFE)
+        busy_while(tmp_path, redis_port, SEED, answers=20_000, seconds=60, life=life)
     print(caught.value)

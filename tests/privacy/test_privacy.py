@@ -11,7 +11,7 @@ from tests.privacy.town import busy_while
 LIFE = 1.0
 
 SEED = int(os.environ.get("PRIVACY_SEED", "7"))
-ANSWERS = int(os.environ.get("PRIVACY_ANSWERS", "3000"))
+ANSWERS = int(os.environ.get("PRIVACY_ANSWERS", "2500"))
 
 
 def test_every_answer_is_one_that_omero_would_have_given(tmp_path: Path, redis_port: int) -> None:

@@ -59,8 +59,12 @@ class Course:
 
     @property
     def is_flat(self) -> bool:
-        """Whether it has not grown by more than a tenth, or by what a few users more or less make."""
-        return self.late <= self.early * 1.1 + 16
+        """Whether it has not grown: what grows all the time is more than twice as large in the last quarter.
+
+        How many are joined follows how many ask, and that follows what else the machine does: a quarter more is no
+        growth. Memory, most of which is there from the start, may grow by a tenth.
+        """
+        return self.late <= self.early * (1.1 if self.name == "memory" else 1.25) + 16
 
 
 def courses(samples: Sequence[Sample]) -> list[Course]:
