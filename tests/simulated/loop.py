@@ -126,11 +126,10 @@ class _Selector(selectors.SelectSelector):
         return super().select(0)
 
 
-def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
-    """Run to the end in a loop of its own; afterwards no task may be left, nor anything complained about."""
-    loop = VirtualLoop()
+def simulate(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; afterwards no task may be left, nor anything complained about."""
     try:
-        result = loop.run_until_complete(main(loop))
+        result = loop.run_until_complete(main)
         loop.settle()
         assert loop.tasks() == []
         assert loop.complaints == loop.unheard() == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from ..omero.exceptions import ConcurrencyException, ValidationException
+from ..omero.exceptions import ConcurrencyException, SecurityViolation, ValidationException
 from ..omero.rtypes import RLong
 from ..omero.session import GROUP, USER, JoinedSession
 from ..omero.stores import ThumbnailStore
@@ -55,7 +55,14 @@ async def _make_default_settings(
     if _SYSTEM_GROUP in (await session.event_context()).memberOfGroups:
         as_owner[USER] = str(facts.owner_id)
     try:
-        await store.reset_defaults(as_owner)
+        try:
+            await store.reset_defaults(as_owner)
+        except SecurityViolation:
+            if as_owner == context:
+                raise
+            # an administrator when the session was joined, and one no longer
+            as_owner = context
+            await store.reset_defaults(as_owner)
     except ConcurrencyException as error:
         # no pixels or no pyramid yet: OMERO then answers with a clock
         log.info("no default settings for image %d yet: %s", facts.image_id, error)
