@@ -148,6 +148,20 @@ async def test_whoever_goes_away_leaves_the_read_to_the_others() -> None:
     assert asked.times == 1
 
 
+async def test_a_read_that_the_stores_own_client_gives_up_is_trouble_and_no_cancellation_of_who_asks() -> None:
+    store = Asked()
+    store.gate.clear()
+    cached = CachedSessionStore(store)
+    asking = [asyncio.create_task(cached.get(ID)) for _ in range(2)]
+    while not store.times:
+        await asyncio.sleep(0)
+    cached._readings[ID].task.cancel()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [SessionStoreUnavailable] * 2
+    assert "The asked was not read to the end" in str(outcomes[0])
+    await cached.close()
+
+
 async def test_news_while_a_read_is_under_way_makes_it_worth_nothing_to_later_ones() -> None:
     asked, news = Asked(), News()
     store = CachedSessionStore(asked, news, max_age=FOREVER)

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from omero_ms_thumbnail.websession.store import SessionStoreUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -128,8 +130,15 @@ class CachedSessionStore:
             self._tasks.add(reading.task)
             reading.task.add_done_callback(self._tasks.discard)
             reading.task.add_done_callback(lambda _: self._finished(session_id, reading))
-        # Whoever goes away leaves the read to the others.
-        return await asyncio.shield(reading.task)
+        try:
+            # Whoever goes away leaves the read to the others.
+            return await asyncio.shield(reading.task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if reading.task.cancelled() and waiting is not None and not waiting.cancelling():
+                # The store's own client gave the read up, or the store is being closed: nobody cancelled who asks.
+                raise SessionStoreUnavailable(f"The {self.describe()} was not read to the end.") from None
+            raise
 
     def _finished(self, session_id: str, reading: _Reading) -> None:
         is_current = self._readings.get(session_id) is reading

@@ -93,7 +93,13 @@ class PostgresSessionStore:
                     # Once more at once, on a new connection; whoever asks next tries anew.
                     await pool.expire_connections()
                     return await pool.fetchrow(query, *arguments)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            OSError,
+            ValueError,
+        ) as error:
             raise SessionStoreUnavailable(f"The {self.describe()} {self._advice(error)}.") from error
 
     async def _opened(self) -> asyncpg.Pool:
