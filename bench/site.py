@@ -38,7 +38,7 @@ def world() -> dict[str, Any]:
         ],
         "users": [
             # as whom OMERO.web finds out whether its OMERO is up
-            {"id": 1, "name": "guest", "password": "guest", "groups": [2]},
+            {"id": 1, "name": "guest", "password": "guest", "groups": [2]},  # pragma: allowlist secret
             *(
                 {"id": 10 + number, "name": f"user{number}", "password": f"password{number}", "groups": [GROUP, 1]}
                 for number in range(USERS)
