@@ -85,6 +85,7 @@ async def crowd_at(at: Site, *, connections: int, alone: float, seconds: float) 
         before=before,
         afterwards=full,
         note=f"accepted: p50 {percentile(accepted, 0.5):.2f} s, p99 {p99:.2f} s (unloaded p99 {unloaded:.2f} s); "
+        f"{'' if p99 <= promised else '**more than promised**, '}"
         f"refused: p50 {percentile(refused, 0.5) * 1000:.0f} ms, p99 {told * 1000:.0f} ms",
     )
     if any(answer.wrong or answer.status not in (200, 404, 503) for answer in answers):
