@@ -232,12 +232,12 @@ async def _load(at: Site, *, rate: float, connections: int, seconds: float) -> L
 async def _warm_up(at: Site) -> None:
     """Let everybody join and have their ThumbnailStores: what comes once for each is not what is measured."""
     ids = "&".join(f"id={image}" for image in PLAIN)
-    browsers = [Browser(at.service.port) for _ in at.load.visitors]
+    browser = Browser(at.service.port)
     path = f"/webgateway/get_thumbnails/96/?{ids}"
-    asking = zip(browsers, at.load.visitors, strict=True)
-    await asyncio.gather(*(browser.get(path, visitor.header) for browser, visitor in asking))
-    for browser in browsers:
-        browser.close()
+    # one after the other: OMERO makes a store for each of the four pictures
+    for visitor in at.load.visitors:
+        await browser.get(path, visitor.header)
+    browser.close()
 
 
 async def _connected(port: int, sends: bytes) -> socket.socket:
