@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from bench.processes import machine
+from bench.machine import machine
 from tests.faults import omero_faults, process_faults, router_faults, store_faults
 from tests.faults.striking import Seen
 from tests.overload import crowds
@@ -42,7 +42,7 @@ def see(scenario: Scenario) -> Seen:
 def with_rows(document: str, rows: Iterable[str]) -> str:
     """The document with these rows between its marks, which are added at its end where it has none."""
     found = machine()
-    system = f"Linux {found['kernel']}, Python {found['python']}"
+    system = f"Linux {found['kernel']}, Python {found['Python']}"
     told = f"On {found['cores']} cores of {found['processor']}, {found['memory']}, {system}."
     written = f"{told}\n\n{_HEAD}" + "".join(f"{row}\n" for row in rows)
     if _BEGIN not in document:

@@ -17,7 +17,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.processes import machine, service
+from bench.machine import machine
+from bench.processes import service
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
 from tests.privacy.crowd import Changes, crowd
