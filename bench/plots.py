@@ -9,7 +9,7 @@ from html import escape
 Points = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 40, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 30, 44, 48
 _COLOURS = ("#0b6e99", "#c4551b", "#4b8b3b", "#7a4ea3", "#8a8a8a")
 _STYLE = "font-family:system-ui,sans-serif;font-size:12px;fill:#333"
 
@@ -45,8 +45,8 @@ def line_plot(title: str, x: str, y: str, lines: Mapping[str, Points]) -> str:
             f'<circle cx="{across.at(one):.1f}" cy="{up.at(other):.1f}" r="3" fill="{colour}"/>'
             for one, other in points
         ]
-        left = _LEFT + 8 + number * 130
-        parts.append(f'<rect x="{left}" y="26" width="10" height="10" fill="{colour}"/>')
+        left = 12 + number * (_WIDTH - 12) / len(drawn)
+        parts.append(f'<rect x="{left:.1f}" y="26" width="10" height="10" fill="{colour}"/>')
         parts.append(_text(left + 14, 35, name, "start"))
     return "\n".join([*parts, "</svg>", ""])
 

@@ -322,3 +322,19 @@ async def test_a_cluster_shares_as_one_redis_does(tmp_path: Path) -> None:
         assert await cache.get_all(2, requests) == {}
         assert cache.failures == failures + 1
         await cache.close()
+
+
+async def test_a_shared_cache_is_closed_behind_what_is_asked_of_it(shared_redis: RedisServer) -> None:
+    cache = _shared(shared_redis)
+    request = ThumbnailRequest(1, 96)
+    thumbnail = Thumbnail(b"\xff\xd8jpeg")
+    putting = [asyncio.create_task(cache.put_all(2, {request: (0.0, thumbnail)})) for _ in range(3)]
+    await asyncio.sleep(0)
+    await cache.close()
+    assert all(one.done() for one in putting)
+    assert cache.failures == 0
+    # nor is a connection opened again
+    assert await cache.get_all(2, [request]) == {}
+    other = _shared(shared_redis)
+    assert set(await other.get_all(2, [request])) == {request}
+    await other.close()

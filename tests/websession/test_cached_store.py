@@ -162,6 +162,38 @@ async def test_a_read_that_the_stores_own_client_gives_up_is_trouble_and_no_canc
     await cached.close()
 
 
+async def test_no_read_goes_on_when_the_store_is_closed() -> None:
+    events: list[str] = []
+
+    class Slow(Asked):
+        async def get(self, session_id: str) -> WebSession | None:
+            events.append("asked")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                # as a connection takes a moment to be closed
+                await asyncio.sleep(0)
+                events.append("given up")
+            return None
+
+        async def close(self) -> None:
+            events.append("closed")
+
+    news = News()
+    store = CachedSessionStore(Slow(), news)
+    waiting = [asyncio.ensure_future(store.get(ID))]
+    await asyncio.sleep(0)
+    # the first read is nobody's to remember any more, and goes on all the same
+    news.forget(ID)
+    waiting.append(asyncio.ensure_future(store.get(ID)))
+    while events != ["asked", "asked"]:
+        await asyncio.sleep(0)
+    await store.close()
+    assert events == ["asked", "asked", "given up", "given up", "closed"]
+    given_up = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in given_up] == [SessionStoreUnavailable] * 2
+
+
 async def test_news_while_a_read_is_under_way_makes_it_worth_nothing_to_later_ones() -> None:
     asked, news = Asked(), News()
     store = CachedSessionStore(asked, news, max_age=FOREVER)
