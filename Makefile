@@ -24,8 +24,8 @@ help:  ## what there is to make
 run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (PORT=8080)
 	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
 
-test: $(VENV)/.test  ## every test that this machine has the real parts for
-	$(BIN)/python -m pytest
+test: $(VENV)/.test  ## every test that this machine has the real parts for, but for stack-test
+	$(BIN)/python -m pytest --ignore tests/stack
 
 lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 	$(BIN)/ruff check .

@@ -76,7 +76,7 @@ _PROBE_TIMEOUT: Final = 3.0
 _LEAVE_TIMEOUT: Final = 5.0
 
 #: objects made between two collections of the youngest; how many of those make one of the middle-aged, and of all
-_GARBAGE_THRESHOLDS: Final = (20_000, 10, 100)
+_GARBAGE_THRESHOLDS: Final = (20_000, 20, 100)
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0

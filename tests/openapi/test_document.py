@@ -103,6 +103,9 @@ class Source:
     def __init__(self, outcome: Thumbnail | ThumbnailError) -> None:
         self._outcome = outcome
 
+    def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
+        """Nothing."""
+
     async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         return [self._outcome for _ in requests]
 

@@ -114,7 +114,10 @@ async def test_another_session_of_the_same_user_shares_what_is_kept(omero: Embed
     image_id, other_id = (image.id for image in _images(omero)[:2])
     await worker.get(first, image_id)
     await worker.until_kept(1)
+    before = _thumbnail_calls(omero)
     # joins, and so says whose session it is
+    await worker.get(second, image_id)
+    assert _thumbnail_calls(omero) == before
     await worker.get(second, other_id)
     await worker.until_kept(2)
     before = _thumbnail_calls(omero)

@@ -66,6 +66,11 @@ class Kept:
             return None
         return memory.get(user, request)
 
+    async def know_user(self) -> None:
+        """Ask whose session it is, if this worker remembers anything. Raises what OMERO throws, or IceException."""
+        if self._session.user_id is None and self._caches.memory:
+            await self._session.event_context()
+
     async def shared(self, requests: Sequence[ThumbnailRequest]) -> dict[ThumbnailRequest, Thumbnail]:
         """What other workers have shared. Raises what OMERO throws, or IceException."""
         wanted = [request for request in requests if not request.is_section]

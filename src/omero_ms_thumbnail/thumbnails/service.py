@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,6 +28,9 @@ from .model import (
 from .work import CacheUsed, JoinLost, Outcome, SessionWork
 
 log: Final = logging.getLogger(__name__)
+
+#: sessions that are looked at for each new one, whether they were left
+_LOOKED_AT: Final = 4
 
 
 class Thumbnails:
@@ -56,7 +60,7 @@ class Thumbnails:
         self._pool = pool
         self._timeout = timeout
         self._stores = stores
-        self._work: dict[JoinedSession, SessionWork] = {}
+        self._work: OrderedDict[JoinedSession, SessionWork] = OrderedDict()
 
     async def get(self, session_key: str, request: ThumbnailRequest) -> Thumbnail:
         """One thumbnail. Raises ThumbnailError."""
@@ -141,13 +145,19 @@ class Thumbnails:
     def _work_for(self, session: JoinedSession) -> SessionWork:
         work = self._work.get(session)
         if work is None:
-            # with a session that was left goes the work for it: a join that comes after it begins anew
-            self._work = {one: its for one, its in self._work.items() if one.is_active}
+            self._forget_left()
             work = SessionWork(
                 session, stores=self._stores, calls=self._calls, caches=self._caches, cache_used=self._cache_used
             )
             self._work[session] = work
         return work
+
+    def _forget_left(self) -> None:
+        """Let go of the work for a few of the sessions that were left, so that all are seen to in time."""
+        for _ in range(min(_LOOKED_AT, len(self._work))):
+            session, work = self._work.popitem(last=False)
+            if session.is_active:
+                self._work[session] = work
 
 
 def _join_failed(error: IceException | UserException) -> ThumbnailError:

@@ -97,15 +97,16 @@ class SessionWork:
 
     async def _find_kept(self, requests: Sequence[ThumbnailRequest]) -> dict[ThumbnailRequest, Thumbnail]:
         """What the caches have for the session's user."""
-        found = {
-            request: thumbnail for request in requests if (thumbnail := self._kept.remembered(request)) is not None
-        }
-        remembered = len(found)
+        found: dict[ThumbnailRequest, Thumbnail] = {}
+        remembered = 0
         try:
+            await self._kept.know_user()
+            found.update((one, thumbnail) for one in requests if (thumbnail := self._kept.remembered(one)) is not None)
+            remembered = len(found)
             found.update(await self._kept.shared([request for request in requests if request not in found]))
         except (IceException, UserException) as error:
             # OMERO itself is asked next, and then says what is wrong
-            log.info("the shared cache was not asked: %s", error)
+            log.info("the caches were not asked: %s", error)
         self._cache_used(remembered, len(found) - remembered, len(requests) - len(found))
         return found
 
