@@ -4,6 +4,8 @@ PORT ?= 8080
 STACK_PORT ?= 8888
 FUZZ_SECONDS ?= 30
 SOAK_SECONDS ?= 1800
+# that the tests are shared out to
+PROCESSES ?= 2
 VENV ?= .venv
 BIN := $(VENV)/bin
 VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' src/omero_ms_thumbnail/version.py)
@@ -25,7 +27,7 @@ run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (POR
 	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
 
 test: $(VENV)/.test  ## every test that this machine has the real parts for, but for stack-test
-	$(BIN)/python -m pytest --ignore tests/stack
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --ignore tests/stack
 
 lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Final
 
 import pytest
 
@@ -10,12 +11,23 @@ from tests import parts
 
 pytest_plugins: list[str] = []
 
+_LEFT_OUT: Final = "left out"
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     missing = parts.summary()
     terminalreporter.write_line(f"left out: {missing}" if missing else "left out: nothing, every real part was here")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes that the tests are shared out to has ended, and says what it left out."""
+    for part, tests in getattr(node, "workeroutput", {}).get(_LEFT_OUT, {}).items():
+        parts.left_out.setdefault(part, []).extend(tests)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if parts.left_out and os.environ.get("REQUIRE_ALL_PARTS") == "1" and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_LEFT_OUT] = parts.left_out
+    elif parts.left_out and os.environ.get("REQUIRE_ALL_PARTS") == "1" and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

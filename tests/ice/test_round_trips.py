@@ -142,7 +142,9 @@ def test_a_float_keeps_its_bits(value: float) -> None:
 
 
 @in_both_encodings
-@pytest.mark.parametrize("kind", [STRING, Sequence(PROXY), NODE, Sequence(RTYPE)], ids=str)
+@pytest.mark.parametrize(
+    "kind", [STRING, Sequence(PROXY), NODE, Sequence(RTYPE)], ids=["string", "proxies", "class", "classes"]
+)
 @_FEW
 @given(data=st.binary(max_size=120))
 def test_whatever_bytes_are_a_value_or_refused(encoding: EncodingVersion, kind: SliceType[Any], data: bytes) -> None:
