@@ -5,7 +5,6 @@ All peers are measured once in each round, one after the other, at the same OMER
 
 from __future__ import annotations
 
-import os
 import statistics
 from typing import Any
 
@@ -47,9 +46,12 @@ class Cold:
             row.values.append(of.per_second / against.per_second)
             row.note("thumbnails/s", of.per_second)
             row.note("against thumbnails/s", against.per_second)
-        for row in (self._omeroweb, self._reference):
-            against = row.details["against thumbnails/s"][-1]
-            row.note("if ours took no processor time", _without_ours(ours) / against)
+        for row, against in ((self._omeroweb, omeroweb), (self._reference, reference)):
+            everybody = sum(against.cpu.values())
+            row.note("by processor time of all", everybody / sum(ours.cpu.values()))
+            row.note(
+                "by processor time of all, if ours took none", everybody / (sum(ours.cpu.values()) - ours.cpu[PEER])
+            )
         self._calls_one.values.append(one_user.calls_each)
         self._calls_many.values.append(ours.calls_each)
         self._calls_many.note("with the default cache", kept.calls_each, 2)
@@ -78,8 +80,3 @@ class Cold:
             }
             for name, rates in self._cores.items()
         ]
-
-
-def _without_ours(rate: Rate) -> float:
-    """Thumbnails a second that this machine has processor time for in router, stand-in and load alone."""
-    return (os.cpu_count() or 1) / sum(rate.cpu[part] for part in (ROUTER, OMERO, LOAD))
