@@ -1,8 +1,9 @@
 """The embedded OMERO's ThumbnailStore: stateful, for one call at a time, with OMERO's rules and exceptions.
 
 The rules were read off omero-server's ``ThumbnailBean``: `setPixelsId` on what may not be read is a ResourceError;
-`resetDefaults` refuses where settings exist or may not be made; a set makes missing settings where it may, leaves out
-what it cannot make any for, and answers empty for what fails; `isInProgress` tells of the last picture only.
+`resetDefaults` refuses where settings are loaded, where whoever acts has some already, and where they may not make any;
+a set makes missing settings where it may, leaves out what it cannot make any for, and answers empty for what fails;
+`isInProgress` tells of the last picture only.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class ThumbnailStoreServant(JoinServant):
                 raise thrown(
                     MissingPyramidException, "the image is being imported", backOff=1000, pixelsID=image.pixels_id
                 )
-            if self._settings is not None or not self._omero.world.may_make_settings(user, image):
+            own = any(one.owner_id == user.id for one in image.rendering_defs)
+            if self._settings is not None or own or not self._omero.world.may_make_settings(user, image):
                 raise thrown(ApiUsageException, "settings exist, or you may not make any")
             self._omero.world.add_settings(image, user, default_settings(image.picture))
 
