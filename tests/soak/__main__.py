@@ -25,7 +25,7 @@ from tests.privacy.crowd import Changes, crowd
 from tests.privacy.instances import Cookies
 from tests.privacy.oracle import Oracle
 from tests.privacy.town import Town, first_of_group
-from tests.privacy.watching import Watch
+from tests.privacy.watching import Watch, Wrong
 from tests.soak.client import Client
 from tests.soak.faults import Faults
 from tests.soak.samples import Sample, courses, take
@@ -35,6 +35,9 @@ from tests.websession.redis_server import RedisServer
 LIFE = 5.0
 LOAD = 0.7
 _CALIBRATING, _SAMPLING = 10.0, 5.0
+
+#: characters of the service's log that are shown where an answer was wrong
+_LOG_SHOWN = 20_000
 
 
 class Soak:
@@ -161,7 +164,12 @@ def main() -> int:
     ran_on = machine()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ending:
         soak = Soak(Path(folder), arguments.seed, ending)
-        asyncio.run(soak.run(arguments.seconds))
+        try:
+            asyncio.run(soak.run(arguments.seconds))
+        except Wrong:
+            for log in Path(folder).glob("*.log"):
+                print(f"the end of what the service logged:\n{log.read_text()[-_LOG_SHOWN:]}", file=sys.stderr)
+            raise
         figures, is_well = report(soak, arguments.seconds, ran_on)
     if arguments.keep:
         arguments.keep.write_text(json.dumps(figures, indent=1) + "\n")
