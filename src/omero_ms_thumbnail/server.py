@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import math
-import multiprocessing
 import os
-import resource
-import signal
 import socket
 import ssl
 import sys
@@ -35,6 +31,7 @@ from .ice.tls import client_context
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
+from .own_process import collect_garbage_less_often, end_with_starter, raise_open_files
 from .service_manager import ServiceManager
 from .shared_folder import shared_folder
 from .supervision import Supervisor, obey
@@ -74,9 +71,6 @@ _PROBE_TIMEOUT: Final = 3.0
 
 #: seconds that leaving OMERO may take when the service stops
 _LEAVE_TIMEOUT: Final = 5.0
-
-#: objects made between two collections of the youngest; how many of those make one of the middle-aged, and of all
-_GARBAGE_THRESHOLDS: Final = (20_000, 20, 100)
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0
@@ -147,7 +141,7 @@ class Service:
         loop.run_until_complete(self._stop())
 
     async def _start(self) -> None:
-        _end_with_starter()
+        end_with_starter()
         settings = self._settings
         if self._logs is not None:
             # the handlers of the parent process may have come here with its memory, but not its files and locks
@@ -210,7 +204,7 @@ class Service:
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,
         )
         self._telemetry.start()
-        _collect_garbage_less_often()
+        collect_garbage_less_often()
         if self._demo:
             self._in_background(_announce(settings.host, settings.port, self._demo.announcement))
 
@@ -281,32 +275,6 @@ class Service:
         task = asyncio.create_task(coroutine)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _collect_garbage_less_often() -> None:
-    """Leave out of garbage collections what lives as long as the process, and have fewer of them.
-
-    They are 13 % of the processor time of an uncached thumbnail otherwise (measured), and the longest pauses.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
-
-
-def _end_with_starter() -> None:
-    """See to it that this worker ends if the process that started it is killed: nobody else could stop it then."""
-    starter = multiprocessing.parent_process()
-    if starter is None:
-        # workers are threads where Python has no global lock
-        return
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        loop.remove_reader(starter.sentinel)
-        log.error("the process that started this worker is gone; it ends too")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    loop.add_reader(starter.sentinel, end)
 
 
 def drain_time(settings: Settings) -> float:
@@ -447,7 +415,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             settings.omero.port,
             "TLS" if settings.omero.secure else "TCP",
         )
-    files = _raise_open_files()
+    files = raise_open_files(4 * _CONNECTIONS_MAX)
     granian = Server(
         "omero_ms_thumbnail",
         address=address,
@@ -503,23 +471,6 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
         raise CannotServe(
             f"workers cannot be supervised from {shared}: {error}; name another folder, with a short path, in TMPDIR"
         ) from error
-
-
-def _raise_open_files() -> int:
-    """Have as many files and connections open as the system lets this user have; how many that is.
-
-    The limit that is usually in force, 1,024, is there for programs that use ``select``.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * _CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(hard, 4 * _CONNECTIONS_MAX)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return wanted
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ValueError, OSError):
-        # macOS has a limit of its own below the one that it names
-        return soft
-    return wanted
 
 
 def _try_parts(settings: Settings, demo: Demo | None) -> None:

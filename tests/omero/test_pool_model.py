@@ -7,9 +7,7 @@ other, so that every rule can come between any two awaits.
 from __future__ import annotations
 
 import asyncio
-import os
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,15 +17,13 @@ from omero_ms_thumbnail.omero.pool import PoolClosed, PoolSaturated, SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.omero.small_omero import LEAVE_WITHIN
 from tests.simulated.loop import VirtualLoop, end
+from tests.simulated.models import of_model
 from tests.simulated.omero import NAMES, SimulatedOmero
 
 IDLE_TIMEOUT, JOIN_TIMEOUT, SESSIONS_MAX = 60.0, 15.0, 2
 
 #: what `lend` is documented to raise
 _MAY_RAISE = (IceException, UserException, PoolSaturated, PoolClosed)
-
-#: Hypothesis' examples: as many as the test command has time for, or as somebody wants
-_EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 
 
 class Borrower:
@@ -299,14 +295,4 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPool = PoolMachine.TestCase
-TestPool.settings = settings(
-    max_examples=_EXAMPLES,
-    stateful_step_count=40,
-    deadline=None,
-    database=None,
-    # the same in every run of the test command; others where somebody wants more
-    derandomize="MODEL_EXAMPLES" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-    # what fails is shown as it came: making it smaller takes minutes
-    phases=[Phase.generate],
-)
+TestPool.settings = of_model(examples=60, steps=40)

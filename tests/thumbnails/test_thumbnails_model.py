@@ -6,9 +6,6 @@ them, or an error that says why not, in time, whatever others ask, give up or su
 
 from __future__ import annotations
 
-import os
-
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -30,6 +27,7 @@ from omero_ms_thumbnail.thumbnails.model import (
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from tests.omero.small_omero import LEAVE_WITHIN
 from tests.simulated.loop import VirtualLoop, end
+from tests.simulated.models import of_model
 from tests.simulated.omero import NAMES, SimulatedOmero
 from tests.telling_pictures import told, told_clock
 
@@ -43,8 +41,6 @@ REQUESTS = st.builds(
     height=st.sampled_from([None, None, None, 24]),
     rendering_def_id=st.sampled_from([None, None, None, 10_001, 10_002, 77]),
 )
-
-_EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
 
 
 class Asker:
@@ -241,14 +237,4 @@ class ThumbnailsMachine(RuleBasedStateMachine):
 
 
 TestThumbnails = ThumbnailsMachine.TestCase
-TestThumbnails.settings = settings(
-    max_examples=_EXAMPLES,
-    stateful_step_count=25,
-    deadline=None,
-    database=None,
-    # the same in every run of the test command; others where somebody wants more
-    derandomize="MODEL_EXAMPLES" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-    # what fails is shown as it came: making it smaller takes minutes
-    phases=[Phase.generate],
-)
+TestThumbnails.settings = of_model(examples=20, steps=25)
