@@ -82,6 +82,8 @@ def _finish(inp: InputStream, uses_classes: bool) -> None:
         finish_reading(inp)
     if inp.remaining and inp.encoding != ENCODING_1_0:
         skip_optionals(inp)
+    # parted at the end: see classes
+    inp.instances = None
     if inp.remaining:
         raise MarshalException(f"{inp.remaining} bytes are left over behind arguments or a result")
 
