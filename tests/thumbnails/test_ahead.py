@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from omero_ms_thumbnail.thumbnails.ahead import AHEAD, ReadAhead
+from omero_ms_thumbnail.thumbnails.ahead import AHEAD_MIN, AHEAD_SPREAD, ReadAhead
 
 
 def seen(*image_ids: int) -> ReadAhead:
@@ -20,7 +20,9 @@ def seen(*image_ids: int) -> ReadAhead:
 def test_even_distances_go_on(distance: int) -> None:
     ahead = seen(*range(100, 100 + 9 * distance, distance))
     last = 100 + 8 * distance
-    assert ahead.after([last]) == [last + distance * number for number in range(1, AHEAD + 1)]
+    after = ahead.after([last])
+    assert after == [last + distance * number for number in range(1, len(after) + 1)]
+    assert AHEAD_MIN <= len(after) < AHEAD_MIN + AHEAD_SPREAD
 
 
 def test_requests_that_overtook_one_another_and_a_gap_change_nothing() -> None:
@@ -40,6 +42,51 @@ def test_distances_that_are_wide_apart_say_nothing() -> None:
 @pytest.mark.parametrize("image_ids", [(), (5,), (5, 6), (5, 5, 5, 5, 5, 5, 5, 5, 5)])
 def test_a_few_say_nothing(image_ids: tuple[int, ...]) -> None:
     assert seen(*image_ids).after([5]) == []
+
+
+@pytest.mark.parametrize("distance", [1, 4])
+def test_the_next_are_due_once_half_is_used_up(distance: int) -> None:
+    ahead = seen(*range(100, 100 + 9 * distance, distance))
+    first = ahead.after([100 + 8 * distance])
+    for image_id in first[: len(first) // 2 - 1]:
+        ahead.asked(image_id)
+        assert not ahead.is_due
+    ahead.asked(first[len(first) // 2])
+    assert ahead.is_due
+    # they go on where the first ended, whatever is asked for meanwhile
+    second = ahead.after([])
+    assert second[0] == first[-1] + distance
+    assert not ahead.is_due
+
+
+def test_nothing_is_due_before_anything_was_asked_for_ahead() -> None:
+    for ahead in (ReadAhead(), seen(*range(1, 10))):
+        assert not ahead.is_due
+        assert ahead.after([]) == []
+
+
+def test_nothing_is_due_to_a_page_that_lies_elsewhere() -> None:
+    ahead = seen(*range(1, 10))
+    first = ahead.after([9])
+    ahead.asked(first[-1] + 1)
+    assert not ahead.is_due
+    ahead.asked(1)
+    assert not ahead.is_due
+
+
+def test_nothing_more_is_due_where_the_distance_is_lost() -> None:
+    ahead = seen(*range(1, 10))
+    first = ahead.after([9])
+    for image_id in (7_001, 105, 90_003, 512, 33_333, 2_048, 77_777, first[-1]):
+        ahead.asked(image_id)
+    assert ahead.is_due
+    assert ahead.after([]) == []
+    assert not ahead.is_due
+
+
+def test_users_who_began_together_ask_at_different_moments() -> None:
+    users = [seen(*range(1_000 * user, 1_000 * user + 9)) for user in range(1, 21)]
+    assert len({len(one.after([1_000 * user + 8])) for user, one in enumerate(users, 1)}) > 8
 
 
 def test_only_the_last_ones_count() -> None:

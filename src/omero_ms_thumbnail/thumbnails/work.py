@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, Final
 
 from ..ice.errors import IceException, UnknownException
@@ -160,9 +160,7 @@ class SessionWork:
         try:
             while self._wants_facts():
                 items, self._unknown = self._unknown[:_PROJECTION_MAX], self._unknown[_PROJECTION_MAX:]
-                items = _wanted(items)
-                if not items:
-                    continue
+                items = self._still_unknown(_wanted(items))
                 try:
                     found = await self._facts_of({item.request.image_id for item in items})
                 except (IceException, UserException) as error:
@@ -174,16 +172,32 @@ class SessionWork:
         finally:
             self._asking = False
 
+    def _still_unknown(self, items: list[Item]) -> list[Item]:
+        """Those of `items` whose facts have not been read ahead meanwhile."""
+        for item in items:
+            if item.doubted is None:
+                item.facts = self._remembered.get(item.request.image_id)
+            if item.facts is not None:
+                item.is_remembered = True
+                self._queue.add(item)
+        return [item for item in items if item.facts is None]
+
     async def _facts_of(self, image_ids: set[int]) -> dict[int, ImageFacts]:
         """Facts of `image_ids`, and on the way of those that are likely to be asked for next."""
         ahead = {image_id for image_id in self._ahead.after(image_ids) if self._remembered.get(image_id) is None}
-        found = await facts.ask(self._session, sorted(image_ids | ahead))
+        asked = sorted(image_ids | ahead)
+        found = await facts.ask(self._session, asked) if asked else {}
         for one in found.values():
             self._remembered.remember(one)
         return found
 
     def _wants_facts(self) -> bool:
-        """Whether facts are missing and had better be asked for now, not when the batch on its way has ended."""
+        """Whether facts are missing, or soon will be, and had better be asked for now.
+
+        Not when they may wait for the end of the batch on its way.
+        """
+        if self._ahead.is_due:
+            return True
         brisk = len(self._rendering) - len(self._late)
         return bool(self._unknown) and not (brisk and self._queue.can_wait(len(self._unknown)))
 
@@ -215,7 +229,7 @@ class SessionWork:
         self._render_next()
         if not self._asking and self._wants_facts():
             self._asking = True
-            self._start(self._ask(), self._unknown[0].context)
+            self._start(self._ask(), self._unknown[0].context if self._unknown else copy_context())
 
     def _render_next(self) -> None:
         while batch := self._queue.next_batch(self._stores_now()):
