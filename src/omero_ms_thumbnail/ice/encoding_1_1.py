@@ -26,6 +26,8 @@ _SLICE_SIZE: Final = 0x10
 _LAST_SLICE: Final = 0x20
 
 _TYPE_ID_MASK: Final = 0x03
+#: what stands behind the members of a slice that has one of these
+_TRAILING: Final = _OPTIONAL_MEMBERS | _INDIRECTION_TABLE | _SLICE_SIZE
 _INLINE: Final = 1
 _FIRST_INDEX: Final = 2
 _OPTIONAL_END: Final = 0xFF
@@ -122,6 +124,10 @@ class _Slice11:
         return self.flags & _LAST_SLICE != 0
 
 
+#: all slices of the compact format but the first have one of these headers; a query's answer has thousands of them
+_BARE: Final = {flags: _Slice11(flags, "", None) for flags in (0, _LAST_SLICE)}
+
+
 class Reader11(InstanceReader):
     """Hands an instance over at once, or behind its slice where the slice has an indirection table."""
 
@@ -204,6 +210,8 @@ class Reader11(InstanceReader):
     def _read_header(self, *, is_exception: bool) -> _Slice11:
         inp = self._inp
         flags = inp.read_byte()
+        if flags in _BARE and not is_exception:
+            return _BARE[flags]
         type_id = ""
         if is_exception:
             type_id = inp.read_string()
@@ -233,8 +241,10 @@ class Reader11(InstanceReader):
                 if header.type_id not in ("", slice_class.ICE_ID):
                     raise MarshalException(f"the slice {slice_class.ICE_ID} is missing")
             self._slice = header
-            self._read_members(slice_class, instance)
-            self._end_slice(header)
+            if slice_class.MEMBERS:
+                self._read_members(slice_class, instance)
+            if header.flags & _TRAILING:
+                self._end_slice(header)
         while not header.is_last:
             # bases that only the peer knows; IcePy also ends some chains with an empty ::Ice::Object slice
             header = self._read_header(is_exception=is_exception)

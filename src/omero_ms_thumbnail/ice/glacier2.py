@@ -137,23 +137,29 @@ class RouterSession:
     ) -> R:
         """Call an object behind the router; as `Connection.call`, with `context` on top of the session's own."""
         merged = {**self._context, **context} if context else self._context
+        if timeout is None:
+            return await self._forward(proxy, operation, arguments, merged)
         try:
             async with asyncio.timeout(timeout):
-                if proxy.identity not in self._added:
-                    self._add(proxy).add_done_callback(self._added_in_passing)
-                try:
-                    reply = await self._connection.begin(proxy, operation, arguments, merged)
-                    return operation.decode_reply(reply)
-                except ObjectNotExistException as error:
-                    if error.operation != ICE_ADD_PROXY:
-                        raise
-                # the router had dropped the proxy for newer ones, or took the call before the proxy
-                self._forget_evicted(await self._add(proxy))
-                return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, merged))
+                return await self._forward(proxy, operation, arguments, merged)
         except TimeoutError:
             raise InvocationTimeoutException(
                 f"{self._connection.peer} did not answer {operation.name} within {timeout:g} s"
             ) from None
+
+    async def _forward(
+        self, proxy: ObjectPrx, operation: Operation[R], arguments: tuple[Any, ...], context: Mapping[str, str]
+    ) -> R:
+        if proxy.identity not in self._added:
+            self._add(proxy).add_done_callback(self._added_in_passing)
+        try:
+            return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, context))
+        except ObjectNotExistException as error:
+            if error.operation != ICE_ADD_PROXY:
+                raise
+        # the router had dropped the proxy for newer ones, or took the call before the proxy
+        self._forget_evicted(await self._add(proxy))
+        return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, context))
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone and will not be called again."""

@@ -191,7 +191,12 @@ class InputStream:
 
     def read_byte(self) -> int:
         """One byte, 0 to 255."""
-        return self.data[self._advance(1)]
+        position = self.position
+        # not by _advance, since every slice and every size begins with one
+        if position >= self.end:
+            raise MarshalException("a byte expected where none is left")
+        self.position = position + 1
+        return self.data[position]
 
     def read_short(self) -> int:
         """Two bytes, signed."""
@@ -220,7 +225,7 @@ class InputStream:
 
     def read_size(self) -> int:
         """A size, 0 to 2^31 - 1; what it counts may still be missing."""
-        first = self.data[self._advance(1)]
+        first = self.read_byte()
         if first < 255:
             return first
         value = self.read_int()

@@ -137,6 +137,9 @@ class RMap(RType):
 
 Unwrapped = bool | int | float | str | None
 
+#: those that hold one plain value; by exact type, since a query's answer has thousands of them
+_PLAIN: Final = frozenset({RBool, RInt, RLong, RFloat, RDouble, RString, RClass, RTime})
+
 
 def unwrap(value: RType | None) -> Unwrapped:
     """The plain Python value of an RType that holds one. Raises MarshalException for any other.
@@ -145,8 +148,9 @@ def unwrap(value: RType | None) -> Unwrapped:
     """
     if value is None:
         return None
-    if isinstance(value, RBool | RInt | RLong | RFloat | RDouble | RString | RTime):
-        return value.val
+    if type(value) in _PLAIN:
+        plain: Unwrapped = value.val  # type: ignore[attr-defined]
+        return plain
     raise MarshalException(f"{value.ICE_ID} has no plain value")
 
 

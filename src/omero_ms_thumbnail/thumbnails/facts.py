@@ -38,8 +38,14 @@ async def ask(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, Ima
 
 
 def _numbers(row: Sequence[object]) -> tuple[int, int, int, int]:
-    match row:
-        case [int(pixels_id), int(image_id), int(group_id), int(owner_id)]:
+    if len(row) == 4:
+        pixels_id, image_id, group_id, owner_id = row
+        if (
+            isinstance(pixels_id, int)
+            and isinstance(image_id, int)
+            and isinstance(group_id, int)
+            and isinstance(owner_id, int)
+        ):
             return pixels_id, image_id, group_id, owner_id
     raise MarshalException("a projection of ids returned something else")
 

@@ -126,6 +126,8 @@ def images_request(route: Route, query: Query, default_size: int | None, limits:
 
 
 def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
+    if query.is_empty:
+        return request
     return replace(
         request,
         rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
