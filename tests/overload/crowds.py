@@ -37,15 +37,13 @@ async def slow_site(folder: Path, *, sessions: int = 40, **more: object) -> Asyn
     """A site whose OMERO does `OMERO_RATE` thumbnails a second."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    settings = {"max-waiting-thumbnails": WAITING_MAX, "event-bus-send-timeout": 15_000}
     latency = {"thumbnail": MILLISECONDS, "at_once": AT_ONCE}
+    settings = {"max-waiting-thumbnails": WAITING_MAX, "event-bus-send-timeout": 15_000, "latency": latency}
     # one call of OMERO's for each: what nothing is odd about, and users who may see it
     keys = {
         session_key(name, number): name for number in range(sessions // 4) for name in NAMES if name != "pathologist"
     }
-    async with site(
-        folder, sessions=sessions, visitors=by_key(keys), images=list(PLAIN), latency=latency, **{**settings, **more}
-    ) as at:
+    async with site(folder, sessions=sessions, visitors=by_key(keys), images=list(PLAIN), **{**settings, **more}) as at:
         at.load.pages = False
         yield at
 
@@ -97,6 +95,43 @@ async def crowd_at(at: Site, *, connections: int, alone: float, seconds: float) 
     if full.megabytes > before.megabytes + connections * 0.05 + 16:
         seen.broken.append(f"{full.megabytes:.0f} MB")
     return seen
+
+
+async def flood(folder: Path, *, wells: int = 10_000) -> Seen:
+    """One user opens so many wells at once, which is more than may wait; others look at what they always do."""
+    latency = {"thumbnail": 8.0, "at_once": AT_ONCE}
+    async with slow_site(folder, **{"max-waiting-thumbnails": 5_000, "latency": latency}) as at:
+        await _warm_up(at)
+        flooding = at.load.visitors.pop()
+        ids = "&".join(f"id={image}" for image in PLAIN)
+        before = await at.figures()
+        stuck = []
+        for page in range(wells // len(PLAIN)):
+            # by the cache buster: each is one more for OMERO to draw
+            request = f"GET /webgateway/get_thumbnails/96/?{ids}&version=well{page} HTTP/1.1\r\nHost: x\r\n"
+            stuck.append(await _connected(at.service.port, f"{request}{flooding.header}\r\n\r\n".encode()))
+        others = await _load(at, rate=20, connections=10, seconds=4.0)
+        during = await at.figures()
+        told = [_status(one) for one in stuck]
+        for one in stuck:
+            one.close()
+        after = await _settled(at, before)
+        refused = told.count(503)
+        seen = Seen(
+            f"one user opens {wells} wells at once, in pages of {len(PLAIN)}",
+            "20 requests/s of others, OMERO draws for 8 ms each",
+            "others get what they ask for, none 503; whoever floods gets 503 above four fifths of the queue",
+            during=statuses(others.answers),
+            before=before,
+            afterwards=after,
+            note=f"{during.megabytes:.0f} MB meanwhile; others p99 {percentile(others.answers, 0.99) * 1000:.0f} ms; "
+            f"{refused} of {len(stuck)} pages refused, {told.count(200)} answered by then",
+        )
+        _others_are_right(seen, others)
+        if not refused:
+            seen.broken.append("the one who floods was not refused")
+        _all_left(seen, before, after)
+        return seen
 
 
 async def slow_readers(folder: Path, *, count: int = 200) -> Seen:
@@ -251,6 +286,14 @@ async def _connected(port: int, sends: bytes) -> socket.socket:
     return one
 
 
+def _status(one: socket.socket) -> int:
+    """Of the answer that has come; 0 if none has."""
+    try:
+        return int(one.recv(4096)[9:12] or 0)
+    except BlockingIOError:
+        return 0
+
+
 async def idle(at: Site) -> None:
     """Wait until nothing is asked of the service, and OMERO has drawn what it was asked for before."""
     assert at.omero is not None
@@ -290,4 +333,4 @@ def _all_left(seen: Seen, before: Figures, after: Figures) -> None:
         seen.broken.append(f"tasks grew from {before.tasks} to {after.tasks}")
 
 
-ALL = (too_many, slow_readers, slow_senders, leavers)
+ALL = (too_many, flood, slow_readers, slow_senders, leavers)

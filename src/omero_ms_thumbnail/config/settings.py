@@ -351,8 +351,9 @@ class Settings:
         WholeNumber(1, 1_000_000),
         5000,
         "How many thumbnails each worker process may have asked OMERO for, or have waiting for their turn, before a"
-        " request for more is answered with status 503 at once. The last of them waits as long as OMERO takes for so"
-        " many. At most as many requests wait for the session store.",
+        " request for more is answered with status 503 at once. One OMERO session may have four fifths of them, and"
+        " less where others want some. The last of them waits as long as OMERO takes for so many. At most as many"
+        " requests wait for the session store.",
     )
     cache_control: str = key(
         "cache-control",

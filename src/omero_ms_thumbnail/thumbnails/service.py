@@ -15,6 +15,7 @@ from ..omero.breaker import JoinsSuspended
 from ..omero.faults import Fault, fault_of
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
+from .admission import Admission
 from .keeping import Caches
 from .model import (
     OmeroTooSlow,
@@ -23,7 +24,6 @@ from .model import (
     Thumbnail,
     ThumbnailError,
     ThumbnailRequest,
-    TooManyWaiting,
 )
 from .work import CacheUsed, JoinLost, Outcome, SessionWork
 
@@ -38,7 +38,7 @@ class Thumbnails:
 
     `timeout` is what a caller waits at most, in seconds; `stores` the ThumbnailStores of each joined session;
     `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit);
-    `waiting_max` the thumbnails that are waited for before a request for more is refused.
+    `waiting_max` the thumbnails that are waited for before a request for more is refused, shared out by `Admission`.
     """
 
     def __init__(
@@ -55,8 +55,7 @@ class Thumbnails:
         self._caches = caches or Caches()
         self._cache_used = cache_used
         self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
-        self._waiting = 0
-        self._waiting_max = waiting_max
+        self._admission = Admission(waiting_max)
         self._pool = pool
         self._timeout = timeout
         self._stores = stores
@@ -94,13 +93,8 @@ class Thumbnails:
         """
         if not requests:
             return []
-        if self._waiting >= self._waiting_max:
-            raise TooManyWaiting(f"{self._waiting} thumbnails are waited for already (max-waiting-thumbnails)")
-        self._waiting += len(requests)
-        try:
+        with self._admission.admit(session_key, requests):
             return await self._ask(session_key, requests)
-        finally:
-            self._waiting -= len(requests)
 
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = asyncio.get_running_loop().time() + self._timeout
