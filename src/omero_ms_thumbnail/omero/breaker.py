@@ -26,7 +26,7 @@ TRIES_MAX: Final = 4
 
 
 class JoinsSuspended(Exception):
-    """OMERO let nobody in just now, and is not asked again so soon; `reason` and the text say what was wrong."""
+    """OMERO has not let somebody in, and is not asked again so soon; `reason` and the text say what was wrong."""
 
     def __init__(self, reason: IceException | UserException) -> None:
         super().__init__(str(reason))
@@ -72,13 +72,22 @@ class CircuitBreaker:
         self._reason = None
 
     def failed(self, begun: int, reason: IceException | UserException) -> None:
-        """A join that `begin` numbered ended without an answer, or is waited for no longer."""
+        """A join that `begin` numbered ended without an answer."""
+        self.ended(begun)
+        self.hangs(begun, reason)
+
+    def ended(self, begun: int) -> None:
+        """A join of which it was said that it hangs ended without an answer: there is room for another try."""
+        if begun == self._opened and self.is_open:
+            self._tries = max(self._tries - 1, 0)
+
+    def hangs(self, begun: int, reason: IceException | UserException) -> None:
+        """A join that `begin` numbered is waited for no longer, and has not ended."""
         if begun != self._opened:
             # it began before the breaker opened: it says nothing new
             return
         self._reason = reason
         if self.is_open:
-            self._tries = max(self._tries - 1, 0)
             self._wait = min(self._wait * 2, LONGEST_WAIT)
         else:
             self._failures += 1

@@ -1,14 +1,19 @@
 """The pool of joined OMERO sessions: one join for each session key, shared by all who ask, let go when nobody does.
 
-A `Member` is in one of four states. WAITING: entered in `_member`, when the first request for a key comes. JOINING:
-entered in `_begin_joins`, when its turn has come. JOINED: entered in `_join`, when OMERO has let it in. LEFT: entered
-in `_drop`, and only there: the join failed or took too long, nobody waits for it any more, the connection went, OMERO
+A `Member` is in one of five states. WAITING: entered in `_member`, when the first request for a key comes. JOINING:
+entered in `_begin_joins`, when its turn has come. LATE: entered in `_give_up`, when a join takes so long that nobody
+waits for it any more. JOINED: entered in `_join`, when OMERO has let it in. LEFT: entered in `_drop`, and only there:
+the join failed or was lost, its turn did not come in time, nobody waits for it any more, the connection went, OMERO
 ended the session, it was idle for too long, or the pool closes. A member that LEFT is in no table any more and is never
-lent again; what is still lent finishes or fails on its own. A join that OMERO has not answered goes on when its member
-has LEFT, since breaking it off could log the user out, and leaves as soon as it is in.
+lent again; what is still lent finishes or fails on its own.
+
+A join that OMERO has not answered is not broken off, since that could log the user out. So while it is LATE its key is
+not joined a second time, and whoever asks is told at once; it is of use to the next when OMERO lets it in after all.
+When the pool closes meanwhile, it leaves as soon as it is in.
 
 Only so many members are JOINING at once: an OMERO that has just come back is not met by all its users together. While
-OMERO lets nobody in, `breaker` says who may try, and the others are told so at once.
+OMERO lets nobody in, `breaker` says who may try, and the others are told so at once. Both bound how many are LATE:
+those under way when OMERO stopped answering, and a few tries.
 Decisions are made in plain functions; what has to be awaited because of them runs in tasks that the pool owns.
 """
 
@@ -34,6 +39,10 @@ _LEAVE_STEPS: Final = 3
 
 #: joins under way at once: a few keep OMERO busy, and many would keep it from everything else
 _JOINS_AT_ONCE: Final = 16
+
+#: seconds after which a join is lost that OMERO has not answered, and is broken off: those for which OMERO keeps a
+#: session that nobody could use (``omero.sessions.timeout``)
+_LOST_AFTER: Final = 600.0
 
 #: seconds for which a key that OMERO refused is not tried again: a page of a user whose session has ended asks often
 _REFUSED_FOR: Final = 1.0
@@ -62,6 +71,7 @@ class MemberState(Enum):
 
     WAITING = auto()
     JOINING = auto()
+    LATE = auto()
     JOINED = auto()
     LEFT = auto()
 
@@ -75,8 +85,10 @@ class Member:
         self.joined: asyncio.Future[JoinedSession] = asyncio.get_running_loop().create_future()
         self.lent = 0
         self.last_used = now
-        #: what gives up waiting for it
+        #: what gives up waiting for it, and then gives it up for good
         self.overdue: asyncio.TimerHandle | None = None
+        #: its join, once there is one
+        self.join: asyncio.Task[None] | None = None
         #: its join's number with the breaker, once there is one
         self.begun = 0
 
@@ -122,7 +134,8 @@ class SessionPool:
         """The joined session for `key`, joined first if need be; not let go while it is lent.
 
         Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException, of which
-        InvocationTimeoutException if it took too long; JoinsSuspended; PoolSaturated; PoolClosed.
+        InvocationTimeoutException if it took too long; JoinsSuspended, also where an earlier join has not ended yet
+        that took too long; PoolSaturated; PoolClosed.
         """
         member = self._member(key)
         member.lent += 1
@@ -185,6 +198,8 @@ class SessionPool:
             self._waiting.append(member)
             # whoever asks is counted first: nobody joins for a member that is not wanted
             asyncio.get_running_loop().call_soon(self._begin_joins)
+        elif member.state is MemberState.LATE:
+            raise JoinsSuspended(self._too_slow())
         return member
 
     def _check_refusal(self, key: str) -> None:
@@ -215,7 +230,7 @@ class SessionPool:
             member.begun = self._breaker.begin()
             member.state = MemberState.JOINING
             self._joining += 1
-            self._start(self._join(member))
+            member.join = self._start(self._join(member))
 
     def _make_room(self) -> None:
         """Let go of the session that was asked for longest ago, where another would be one too many."""
@@ -237,6 +252,9 @@ class SessionPool:
         if member.state is MemberState.LEFT:
             await session.leave(self._leave_timeout)
             return
+        if member.state is MemberState.LATE:
+            # those who waited for it were told that it takes too long
+            member.joined = asyncio.get_running_loop().create_future()
         member.joined.set_result(session)
         member.last_used = _now()
         self._enter(member, MemberState.JOINED)
@@ -254,16 +272,32 @@ class SessionPool:
             if fault is Fault.SESSION_GONE:
                 self._remember_refusal(member.key, error)
         elif member.state is MemberState.JOINING:
-            # of one that was given up it is known already
             self._breaker.failed(member.begun, error)
+        elif member.state is MemberState.LATE:
+            self._breaker.ended(member.begun)
 
     def _give_up(self, member: Member) -> None:
-        error = InvocationTimeoutException(f"OMERO has not let the session in within {self._join_timeout:g} s")
-        self._learn(member, error)
-        self._drop(member, error)
+        error = self._too_slow()
+        if member.state is MemberState.WAITING:
+            self._drop(member, error)
+            return
+        self._breaker.hangs(member.begun, error)
+        _fail(member, error)
+        self._enter(member, MemberState.LATE)
+        member.overdue = asyncio.get_running_loop().call_later(_LOST_AFTER, self._lose, member)
+
+    def _lose(self, member: Member) -> None:
+        log.warning("OMERO has not answered a join within %g s: it is broken off", self._join_timeout + _LOST_AFTER)
+        self._breaker.ended(member.begun)
+        self._drop(member)
+        if member.join is not None:
+            member.join.cancel()
+
+    def _too_slow(self) -> InvocationTimeoutException:
+        return InvocationTimeoutException(f"OMERO has not let the session in within {self._join_timeout:g} s")
 
     def _enter(self, member: Member, state: MemberState) -> None:
-        """The one place where WAITING and JOINING are left for good."""
+        """The one place where WAITING, JOINING and LATE are left for good."""
         if member.overdue is not None:
             member.overdue.cancel()
         was, member.state = member.state, state
@@ -281,10 +315,8 @@ class SessionPool:
         session = _result(member)
         if session is not None:
             self._start(session.leave(self._leave_timeout))
-        elif reason is not None:
-            member.joined.set_exception(reason)
-            # whoever waits gets it; if all have gone, nobody needs it
-            member.joined.exception()
+        elif reason is not None and not member.joined.done():
+            _fail(member, reason)
 
     # idle sessions
 
@@ -301,10 +333,11 @@ class SessionPool:
                 self._drop(member)
         self._schedule_sweep()
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _now() -> float:
@@ -315,3 +348,10 @@ def _now() -> float:
 def _result(member: Member) -> JoinedSession | None:
     joined = member.joined
     return joined.result() if joined.done() and not joined.cancelled() and joined.exception() is None else None
+
+
+def _fail(member: Member, reason: Exception) -> None:
+    """Tell those who wait for a join why there is none."""
+    member.joined.set_exception(reason)
+    # whoever waits gets it; if all have gone, nobody needs it
+    member.joined.exception()
