@@ -7,13 +7,19 @@ import random
 import struct
 from pathlib import Path
 
+from omero_ms_thumbnail.omero.breaker import TRIES_MAX
+from tests.faults.load import Browser
 from tests.faults.relay import Spoil
-from tests.faults.site import TIMEOUT, site
+from tests.faults.site import IMAGES, TIMEOUT, Figures, site
 from tests.faults.striking import RECOVERY, Seen, Strike, repeated
 
 _HEADER = 14
 #: where in a reply the encapsulation of its result begins
 _RESULT = _HEADER + 4 + 1
+
+
+#: those at once, one more for each that fails before the breaker opens, and tries
+LATE_MAX = 16 + 2 + TRIES_MAX
 
 
 async def omero_killed(folder: Path) -> Seen:
@@ -39,6 +45,43 @@ async def omero_frozen(folder: Path) -> Seen:
 
         strike = Strike(at, f"OMERO frozen (SIGSTOP) for twice the time-out of {TIMEOUT / 1000:g} s, resumed")
         return await strike(lambda: asyncio.to_thread(omero.freeze), resume, lasting=2 * TIMEOUT / 1000)
+
+
+async def omero_frozen_behind_router(folder: Path) -> Seen:
+    """Connections are made and stay, and nothing that is asked over them is answered, to join or otherwise."""
+    async with site(folder, relayed=True, sessions=500, connections=300) as at:
+        relay = at.relay
+        assert relay is not None
+        # everybody has joined, so that those who come back do not look like growth
+        browser = Browser(at.service.port)
+        for visitor in at.load.visitors:
+            await browser.get(f"/webgateway/render_thumbnail/{IMAGES[0]}/96/", visitor.header)
+        browser.close()
+        connections, grown = relay.connections, Figures(0, 0, 0, 0, 0)
+
+        async def freeze() -> None:
+            nonlocal connections
+            relay.flows.clear()
+            connections = relay.connections
+
+        async def resume() -> None:
+            nonlocal connections, grown
+            connections = relay.connections - connections
+            grown = await at.figures()
+            relay.flows.set()
+
+        strike = Strike(
+            at,
+            "OMERO frozen for 12 s behind a router that goes on",
+            f"only 503 and 504 while it lasts, {LATE_MAX} joins under way at most, all right within 2 s, nothing grows",
+        )
+        seen = await strike(freeze, resume, lasting=12.0)
+        seen.note += (
+            f"; {connections} joins begun meanwhile, at its end {grown.descriptors} descriptors, {grown.tasks} tasks"
+        )
+        if connections > LATE_MAX:
+            seen.broken.append(f"{connections} joins were begun")
+        return seen
 
 
 async def connections_cut(folder: Path) -> Seen:
@@ -178,6 +221,7 @@ async def sessions_ended(folder: Path) -> Seen:
 ALL = (
     omero_killed,
     omero_frozen,
+    omero_frozen_behind_router,
     connections_cut,
     connections_all_cut,
     answers_delayed,

@@ -25,6 +25,9 @@ class Relay:
         self.spoil: Spoil | None = None
         #: so many messages from the server are gathered and passed on in reverse
         self.reverse = 0
+        #: whether messages from the server are passed on, but for what keeps a connection alive
+        self.flows = asyncio.Event()
+        self.flows.set()
         #: breaks the connection in the middle of the server's next message
         self.cut_next = False
         self.connections = 0
@@ -87,6 +90,8 @@ class Relay:
                 piece = await self._message(reader)
                 if self.delay:
                     await asyncio.sleep(self.delay)
+                if len(piece) > _HEADER:
+                    await self.flows.wait()
                 if self.cut_next and len(piece) > _HEADER:
                     self.cut_next = False
                     writer.write(piece[: len(piece) // 2])

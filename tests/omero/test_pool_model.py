@@ -23,7 +23,7 @@ from tests.simulated.omero import NAMES, SimulatedOmero
 
 IDLE_TIMEOUT, JOIN_TIMEOUT, SESSIONS_MAX = 60.0, 15.0, 2
 
-#: seconds until a join that OMERO does not answer is broken off, in which it may have begun to be
+#: seconds after which a join that OMERO does not answer may be broken off, and its session joined again
 LOST_AFTER = 600.0
 
 #: what `lend` is documented to raise
