@@ -19,6 +19,9 @@ from .site import FIRST_IMAGE, IMAGES, Site
 #: of which the first tenth is not counted
 _BARE_CALLS = 600
 
+#: seconds of half the load, at least: it begins with 64 requests at once, which are not to be one in a hundred
+_HALF_SECONDS = 5.0
+
 #: seconds in which the most that the service can take is found
 _FULL_SECONDS = 1
 
@@ -41,13 +44,13 @@ class Latency:
         with service(site.folder, site.configuration()) as (address, _pid):
 
             def load(connections: int, first: int, seconds: float, pause: float = 0.0) -> object:
-                questions = Questions(COOKIE, site.cookies, FIRST_IMAGE + first, IMAGES // 4, pause=pause)
+                questions = Questions(COOKIE, site.cookies, FIRST_IMAGE + first, IMAGES - first, pause=pause)
                 return wrk(address, site.folder, questions, connections=connections, seconds=seconds)
 
             full = load(CONNECTIONS, 0, _FULL_SECONDS)
             alone = load(1, IMAGES // 4, self._seconds)
             pause = CONNECTIONS / (full.per_second / 2) - alone.p50
-            half = load(CONNECTIONS, IMAGES // 2, self._seconds, max(pause, 0.001))
+            half = load(CONNECTIONS, IMAGES // 2, max(self._seconds, _HALF_SECONDS), max(pause, 0.001))
         site.omero.wait_until_left()
         self._alone.values.append((alone.p50 - bare_p50) * 1000)
         self._half.values.append((half.p99 - bare_p99) * 1000)

@@ -71,16 +71,15 @@ def test_a_path_without_its_image_is_not_found(path: str) -> None:
     assert refused.value.status == 404
 
 
-def _one(path: str, query: str = "", default_size: int | None = None) -> ThumbnailRequest:
+def _one(path: str, query: str = "") -> ThumbnailRequest:
     found = route(path)
     assert found is not None
-    return image_request(found, Query(query), default_size, Limits())
+    return image_request(found, Query(query), Limits())
 
 
 def test_sizes() -> None:
     assert _one("/webclient/render_thumbnail/12") == ThumbnailRequest(12, 96)
-    assert _one("/webclient/render_thumbnail/12", default_size=48) == ThumbnailRequest(12, 48)
-    assert _one("/webgateway/render_thumbnail/12/30", default_size=48) == ThumbnailRequest(12, 30)
+    assert _one("/webgateway/render_thumbnail/12/30") == ThumbnailRequest(12, 30)
     assert _one("/webgateway/render_thumbnail/12/30/20") == ThumbnailRequest(12, 30, 20)
     assert _one("/webgateway/render_thumbnail/12/2000").width == 2000
 
@@ -126,7 +125,7 @@ def test_bad_numbers_are_refused_with_a_sentence(path: str, query: str) -> None:
 
 
 def _many(query: str, limits: Limits | None = None) -> list[ThumbnailRequest]:
-    return images_request(Route(Kind.GET_THUMBNAILS), Query(query), None, limits or Limits())
+    return images_request(Route(Kind.GET_THUMBNAILS), Query(query), limits or Limits())
 
 
 def test_many_images_are_folded_and_keep_their_order() -> None:
@@ -178,7 +177,7 @@ def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
     assert found is not None
     assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
     assert parse(found, "rdefId=4").requests[0].rendering_def_id == 4
-    assert parse(found, "rdefId=3", 120).requests[0].width == 120
+    assert parse(found, "rdefId=3").of_size(120).requests[0].width == 120
     assert parse(found, "rdefId=3").requests[0].width == DEFAULT_SIZE
     wrong = route("/webclient/render_thumbnail/five/")
     assert wrong is not None

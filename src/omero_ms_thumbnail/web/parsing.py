@@ -78,6 +78,12 @@ class Asked:
     callback: str | None
     requests: tuple[ThumbnailRequest, ...]
 
+    def of_size(self, longest_side: int) -> Asked:
+        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
+        if all(request.width == longest_side for request in self.requests):
+            return self
+        return replace(self, requests=tuple(replace(request, width=longest_side) for request in self.requests))
+
 
 class Parser:
     """Takes requests apart, within `limits`."""
@@ -86,34 +92,31 @@ class Parser:
         self._limits = limits
         self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
 
-    def __call__(self, route: Route, query_string: str, default_size: int | None = None) -> Asked:
-        """What is asked for; `default_size` is the longest side in pixels where the path has none (None: OMERO.web's).
-
-        Raises RequestRefused (400).
-        """
+    def __call__(self, route: Route, query_string: str) -> Asked:
+        """What is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)."""
         parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
-        return parse(route, query_string, default_size)
+        return parse(route, query_string)
 
-    def _parse(self, route: Route, query_string: str, default_size: int | None) -> Asked:
+    def _parse(self, route: Route, query_string: str) -> Asked:
         query = Query(query_string)
         jsonp = callback(route.kind, query, self._limits)
         if route.kind is Kind.GET_THUMBNAILS:
-            requests = images_request(route, query, default_size, self._limits)
+            requests = images_request(route, query, self._limits)
         else:
-            requests = [image_request(route, query, default_size, self._limits)]
+            requests = [image_request(route, query, self._limits)]
         return Asked(query, jsonp, tuple(requests))
 
 
-def image_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> ThumbnailRequest:
+def image_request(route: Route, query: Query, limits: Limits) -> ThumbnailRequest:
     """What a path of one image asks for. Raises RequestRefused (400)."""
-    width = _size(route.width, "width", limits) if route.width else default_size or DEFAULT_SIZE
+    width = _size(route.width, "width", limits) if route.width else DEFAULT_SIZE
     height = _size(route.height, "height", limits) if route.height else None
     return _rendered(query, ThumbnailRequest(_image_id(route.image), width, height, version=_version(query)))
 
 
-def images_request(route: Route, query: Query, default_size: int | None, limits: Limits) -> list[ThumbnailRequest]:
+def images_request(route: Route, query: Query, limits: Limits) -> list[ThumbnailRequest]:
     """What a path of many images asks for, each once, in the order of the query. Raises RequestRefused (400)."""
-    width = _size(route.width, "size", limits) if route.width else default_size or DEFAULT_SIZE
+    width = _size(route.width, "size", limits) if route.width else DEFAULT_SIZE
     version = _version(query)
     image_ids = dict.fromkeys(_image_id(text) for text in query.all("id"))
     if len(image_ids) > limits.batch:
