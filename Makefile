@@ -48,7 +48,7 @@ stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
 	$(BIN)/python -m tests.deploy.installing
 
-faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (6 minutes)
+faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (7 minutes)
 	$(BIN)/python -m tests.faults.report
 
 fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of sessions, Ice and configuration (FUZZ_SECONDS=30, each)
