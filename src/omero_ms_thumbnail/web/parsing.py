@@ -78,12 +78,6 @@ class Asked:
     callback: str | None
     requests: tuple[ThumbnailRequest, ...]
 
-    def of_size(self, longest_side: int) -> Asked:
-        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
-        if all(request.width == longest_side for request in self.requests):
-            return self
-        return replace(self, requests=tuple(replace(request, width=longest_side) for request in self.requests))
-
 
 class Parser:
     """Takes requests apart, within `limits`."""
@@ -91,11 +85,23 @@ class Parser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
+        self._remembered_of_size = lru_cache(_REMEMBERED_REQUESTS)(self._of_size)
 
     def __call__(self, route: Route, query_string: str) -> Asked:
         """What is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)."""
         parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
         return parse(route, query_string)
+
+    def of_size(self, route: Route, query_string: str, longest_side: int) -> Asked:
+        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
+        parse = self._remembered_of_size if len(query_string) <= _REMEMBERED_LENGTH else self._of_size
+        return parse(route, query_string, longest_side)
+
+    def _of_size(self, route: Route, query_string: str, longest_side: int) -> Asked:
+        asked = self(route, query_string)
+        if all(request.width == longest_side for request in asked.requests):
+            return asked
+        return replace(asked, requests=tuple(replace(request, width=longest_side) for request in asked.requests))
 
     def _parse(self, route: Route, query_string: str) -> Asked:
         query = Query(query_string)
