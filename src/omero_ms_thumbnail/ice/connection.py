@@ -128,6 +128,8 @@ class Connection(asyncio.Protocol):
             reason = f": {exc}" if exc else ""
             self._failure = ConnectionLostException(f"the connection to {self.peer} was lost{reason}")
         self._protocol.close()
+        # else the two would keep one another, until the garbage collector comes to them
+        self._transport = None
         self._stop_heartbeat()
         self._stop_watching()
         pending, self._pending = self._pending, {}
@@ -227,13 +229,14 @@ class Connection(asyncio.Protocol):
             self._write(farewell)
         if self._failure is None:
             self._failure = ConnectionManuallyClosedException(f"the connection to {self.peer} was closed here")
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is not None:
+            transport.close()
             try:
                 async with asyncio.timeout(timeout):
                     await self.wait_closed()
             except TimeoutError:
-                self._transport.abort()
+                transport.abort()
 
     # inside
 

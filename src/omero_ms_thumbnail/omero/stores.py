@@ -131,7 +131,11 @@ class ThumbnailStore:
         await asyncio.wait({task}, timeout=self._session.call_timeout)
         if not task.done():
             raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
-        return task.result()
+        try:
+            return task.result()
+        finally:
+            # an exception knows its frames: one that knew the task too would keep all of them and itself
+            del task
 
     def give_up(self) -> None:
         """Wait no longer for a call that OMERO still works on."""
@@ -211,6 +215,10 @@ class ThumbnailStores:
                     await self._changed.wait()
         except TimeoutError:
             log.warning("%d ThumbnailStores could not be closed in time", len(self._retiring) + self._lent)
+        else:
+            # nothing here asks it for anything any more, and the two would keep one another until the garbage collector
+            # comes to them
+            self.__dict__.pop("_session", None)
 
     def _give_back(self, store: ThumbnailStore, reusable: bool) -> None:
         if reusable and store.running is None and not self._closed and self._session.is_active:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,11 +50,13 @@ class Kept:
 
     What is kept may have been given to another session of the user, here or elsewhere. So a session of which OMERO has
     not heard for the life of a cache is shown nothing of it: it may have ended.
+
+    `on_their_way` is whatever OMERO still works on for somebody who waits.
     """
 
-    def __init__(self, session: JoinedSession, caches: Caches, is_busy: Callable[[], bool]) -> None:
+    def __init__(self, session: JoinedSession, caches: Caches, on_their_way: Collection[object]) -> None:
         self._session = session
-        self._is_busy = is_busy
+        self._on_their_way = on_their_way
         self._caches = caches
         self._given: dict[ThumbnailRequest, _Given] = {}
         self._making_sure: asyncio.Task[None] | None = None
@@ -122,7 +124,7 @@ class Kept:
     async def _until_nobody_waits(self) -> None:
         await self._pause(_COLLECT)
         put_off = _COLLECT
-        while self._is_busy() and put_off < _PUT_OFF_MAX and len(self._given) < _ENOUGH and self._session.is_active:
+        while self._on_their_way and put_off < _PUT_OFF_MAX and len(self._given) < _ENOUGH and self._session.is_active:
             await self._pause(_LOOK_AGAIN)
             put_off += _LOOK_AGAIN
 

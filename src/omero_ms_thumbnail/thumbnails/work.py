@@ -79,12 +79,12 @@ class SessionWork:
         self._items: dict[ThumbnailRequest, Item] = {}
         self._unknown: list[Item] = []
         self._queue = BatchQueue()
-        self._kept = Kept(session, caches or Caches(), lambda: self.is_busy)
         self._asking = False
         self._will_pump = False
         self._rendering: dict[Batch, float] = {}
         self._late: set[Batch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._kept = Kept(session, caches or Caches(), self._tasks)
 
     async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
         """What becomes of each of `requests`, in their order, within `timeout` seconds."""
@@ -124,11 +124,6 @@ class SessionWork:
         finally:
             for item in items:
                 item.waiters -= 1
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is on its way to OMERO."""
-        return bool(self._tasks)
 
     def _item(self, request: ThumbnailRequest) -> Item:
         """The item that is on its way for `request`, or a new one."""

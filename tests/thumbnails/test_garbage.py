@@ -1,0 +1,41 @@
+"""A session that was left is gone at once: what only the garbage collector frees stays for minutes, and adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+from omero_ms_thumbnail.omero.session import JoinedSession
+from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.service import Thumbnails
+from tests.omero.small_omero import key_of, pool_at, small_omero
+
+
+async def _left(thumbnails: Thumbnails, key: str, images: list[int]) -> weakref.ref[JoinedSession]:
+    """A session that thumbnails were asked of, once it was left."""
+    pool = thumbnails._pool
+    await thumbnails.get_all(key, [ThumbnailRequest(image, 16) for image in images])
+    session = pool.joined(key)
+    assert session is not None
+    pool.drop(key, session)
+    await session.wait_closed()
+    while pool._tasks:
+        await asyncio.wait(tuple(pool._tasks))
+    return weakref.ref(session)
+
+
+async def test_nothing_of_a_session_that_was_left_waits_for_the_garbage_collector() -> None:
+    async with small_omero() as omero, pool_at(omero) as pool:
+        thumbnails = Thumbnails(pool, timeout=10, stores=4)
+        images = list(omero.world.images)[:6]
+        gc.disable()
+        try:
+            left = await _left(thumbnails, key_of(omero), images)
+            thumbnails._forget_left()
+            # whoever was woken by its end has then gone too
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert left() is None
+        finally:
+            gc.enable()
