@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 
+from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
@@ -34,6 +35,37 @@ async def test_nothing_of_a_session_that_was_left_waits_for_the_garbage_collecto
             left = await _left(thumbnails, key_of(omero), images)
             thumbnails._forget_left()
             # whoever was woken by its end has then gone too
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert left() is None
+        finally:
+            gc.enable()
+
+
+async def test_nor_does_anything_of_one_whose_connection_broke_under_its_calls() -> None:
+    async with small_omero(Latency(query=20, store=20)) as omero, pool_at(omero) as pool:
+        thumbnails = Thumbnails(pool, timeout=10, stores=4)
+        key = key_of(omero)
+
+        async def broken() -> weakref.ref[JoinedSession]:
+            asking = asyncio.create_task(
+                thumbnails.get_all(key, [ThumbnailRequest(image, 16) for image in list(omero.world.images)[:6]])
+            )
+            while not omero.workload.calls.get("createThumbnailStore"):
+                await asyncio.sleep(0.001)
+            session = pool.joined(key)
+            assert session is not None
+            transport = session._router._connection._transport
+            assert transport is not None
+            transport.abort()
+            # the session is joined again, and everybody gets what they asked for
+            await asking
+            return weakref.ref(session)
+
+        gc.disable()
+        try:
+            left = await broken()
+            thumbnails._forget_left()
             for _ in range(3):
                 await asyncio.sleep(0)
             assert left() is None

@@ -146,6 +146,8 @@ class SessionPool:
             member.lent -= 1
             member.last_used = _now()
             self._schedule_sweep()
+            # why a join failed knows this frame: if it knew the member too, it would keep all of them and itself
+            del member
 
     def joined(self, key: str) -> JoinedSession | None:
         """The session for `key` if it is joined already; counts as a use of it."""

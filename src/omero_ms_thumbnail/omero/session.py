@@ -255,6 +255,9 @@ async def _shared(task: asyncio.Task[T]) -> T:
             # by `leave`: that ends the question, not whoever asked it
             raise ConnectionManuallyClosedException("the OMERO session is being left") from None
         raise
+    finally:
+        # an exception knows its frames: one that knew the task too would keep all of them and itself
+        del task
 
 
 def _now() -> float:

@@ -237,7 +237,11 @@ class ThumbnailStores:
         if not creating.done():
             self._start(self._close_created(creating))
             raise InvocationTimeoutException(f"no ThumbnailStore within {self._session.call_timeout:g} s")
-        proxy = creating.result()
+        try:
+            proxy = creating.result()
+        finally:
+            # as in ThumbnailStore._call
+            del creating
         self.created += 1
         return ThumbnailStore(self._session, proxy)
 
