@@ -15,7 +15,7 @@ log: Final = logging.getLogger(__name__)
 
 #: objects made between two collections of the youngest; how many of those make one of the middle-aged, and of all. A
 #: collection of the youngest is a pause of some 0.5 ms for each thousand
-_GARBAGE_THRESHOLDS: Final = (5_000, 10, 10)
+_GARBAGE_THRESHOLDS: Final = (20_000, 20, 20)
 
 
 def raise_open_files(wanted: int) -> int:
