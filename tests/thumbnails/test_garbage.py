@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Awaitable
 
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.omero.session import JoinedSession
@@ -26,20 +27,25 @@ async def _left(thumbnails: Thumbnails, key: str, images: list[int]) -> weakref.
     return weakref.ref(session)
 
 
+async def _is_gone(thumbnails: Thumbnails, leaving: Awaitable[weakref.ref[JoinedSession]]) -> bool:
+    """Whether the session that `leaving` has left goes without a garbage collection."""
+    gc.disable()
+    try:
+        left = await leaving
+        thumbnails._forget_left()
+        # whoever was woken by its end has then gone too
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return left() is None
+    finally:
+        gc.enable()
+
+
 async def test_nothing_of_a_session_that_was_left_waits_for_the_garbage_collector() -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         thumbnails = Thumbnails(pool, timeout=10, stores=4)
         images = list(omero.world.images)[:6]
-        gc.disable()
-        try:
-            left = await _left(thumbnails, key_of(omero), images)
-            thumbnails._forget_left()
-            # whoever was woken by its end has then gone too
-            for _ in range(3):
-                await asyncio.sleep(0)
-            assert left() is None
-        finally:
-            gc.enable()
+        assert await _is_gone(thumbnails, _left(thumbnails, key_of(omero), images))
 
 
 async def test_nor_does_anything_of_one_whose_connection_broke_under_its_calls() -> None:
@@ -62,12 +68,4 @@ async def test_nor_does_anything_of_one_whose_connection_broke_under_its_calls()
             await asking
             return weakref.ref(session)
 
-        gc.disable()
-        try:
-            left = await broken()
-            thumbnails._forget_left()
-            for _ in range(3):
-                await asyncio.sleep(0)
-            assert left() is None
-        finally:
-            gc.enable()
+        assert await _is_gone(thumbnails, broken())

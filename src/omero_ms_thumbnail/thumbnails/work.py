@@ -162,6 +162,7 @@ class SessionWork:
                 try:
                     found = await self._facts_of({item.request.image_id for item in items})
                 except (IceException, UserException) as error:
+                    log.info("facts of images were not given: %s", error)
                     self._fail(items, error)
                     continue
                 for item in items:
