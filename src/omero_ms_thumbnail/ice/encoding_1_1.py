@@ -8,11 +8,20 @@ Source: "Data Encoding for Classes", ZeroC Ice manual 3.7; checked against recor
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from .errors import MarshalException, NoValueFactoryException, UnknownUserException, shortened
-from .instances import ICE_OBJECT, InstanceReader, InstanceWriter, new_instance, write_members
+from .instances import (
+    CLASS_GRAPH_DEPTH_MAX,
+    ICE_OBJECT,
+    InstanceReader,
+    InstanceWriter,
+    new_instance,
+    write_members,
+)
+from .numbers import HEAD_SIZE, INDEX_MAX, Form
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
 
@@ -39,6 +48,7 @@ class Writer11(InstanceWriter):
     def __init__(self, out: OutputStream) -> None:
         super().__init__(out)
         self._table: list[Value] | None = None
+        self._forms: dict[type[Value], Form] = {}
 
     def write(self, value: Value | None) -> None:
         if value is None:
@@ -57,8 +67,31 @@ class Writer11(InstanceWriter):
             self._out.write_size(known)
             return
         self._new_id(value, _FIRST_INDEX)
+        form = self._forms.get(type(value))
+        if form is not None and self._write_number(form, getattr(value, form.member)):
+            return
         self._out.write_size(_INLINE)
         self._write_slices(value, is_exception=False)
+        if form is None:
+            self._learn_form(value)
+
+    def _write_number(self, form: Form, number: Any) -> bool:
+        """Write an instance that holds a number; nothing where it is none, which is then refused in words."""
+        try:
+            self._out.buffer += form.head + form.number.pack(number) + form.tail
+        except (struct.error, OverflowError):
+            return False
+        return True
+
+    def _learn_form(self, value: Value) -> None:
+        """How others of the class of `value` look, of which one is written now."""
+        value_class = type(value)
+        member = value_class.LONE_NUMBER
+        index = self._type_ids.get(value_class.ICE_ID, INDEX_MAX + 1)
+        bases = len(value.slices) - 1
+        if member is not None and bases and not self._out.sliced and index <= INDEX_MAX:
+            head, tail = bytes((_INLINE, _TYPE_ID_INDEX, index)), bytes(bases - 1) + bytes((_LAST_SLICE,))
+            self._forms[value_class] = Form(value_class, *member, head, tail)
 
     def write_exception(self, exception: UserException) -> None:
         self._write_slices(exception, is_exception=True)
@@ -139,12 +172,17 @@ class Reader11(InstanceReader):
         self._waiting: dict[int, list[Callable[[Value | None], None]]] = {}
         #: the types of instances that were passed over altogether
         self._passed_over: dict[int, str] = {}
+        self._forms: dict[bytes, Form] = {}
 
     def read(self, put: Callable[[Value | None], None]) -> None:
+        has_table = self._slice is not None and self._slice.flags & _INDIRECTION_TABLE
+        if self._forms and not has_table and (instance := self._read_number()) is not None:
+            put(instance)
+            return
         index = self._inp.read_size()
         if index == 0:
             put(None)
-        elif self._slice is not None and self._slice.flags & _INDIRECTION_TABLE:
+        elif self._slice is not None and has_table:
             self._charge_waiting()
             self._slice.waiting.append((index, put))
         else:
@@ -165,8 +203,39 @@ class Reader11(InstanceReader):
         else:
             raise MarshalException(f"class instance {index} was referred to and never sent")
 
+    def _read_number(self) -> Value | None:
+        """The instance that begins here, where it looks as those before it; else None, and nothing is read."""
+        inp = self._inp
+        data, begin = inp.data, inp.position
+        form = self._forms.get(data[begin : begin + HEAD_SIZE])
+        if form is None or self._depth >= CLASS_GRAPH_DEPTH_MAX:
+            return None
+        tail = begin + HEAD_SIZE + form.number.size
+        end = tail + len(form.tail)
+        if end > inp.end or data[tail:end] != form.tail:
+            return None
+        self._charge_instance()
+        instance = new_instance(form.value_class)
+        setattr(instance, form.member, form.number.unpack_from(data, begin + HEAD_SIZE)[0])
+        self._instances[self._next_index] = instance
+        self._next_index += 1
+        inp.position = end
+        return instance
+
+    def _learn_form(self, begin: int, value_class: type[Sliced]) -> None:
+        """How others of a class look, of which one has been read from `begin` on, behind the byte that it is here."""
+        member = value_class.LONE_NUMBER
+        inp = self._inp
+        head = inp.data[begin - 1 : begin - 1 + HEAD_SIZE]
+        if member is not None and head[:2] == bytes((_INLINE, _TYPE_ID_INDEX)) and head[2] <= INDEX_MAX:
+            tail = inp.data[begin - 1 + HEAD_SIZE + member[1].size : inp.position]
+            # other headers would say more than that a slice begins, and might not say it again
+            if tail == bytes(len(tail) - 1) + bytes((_LAST_SLICE,)):
+                self._forms[head] = Form(value_class, *member, head, tail)
+
     def _read_instance(self) -> int:
         """Read the instance that begins here; returns its index."""
+        begin = self._inp.position
         index, self._next_index = self._next_index, self._next_index + 1
         self._enter()
         self._charge_instance()
@@ -185,6 +254,8 @@ class Reader11(InstanceReader):
             # before its members, since a cycle may lead back to it
             self._instances[index] = instance
             self._read_slices(header, instance, is_exception=False)
+            if header.flags == _TYPE_ID_INDEX:
+                self._learn_form(begin, value_class)
         else:
             # only who refers to it has to know it
             self._passed_over[index] = most_derived

@@ -5,6 +5,7 @@ An operation or a class is described once with these, and both sides of a call, 
 
 from __future__ import annotations
 
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as AbstractSequence
@@ -28,6 +29,8 @@ class SliceType(ABC, Generic[T]):
     least_size: int = 1
     #: whether a value can hold class instances, which encoding 1.0 writes behind everything else
     uses_classes: bool = False
+    #: how a value stands on the wire, where that is a number of a fixed size
+    number: struct.Struct | None = None
 
     @abstractmethod
     def write(self, out: OutputStream, value: T) -> None:
@@ -48,8 +51,10 @@ class _Basic(SliceType[T]):
         least_size: int,
         write: Callable[[OutputStream, T], None],
         read: Callable[[InputStream], T],
+        number: str | None = None,
     ) -> None:
         self.least_size = least_size
+        self.number = struct.Struct(number) if number is not None else None
         # the stream's own methods in place of those below: messages are made of these, and each step between costs
         self.write = write  # type: ignore[method-assign, assignment]
         self.read = read  # type: ignore[method-assign, assignment]
@@ -63,11 +68,11 @@ class _Basic(SliceType[T]):
 
 BOOL: Final[SliceType[bool]] = _Basic(1, OutputStream.write_bool, InputStream.read_bool)
 BYTE: Final[SliceType[int]] = _Basic(1, OutputStream.write_byte, InputStream.read_byte)
-SHORT: Final[SliceType[int]] = _Basic(2, OutputStream.write_short, InputStream.read_short)
-INT: Final[SliceType[int]] = _Basic(4, OutputStream.write_int, InputStream.read_int)
-LONG: Final[SliceType[int]] = _Basic(8, OutputStream.write_long, InputStream.read_long)
-FLOAT: Final[SliceType[float]] = _Basic(4, OutputStream.write_float, InputStream.read_float)
-DOUBLE: Final[SliceType[float]] = _Basic(8, OutputStream.write_double, InputStream.read_double)
+SHORT: Final[SliceType[int]] = _Basic(2, OutputStream.write_short, InputStream.read_short, "<h")
+INT: Final[SliceType[int]] = _Basic(4, OutputStream.write_int, InputStream.read_int, "<i")
+LONG: Final[SliceType[int]] = _Basic(8, OutputStream.write_long, InputStream.read_long, "<q")
+FLOAT: Final[SliceType[float]] = _Basic(4, OutputStream.write_float, InputStream.read_float, "<f")
+DOUBLE: Final[SliceType[float]] = _Basic(8, OutputStream.write_double, InputStream.read_double, "<d")
 STRING: Final[SliceType[str]] = _Basic(1, OutputStream.write_string, InputStream.read_string)
 BYTE_SEQ: Final[SliceType[bytes]] = _Basic(1, OutputStream.write_byte_seq, InputStream.read_byte_seq)
 

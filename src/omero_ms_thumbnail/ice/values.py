@@ -6,6 +6,7 @@ Slice bases. Whoever reads a type id finds the class in `known`.
 
 from __future__ import annotations
 
+import struct
 from typing import ClassVar
 
 from .errors import shortened
@@ -18,6 +19,8 @@ class Sliced:
     ICE_ID: ClassVar[str] = ""
     MEMBERS: ClassVar[Members] = ()
     slices: ClassVar[tuple[type[Sliced], ...]] = ()
+    #: name and wire form of the only member, where that is a number in the class's own slice
+    LONE_NUMBER: ClassVar[tuple[str, struct.Struct] | None] = None
     known: ClassVar[dict[str, type[Sliced]]]
 
     def __init_subclass__(cls) -> None:
@@ -26,6 +29,15 @@ class Sliced:
             # the Python base classes repeat the Slice ones, so their slices are found there
             cls.slices = tuple(base for base in cls.__mro__ if base.__dict__.get("ICE_ID"))
             cls.known[cls.ICE_ID] = cls
+            cls.LONE_NUMBER = _number_of(cls)
+
+
+def _number_of(sliced: type[Sliced]) -> tuple[str, struct.Struct] | None:
+    own, *bases = sliced.slices
+    if len(own.MEMBERS) != 1 or any(base.MEMBERS for base in bases):
+        return None
+    ((name, kind),) = own.MEMBERS
+    return (name, kind.number) if kind.number is not None else None
 
 
 class Value(Sliced):
