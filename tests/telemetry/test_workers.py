@@ -53,11 +53,19 @@ def _scrape(service: ServiceProcess) -> list[Sample]:
     return _samples(answer.text)
 
 
-def _all_workers(service: ServiceProcess) -> list[Sample]:
+def _scrape_until(service: ServiceProcess, wanted: float, name: str, **labels: str) -> list[Sample]:
+    """The first samples in which the sum of those that have the labels is as `wanted`.
+
+    A worker counts a request when it has handed the answer on, so whoever has the answer may be sooner.
+    """
     deadline = time.monotonic() + DEADLINE
-    while _value(samples := _scrape(service), f"{P}workers") != WORKERS:
+    while _value(samples := _scrape(service), name, **labels) != wanted:
         assert time.monotonic() < deadline, service.output
     return samples
+
+
+def _all_workers(service: ServiceProcess) -> list[Sample]:
+    return _scrape_until(service, WORKERS, f"{P}workers")
 
 
 def test_sums_equal_the_requests_sent(service: ServiceProcess, omero: EmbeddedThread) -> None:
@@ -87,6 +95,8 @@ def test_sums_equal_the_requests_sent(service: ServiceProcess, omero: EmbeddedTh
             former = now
         answered = list(answers)
     assert Counter(status for status, _ in answered) == {200: 150, 404: 30, 400: 20}
+    _scrape_until(service, 150, f"{P}requests_total", route="render_thumbnail")
+    _scrape_until(service, 50, f"{P}requests_total", route="get_thumbnails")
 
     seen = set()
     for _ in range(20):
@@ -151,7 +161,7 @@ def test_counts_of_a_worker_that_was_killed_remain(service: ServiceProcess, omer
     with client(service) as asking:
         for _ in range(7):
             assert asking.get("/nothing").status_code == 404
-    before = _scrape(service)
+    before = _scrape_until(service, 7, f"{P}requests_total", route="other", status="404")
     pids = sorted({one.labels["pid"] for one in samples if one.name == "process_open_fds"})
     for pid in pids:
         os.kill(int(pid), signal.SIGKILL)
