@@ -30,6 +30,19 @@ def test_requests_that_overtook_one_another_and_a_gap_change_nothing() -> None:
     assert ahead.after([26, 28])[:3] == [30, 32, 34]
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("distance", [1, 20])
+def test_one_of_several_workers_sees_the_distance_too(workers: int, distance: int) -> None:
+    """Which requests of a page come to it is chance."""
+    rng = random.Random(workers)
+    told = 0
+    for _ in range(100):
+        here = [number * distance for number in range(60) if not rng.randrange(workers)][-9:]
+        after = seen(*here).after(here[-1:])
+        told += after[:1] == [here[-1] + distance]
+    assert told > 90
+
+
 def test_what_is_asked_for_here_and_there_says_nothing() -> None:
     ids = random.Random(7).sample(range(10_000_000), 9)
     assert seen(*ids).after(ids[-1:]) == []

@@ -40,6 +40,9 @@ REQUESTS = st.builds(
     width=st.sampled_from([48, 96]),
     height=st.sampled_from([None, None, None, 24]),
     rendering_def_id=st.sampled_from([None, None, None, 10_001, 10_002, 77]),
+    z=st.none(),
+    t=st.none(),
+    version=st.just(""),
 )
 
 

@@ -7,6 +7,7 @@ cancelled or times out only forgets its reply: Ice has no way of taking a reques
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -47,6 +48,9 @@ _MESSAGE_TIMEOUT: Final = 60.0
 
 #: requests of one client that a server works on or keeps waiting before it stops reading from that client
 _REQUESTS_MAX: Final = 1_000
+
+#: around what may take as long as it takes; `asyncio.timeout(None)` would do it in five times the time
+_UNTIMED: Final = contextlib.nullcontext()
 
 
 class Dispatcher(Protocol):
@@ -196,7 +200,7 @@ class Connection(asyncio.Protocol):
         after `timeout` seconds (None: wait as long as it takes).
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) if timeout is not None else _UNTIMED:
                 await self._writable.wait()
                 reply = await self.begin(proxy, operation, arguments, context or {})
         except TimeoutError:

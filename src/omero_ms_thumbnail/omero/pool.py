@@ -22,9 +22,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
+from types import TracebackType
 from typing import Any, Final
 
 from ..ice.errors import IceException, InvocationTimeoutException
@@ -97,6 +97,40 @@ class Member:
         return self.state is MemberState.JOINED and self.lent == 0 and now - self.last_used >= timeout
 
 
+class Loan:
+    """A session while it is lent; see `SessionPool.lend`. To be entered once."""
+
+    __slots__ = ("_key", "_member", "_pool")
+
+    def __init__(self, pool: SessionPool, key: str) -> None:
+        self._pool = pool
+        self._key = key
+        self._member: Member | None = None
+
+    async def __aenter__(self) -> JoinedSession:
+        self._member = self._pool.borrow(self._key)
+        if self._member.state is MemberState.JOINED:
+            return self._member.joined.result()
+        try:
+            # shielded: a request that gives up must not take the join from those who wait with it
+            return await asyncio.shield(self._member.joined)
+        except BaseException:
+            self._end()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        # why a join failed knows the frames that it came through, and by them this: if it knew the member too, it would
+        # keep all of them and itself
+        member, self._member = self._member, None
+        if member is not None:
+            self._pool.give_back(member)
+
+
 class SessionPool:
     """Lends joined sessions by session key.
 
@@ -129,25 +163,14 @@ class SessionPool:
     def __len__(self) -> int:
         return len(self._members)
 
-    @asynccontextmanager
-    async def lend(self, key: str) -> AsyncIterator[JoinedSession]:
-        """The joined session for `key`, joined first if need be; not let go while it is lent.
+    def lend(self, key: str) -> Loan:
+        """``async with pool.lend(key) as session``: joined first if need be, and not let go while it is lent.
 
-        Raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException, of which
-        InvocationTimeoutException if it took too long; JoinsSuspended, also where an earlier join has not ended yet
-        that took too long; PoolSaturated; PoolClosed.
+        Entering raises what the join raised: PermissionDeniedException, CannotCreateSessionException, IceException, of
+        which InvocationTimeoutException if it took too long; JoinsSuspended, also where an earlier join has not ended
+        yet that took too long; PoolSaturated; PoolClosed.
         """
-        member = self._member(key)
-        member.lent += 1
-        try:
-            # shielded: a request that gives up must not take the join from those who wait with it
-            yield await asyncio.shield(member.joined)
-        finally:
-            member.lent -= 1
-            member.last_used = _now()
-            self._schedule_sweep()
-            # why a join failed knows this frame: if it knew the member too, it would keep all of them and itself
-            del member
+        return Loan(self, key)
 
     def joined(self, key: str) -> JoinedSession | None:
         """The session for `key` if it is joined already; counts as a use of it."""
@@ -183,6 +206,20 @@ class SessionPool:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # loans
+
+    def borrow(self, key: str) -> Member:
+        """For `Loan`: count a use of `key`'s member. Raises as `lend`, but for what the join raises."""
+        member = self._member(key)
+        member.lent += 1
+        return member
+
+    def give_back(self, member: Member) -> None:
+        """For `Loan`: a use that `borrow` counted is over."""
+        member.lent -= 1
+        member.last_used = _now()
+        self._schedule_sweep()
 
     # states
 

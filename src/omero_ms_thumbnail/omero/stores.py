@@ -18,6 +18,7 @@ from ..ice.references import ObjectPrx
 from ..ice.values import UserException
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
+from .waiting import until_done
 
 #: call time-outs after which a call that OMERO never answers is given up, and its store with it
 _LOST_AFTER: Final = 20
@@ -128,8 +129,7 @@ class ThumbnailStore:
         self._running = task
         task.add_done_callback(self._ended)
         # not awaited directly: neither a time-out nor a cancellation may end it here while it runs in OMERO
-        await asyncio.wait({task}, timeout=self._session.call_timeout)
-        if not task.done():
+        if not await until_done(task, self._session.call_timeout):
             raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
         try:
             return task.result()
@@ -230,7 +230,7 @@ class ThumbnailStores:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
         creating = asyncio.create_task(self._session.create_thumbnail_store())
         try:
-            await asyncio.wait({creating}, timeout=self._session.call_timeout)
+            await until_done(creating, self._session.call_timeout)
         except asyncio.CancelledError:
             self._start(self._close_created(creating))
             raise
@@ -258,7 +258,7 @@ class ThumbnailStores:
 
     async def _close(self, store: ThumbnailStore) -> None:
         if store.running is not None:
-            await asyncio.wait({store.running}, timeout=_LOST_AFTER * self._session.call_timeout)
+            await until_done(store.running, _LOST_AFTER * self._session.call_timeout)
             # an answer that is lost must not keep this waiting for ever; OMERO closes once the call has ended
             store.give_up()
         await store.close()

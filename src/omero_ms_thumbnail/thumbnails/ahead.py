@@ -8,7 +8,7 @@ the next are due: a page that goes on waits for no further query.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +22,8 @@ AHEAD_SPREAD: Final = 17
 _SEEN: Final = 9
 #: the largest distance between two ids that counts as one
 _DISTANCE_MAX: Final = 1_000
+#: how many times the distance two ids may lie apart that belong to it
+_STEPS_MAX: Final = 4
 
 
 @dataclass(slots=True)
@@ -59,12 +61,18 @@ class ReadAhead:
         return [last + distance * number for number in range(1, count + 1)]
 
     def _distance(self) -> int:
-        """The distance that most of the ids seen last have, or 0.
+        """The distance that most of the ids seen last have, or a few times that; 0 where there is none.
 
-        Not all have it: requests overtake one another on their way, and a page may leave some images out.
+        Not all have it: requests overtake one another on their way, a page may leave some images out, and where there
+        are several workers, each sees only some of its requests.
         """
-        distances = Counter(later - earlier for earlier, later in pairwise(sorted(set(self._seen))))
-        if distances.total() < _SEEN // 2:
+        distances = [later - earlier for earlier, later in pairwise(sorted(set(self._seen)))]
+        if len(distances) < _SEEN // 2:
             return 0
-        distance, count = distances.most_common(1)[0]
-        return distance if count * 2 > distances.total() and distance <= _DISTANCE_MAX else 0
+        fitting = {one: sum(_fits(other, one) for other in distances) for one in set(distances) if one <= _DISTANCE_MAX}
+        distance = max(fitting, key=lambda one: (fitting[one], one), default=0)
+        return distance if distance and fitting[distance] * 2 > len(distances) else 0
+
+
+def _fits(distance: int, step: int) -> bool:
+    return distance % step == 0 and distance <= _STEPS_MAX * step

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: the largest image id that OMERO's database can hold
 IMAGE_ID_MAX = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class ThumbnailRequest:
+class ThumbnailRequest(NamedTuple):
     """One thumbnail of one image, as asked for by a user.
 
     Without `height`, `width` is the size of the longest side, in pixels. `rendering_def_id` chooses rendering
@@ -60,8 +59,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What has to be known of an image to ask for its thumbnail."""
 
     image_id: int

@@ -117,9 +117,10 @@ class Thumbnails:
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
         loop = asyncio.get_running_loop()
+        # a session that is joined is not waited for, and what follows keeps its own time
+        joined_by = None if self._pool.joined(session_key) is not None else deadline
         try:
-            async with asyncio.timeout_at(deadline) as joining, self._pool.lend(session_key) as session:
-                # what follows keeps its own time, and answers with what it has when that is over
+            async with asyncio.timeout_at(joined_by) as joining, self._pool.lend(session_key) as session:
                 joining.reschedule(None)
                 outcomes = await self._work_for(session).thumbnails(requests, deadline - loop.time())
                 if any(isinstance(outcome, JoinLost) for outcome in outcomes):

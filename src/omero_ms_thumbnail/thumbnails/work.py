@@ -17,6 +17,7 @@ from ..ice.errors import IceException, UnknownException
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession
+from ..omero.waiting import until_done
 from . import careful, facts
 from .ahead import ReadAhead
 from .batches import WORTH_SECONDS, Batch, BatchQueue, Item, Stores
@@ -114,12 +115,14 @@ class SessionWork:
         return found
 
     async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> dict[ThumbnailRequest, Outcome]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         items = [self._item(request) for request in requests]
         for item in items:
             item.waiters += 1
         try:
-            # neither a time-out nor a cancellation ends what others may wait for too
-            await asyncio.wait({item.done for item in items}, timeout=max(timeout, 0))
+            for item in items:
+                await until_done(item.done, deadline - loop.time())
             return {item.request: _outcome(item) for item in items}
         finally:
             for item in items:

@@ -101,7 +101,7 @@ class Parser:
         asked = self(route, query_string)
         if all(request.width == longest_side for request in asked.requests):
             return asked
-        return replace(asked, requests=tuple(replace(request, width=longest_side) for request in asked.requests))
+        return replace(asked, requests=tuple(request._replace(width=longest_side) for request in asked.requests))
 
     def _parse(self, route: Route, query_string: str) -> Asked:
         query = Query(query_string)
@@ -137,8 +137,7 @@ def images_request(route: Route, query: Query, limits: Limits) -> list[Thumbnail
 def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
     if query.is_empty:
         return request
-    return replace(
-        request,
+    return request._replace(
         rendering_def_id=_optional_number(query, "rdefId", IMAGE_ID_MAX),
         z=_optional_number(query, "z", SECTION_MAX),
         t=_optional_number(query, "t", SECTION_MAX),

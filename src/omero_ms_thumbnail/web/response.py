@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -15,13 +14,12 @@ _NOSNIFF: Final = ("x-content-type-options", "nosniff")
 RETRY_AFTER: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer; `body` is sent as it is."""
 
     status: int
     headers: Headers
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
 
 
 def quoted(text: str, most: int = 40) -> str:
