@@ -5,6 +5,7 @@ All peers are measured once in each round, one after the other, at the same OMER
 
 from __future__ import annotations
 
+import os
 import statistics
 from typing import Any
 
@@ -26,6 +27,7 @@ class Cold:
         self._workers = Row(
             "workers/cold", "two workers / one worker, uncached", Goal(at_least=1.7, note="on 2 free cores")
         )
+        self._by_user = Row("workers/by-user", "two workers / one worker, uncached, each user at one of them")
         self._kept = Row("cold/kept", f"{_WHERE}: ours with its default cache / OMERO.web")
         self._cores: dict[str, list[Rate]] = {}
 
@@ -36,11 +38,13 @@ class Cold:
         reference = self._seen("the reference's calls", self._peers.reference())
         one_user = self._seen("ours, one user", self._peers.ours(users=1))
         two = self._seen("ours, two workers", self._peers.ours(workers=2))
+        by_user = self._seen("ours, two workers, each user at one", self._peers.ours_by_user())
         kept = self._seen("ours, default cache", self._peers.ours(cache_life=None))
         for row, of, against in (
             (self._omeroweb, ours, omeroweb),
             (self._reference, ours, reference),
             (self._workers, two, ours),
+            (self._by_user, by_user, ours),
             (self._kept, kept, omeroweb),
         ):
             row.values.append(of.per_second / against.per_second)
@@ -55,8 +59,12 @@ class Cold:
         self._calls_one.values.append(one_user.calls_each)
         self._calls_many.values.append(ours.calls_each)
         self._calls_many.note("with the default cache", kept.calls_each, 2)
-        # what 2 workers would do if each had a core, and everybody else cores of their own
-        self._workers.note("as many processor seconds of ours would give", 2 * ours.cpu[PEER] / two.cpu[PEER], 2)
+        for row, both in ((self._workers, two), (self._by_user, by_user)):
+            # what 2 workers would do if each had a core, and everybody else cores of their own
+            row.note("as many processor seconds of ours would give", 2 * ours.cpu[PEER] / both.cpu[PEER], 2)
+            others = sum(seconds for part, seconds in both.cpu.items() if part != PEER)
+            row.note("cores that the others leave", (os.cpu_count() or 1) - both.per_second * others, 2)
+            row.note("cores that ours take", both.per_second * both.cpu[PEER], 2)
 
     def _seen(self, name: str, rate: Rate) -> Rate:
         self._cores.setdefault(name, []).append(rate)
@@ -64,7 +72,15 @@ class Cold:
 
     def rows(self) -> list[Row]:
         """What came of it."""
-        return [self._omeroweb, self._reference, self._kept, self._calls_one, self._calls_many, self._workers]
+        return [
+            self._omeroweb,
+            self._reference,
+            self._kept,
+            self._calls_one,
+            self._calls_many,
+            self._workers,
+            self._by_user,
+        ]
 
     def shares(self) -> list[dict[str, Any]]:
         """For each peer, milliseconds of processor time for one thumbnail (seconds for 1000), by whom they went to."""

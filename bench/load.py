@@ -7,7 +7,6 @@ every connection that broke and every answer that was no success.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,14 +34,13 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What a run saw. Times are in seconds; `cpu` is wrk's own processor time."""
+    """What a run saw. Times are in seconds."""
 
     requests: int
     per_second: float
     bytes_each: float
     p50: float
     p99: float
-    cpu: float
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,7 @@ def _try(target: list[str], script: Path, connections: int, seconds: float) -> L
     """None where the load was over before the first answer, as with a service that pauses for longer."""
     # in whole seconds, as wrk wants it
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(script)]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run([*command, *target], capture_output=True, text=True, check=False, timeout=seconds + 60)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     last = said.stdout.strip().splitlines()[-1:]
     if said.returncode or not last or not last[0].startswith("{"):
         raise BrokenMeasurement(f"wrk failed:\n{said.stdout}{said.stderr}")
@@ -102,14 +98,12 @@ def _try(target: list[str], script: Path, connections: int, seconds: float) -> L
         )
     if not saw["requests"]:
         return None
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Load(
         saw["requests"],
         saw["requests"] / saw["seconds"],
         saw["bytes"] / saw["requests"],
         saw["p50"],
         saw["p99"],
-        cpu,
     )
 
 

@@ -5,10 +5,12 @@ Each measurement says how many thumbnails came in a second and whose processor t
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -41,6 +43,16 @@ class Rate:
     p99: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Share:
+    """What one load is about: who is asked by whom."""
+
+    address: str
+    pid: int
+    cookies: Sequence[str]
+    connections: int
+
+
 class Peers:
     """Measures each peer at one `site`, for `seconds` each time."""
 
@@ -59,13 +71,26 @@ class Peers:
         """This service, started for it, so that it knows of no image; its users' sessions are joined before."""
         text = self._site.configuration(cache_life=cache_life)
         with service(self._site.folder, text, "--workers", str(workers)) as (address, pid):
-            rate = self._measure(address, pid, users, connections)
+            rate = self._measure([_Share(address, pid, self._site.cookies[:users], connections)])
+        self._site.omero.wait_until_left()
+        return rate
+
+    def ours_by_user(self) -> Rate:
+        """Two workers, and each user's requests at one of them, as nginx's ``hash`` by the session cookie has it."""
+        text = self._site.configuration(cache_life=0.0)
+        with contextlib.ExitStack() as ending:
+            shares = []
+            for number in range(2):
+                address, pid = ending.enter_context(service(self._site.folder, text))
+                shares.append(_Share(address, pid, self._site.cookies[number::2], CONNECTIONS // 2))
+            rate = self._measure(shares)
         self._site.omero.wait_until_left()
         return rate
 
     def omeroweb(self, *, users: int = USERS, connections: int = CONNECTIONS) -> Rate:
         """OMERO.web, which keeps no thumbnails."""
-        return self._measure(self._site.omeroweb.address, self._site.omeroweb.pid, users, connections)
+        omeroweb = self._site.omeroweb
+        return self._measure([_Share(omeroweb.address, omeroweb.pid, self._site.cookies[:users], connections)])
 
     def reference(self) -> Rate:
         """The Java microservice's calls for each thumbnail, through omero-py's client."""
@@ -90,23 +115,48 @@ class Peers:
     def _parts(self) -> dict[str, int]:
         return {ROUTER: self._site.router.pid, OMERO: self._site.omero.pid}
 
-    def _measure(self, address: str, pid: int, users: int, connections: int) -> Rate:
+    def _measure(self, shares: Sequence[_Share]) -> Rate:
+        """All at once; what they do counts together."""
         site = self._site
-        size = check_answers(address, site.cookies[:users])
-        processes = self._parts() | {PEER: pid}
-        questions = Questions(COOKIE, site.cookies[:users], FIRST_IMAGE, IMAGES - _ASIDE)
+        sizes = [check_answers(share.address, share.cookies) for share in shares]
+        processes = self._parts() | {f"{PEER} {number}": share.pid for number, share in enumerate(shares)}
+        each_has = (IMAGES - _ASIDE) // len(shares)
         calls, before = site.calls(), usage.of_all(processes)
-        load = wrk(address, site.folder, questions, connections=connections, seconds=self._seconds)
-        cpu = usage.spent(before, usage.of_all(processes)) | {LOAD: load.cpu}
+        ended = usage.of_ended_children()
+        with ThreadPoolExecutor(len(shares)) as pool:
+            loads = list(
+                pool.map(
+                    lambda number, share: self._ask(share, FIRST_IMAGE + number * each_has, each_has),
+                    range(len(shares)),
+                    shares,
+                )
+            )
+        cpu = usage.spent(before, usage.of_all(processes)) | {LOAD: usage.of_ended_children() - ended}
         asked = site.calls() - calls
-        check_load(load, size)
-        # a peer that still works on what was asked last has done with it then
-        check_answers(address, site.cookies[:users])
-        each = {part: seconds / load.requests for part, seconds in cpu.items()}
-        return Rate(load.per_second, load.requests, each, asked / load.requests, load.p50, load.p99)
+        for share, load, size in zip(shares, loads, sizes, strict=True):
+            check_load(load, size)
+            # a peer that still works on what was asked last has done with it then
+            check_answers(share.address, share.cookies)
+        requests = sum(load.requests for load in loads)
+        cpu[PEER] = sum(cpu.pop(f"{PEER} {number}") for number in range(len(shares)))
+        each = {part: seconds / requests for part, seconds in cpu.items()}
+        return Rate(
+            sum(load.per_second for load in loads),
+            requests,
+            each,
+            asked / requests,
+            max(load.p50 for load in loads),
+            max(load.p99 for load in loads),
+        )
+
+    def _ask(self, share: _Share, first: int, count: int) -> Load:
+        folder = self._site.folder / f"load-{share.pid}"
+        folder.mkdir(exist_ok=True)
+        questions = Questions(COOKIE, share.cookies, first, count)
+        return wrk(share.address, folder, questions, connections=share.connections, seconds=self._seconds)
 
 
-def check_answers(address: str, cookies: list[str]) -> int:
+def check_answers(address: str, cookies: Sequence[str]) -> int:
     """Ask for an image as each user; the bytes of a right answer. Raises BrokenMeasurement for a wrong one."""
     size = 0
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def of_all(processes: Mapping[str, int]) -> dict[str, float]:
 def spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """What was used between two readings."""
     return {name: after[name] - before[name] for name in after}
+
+
+def of_ended_children() -> float:
+    """The same of every process that this one has started and that has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _of_one(pid: int) -> float:
