@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import uuid
 import weakref
 from collections.abc import Awaitable
 
 from omero_ms_thumbnail.embedded.workload import Latency
+from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
+from omero_ms_thumbnail.omero.pool import Member
 from omero_ms_thumbnail.omero.session import JoinedSession
-from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.model import SessionRefused, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from tests.omero.small_omero import key_of, pool_at, small_omero
 
@@ -69,3 +72,34 @@ async def test_nor_does_anything_of_one_whose_connection_broke_under_its_calls()
             return weakref.ref(session)
 
         assert await _is_gone(thumbnails, broken())
+
+
+async def _is_refused(thumbnails: Thumbnails, key: str) -> bool:
+    # not by pytest.raises, which keeps what was raised
+    try:
+        await thumbnails.get(key, ThumbnailRequest(1, 16))
+    except SessionRefused:
+        return True
+    return False
+
+
+async def test_nor_does_a_join_that_was_refused() -> None:
+    async with small_omero() as omero, pool_at(omero) as pool:
+        thumbnails = Thumbnails(pool, timeout=10, stores=4)
+        gc.disable()
+        try:
+            for _ in range(3):
+                assert await _is_refused(thumbnails, str(uuid.uuid4()))
+                # some wait for one join, and those who come later are told what came of it
+                assert all(await asyncio.gather(*(_is_refused(thumbnails, "no key") for _ in range(3))))
+            while pool._tasks:
+                await asyncio.wait(tuple(pool._tasks))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            left = [one for one in gc.get_objects() if isinstance(one, Member | PermissionDeniedException)]
+            remembered = [error for _, error in pool._refusals.values()]
+            assert sorted(map(id, left)) == sorted(map(id, remembered))
+            # with it, the frames that it came through would be remembered, and the connection in them
+            assert all(error.__traceback__ is None for error in remembered)
+        finally:
+            gc.enable()

@@ -23,6 +23,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from copy import copy
 from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Final
@@ -244,13 +245,14 @@ class SessionPool:
     def _check_refusal(self, key: str) -> None:
         until, error = self._refusals.get(key, (0.0, None))
         if error is not None and _now() < until:
-            # else every request that it is raised for would lengthen its traceback
-            raise error.with_traceback(None)
+            # a copy: what is raised knows its frames, and this one knows what is remembered
+            raise copy(error)
 
     def _remember_refusal(self, key: str, error: Exception) -> None:
         if len(self._refusals) >= _REFUSALS_MAX:
             self._refusals.clear()
-        self._refusals[key] = (_now() + _REFUSED_FOR, error)
+        # without the frames that it came through, and the connection in them
+        self._refusals[key] = (_now() + _REFUSED_FOR, copy(error))
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""
@@ -286,6 +288,8 @@ class SessionPool:
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for the join get it
             self._learn(member, error)
             self._drop(member, error)
+            # an exception knows its frames: if this one knew the member too, it would keep all of them and itself
+            del member
             return
         self._breaker.answered()
         if member.state is MemberState.LEFT:

@@ -11,9 +11,8 @@ A user here is a joined OMERO session, as everywhere below `web`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from types import TracebackType
 from typing import Final
 
 from .model import ThumbnailRequest, TooManyWaiting
@@ -34,19 +33,26 @@ class Admission:
         self._taken = 0
         self._users: dict[str, _Waiting] = {}
 
-    @contextmanager
-    def admit(self, user: str, requests: Sequence[ThumbnailRequest]) -> Iterator[None]:
-        """What `user` asks for waits inside. Raises TooManyWaiting where there is no room, or none for this user."""
+    def admit(self, user: str, requests: Sequence[ThumbnailRequest]) -> Admitted:
+        """``with admission.admit(user, requests)``: what `user` asks for waits inside.
+
+        Entering raises TooManyWaiting where there is no room, or none for this user.
+        """
+        return Admitted(self, user, requests)
+
+    def enter(self, user: str, requests: Sequence[ThumbnailRequest]) -> None:
+        """For `Admitted`: count what waits from now on. Raises TooManyWaiting."""
         waiting = self._users.get(user) or _Waiting()
         self._check(waiting)
         self._users[user] = waiting
         self._taken += waiting.add(requests)
-        try:
-            yield
-        finally:
-            self._taken -= waiting.remove(requests)
-            if not waiting.taken:
-                del self._users[user]
+
+    def leave(self, user: str, requests: Sequence[ThumbnailRequest]) -> None:
+        """For `Admitted`: what `enter` counted waits no more."""
+        waiting = self._users[user]
+        self._taken -= waiting.remove(requests)
+        if not waiting.taken:
+            del self._users[user]
 
     def _check(self, waiting: _Waiting) -> None:
         left = self._most - self._taken
@@ -59,29 +65,47 @@ class Admission:
             )
 
 
+class Admitted:
+    """What one user waits for, while it does."""
+
+    __slots__ = ("_admission", "_requests", "_user")
+
+    def __init__(self, admission: Admission, user: str, requests: Sequence[ThumbnailRequest]) -> None:
+        self._admission = admission
+        self._user = user
+        self._requests = requests
+
+    def __enter__(self) -> None:
+        self._admission.enter(self._user, self._requests)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._admission.leave(self._user, self._requests)
+
+
 class _Waiting:
     """What one user has waiting: how often each thumbnail, and what it counts in all."""
 
     def __init__(self) -> None:
-        self._times: Counter[ThumbnailRequest] = Counter()
+        self._times: dict[ThumbnailRequest, int] = {}
         self.taken = 0
 
     def add(self, requests: Sequence[ThumbnailRequest]) -> int:
         """What they take."""
         before = self.taken
         for request in requests:
-            self._times[request] += 1
-            self.taken += _NEW if self._times[request] == 1 else _AGAIN
+            times = self._times.get(request, 0)
+            self._times[request] = times + 1
+            self.taken += _AGAIN if times else _NEW
         return self.taken - before
 
     def remove(self, requests: Sequence[ThumbnailRequest]) -> int:
         """What they give back."""
         before = self.taken
         for request in requests:
-            self._times[request] -= 1
-            if self._times[request]:
-                self.taken -= _AGAIN
-            else:
-                self.taken -= _NEW
-                del self._times[request]
+            times = self._times.pop(request) - 1
+            if times:
+                self._times[request] = times
+            self.taken -= _AGAIN if times else _NEW
         return before - self.taken

@@ -55,20 +55,21 @@ class RememberedFacts:
 
     def __init__(self) -> None:
         self._facts: OrderedDict[int, tuple[float, ImageFacts]] = OrderedDict()
+        self._now = asyncio.get_running_loop().time
 
     def get(self, image_id: int) -> ImageFacts | None:
         """What is remembered and still believed."""
         entry = self._facts.get(image_id)
         if entry is None:
             return None
-        if entry[0] < _now():
+        if entry[0] < self._now():
             del self._facts[image_id]
             return None
         return entry[1]
 
     def remember(self, facts: ImageFacts) -> None:
         """Remember; the oldest go first where there are too many."""
-        self._facts[facts.image_id] = (_now() + _LIFE, facts)
+        self._facts[facts.image_id] = (self._now() + _LIFE, facts)
         self._facts.move_to_end(facts.image_id)
         if len(self._facts) > _REMEMBERED_MAX:
             self._facts.popitem(last=False)
@@ -76,7 +77,3 @@ class RememberedFacts:
     def forget(self, image_id: int) -> None:
         """They have proved wrong."""
         self._facts.pop(image_id, None)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

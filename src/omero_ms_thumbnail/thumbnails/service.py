@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from .model import (
 from .work import CacheUsed, JoinLost, Outcome, SessionWork
 
 log: Final = logging.getLogger(__name__)
+
+_UNTIMED: Final = contextlib.nullcontext()
 
 #: sessions that are looked at for each new one, whether they were left
 _LOOKED_AT: Final = 4
@@ -110,18 +113,21 @@ class Thumbnails:
                 if len(lost) == len(outcomes):
                     raise
                 # what OMERO gave for the others is as good as ever
-                again = [error] * len(lost)
+                # without its frames, of which this one knows it
+                again = [error.with_traceback(None)] * len(lost)
             for index, outcome in zip(lost, again, strict=True):
                 outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
         loop = asyncio.get_running_loop()
-        # a session that is joined is not waited for, and what follows keeps its own time
-        joined_by = None if self._pool.joined(session_key) is not None else deadline
+        # one that is joined is not waited for
+        joining = asyncio.timeout_at(deadline) if self._pool.joined(session_key) is None else None
         try:
-            async with asyncio.timeout_at(joined_by) as joining, self._pool.lend(session_key) as session:
-                joining.reschedule(None)
+            async with joining or _UNTIMED, self._pool.lend(session_key) as session:
+                if joining is not None:
+                    # what follows keeps its own time, and answers with what it has when that is over
+                    joining.reschedule(None)
                 outcomes = await self._work_for(session).thumbnails(requests, deadline - loop.time())
                 if any(isinstance(outcome, JoinLost) for outcome in outcomes):
                     self._pool.drop(session_key, session)

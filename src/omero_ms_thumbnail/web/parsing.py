@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from ..thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
@@ -70,8 +70,7 @@ class Query:
         return self._values.get(name, [])
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks for. `callback` is for JSONP; the query may also name the session."""
 
     query: Query
@@ -101,7 +100,7 @@ class Parser:
         asked = self(route, query_string)
         if all(request.width == longest_side for request in asked.requests):
             return asked
-        return replace(asked, requests=tuple(request._replace(width=longest_side) for request in asked.requests))
+        return asked._replace(requests=tuple(request._replace(width=longest_side) for request in asked.requests))
 
     def _parse(self, route: Route, query_string: str) -> Asked:
         query = Query(query_string)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable
@@ -129,7 +130,7 @@ class CachedSessionStore:
             self._readings[session_id] = reading
             self._tasks.add(reading.task)
             reading.task.add_done_callback(self._tasks.discard)
-            reading.task.add_done_callback(lambda _: self._finished(session_id, reading))
+            reading.task.add_done_callback(partial(self._finished, session_id, reading))
         try:
             # Whoever goes away leaves the read to the others.
             return await asyncio.shield(reading.task)
@@ -139,8 +140,11 @@ class CachedSessionStore:
                 # The store's own client gave the read up, or the store is being closed: nobody cancelled who asks.
                 raise SessionStoreUnavailable(f"The {self.describe()} was not read to the end.") from None
             raise
+        finally:
+            # An exception knows its frames: if this one knew the task too, it would keep all of them and itself.
+            del reading
 
-    def _finished(self, session_id: str, reading: _Reading) -> None:
+    def _finished(self, session_id: str, reading: _Reading, _task: asyncio.Task[WebSession | None]) -> None:
         is_current = self._readings.get(session_id) is reading
         if is_current:
             del self._readings[session_id]
