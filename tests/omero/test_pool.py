@@ -83,6 +83,16 @@ async def test_refusals_that_are_remembered_are_few() -> None:
         assert len(pool._refusals) <= 1_000
 
 
+async def test_refusals_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with small_omero() as omero, pool_at(omero) as pool:
+        now = 100.0
+        monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
+        for number in range(100):
+            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"))
+            now += 0.3
+        assert len(pool._refusals) <= 5
+
+
 async def test_an_omero_that_is_not_there_is_tried_anew_by_the_next() -> None:
     async with small_omero() as omero:
         pass

@@ -246,6 +246,21 @@ async def test_it_remembers_only_so_many() -> None:
     assert asked.times == 6
 
 
+async def test_what_is_over_goes_with_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    store = CachedSessionStore(Asked())
+    for number in range(20):
+        await store.get(f"{ID}{number}")
+    now += 61.0
+    for number in range(100, 106):
+        await store.get(f"{ID}{number}")
+    assert len(store._entries) == 20 - 12 + 6
+    for number in range(106, 112):
+        await store.get(f"{ID}{number}")
+    assert len(store._entries) == 12
+
+
 async def test_ping_close_and_describe_are_the_stores() -> None:
     asked = Asked()
     store = CachedSessionStore(asked, News())

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from enum import Enum, auto
+from itertools import islice
 from types import TracebackType
 from typing import Any, Final
 
@@ -249,6 +250,11 @@ class SessionPool:
             raise copy(error)
 
     def _remember_refusal(self, key: str, error: Exception) -> None:
+        self._refusals.pop(key, None)
+        for oldest in tuple(islice(self._refusals, 2)):
+            # two for one, so that there are never many that are over
+            if self._refusals[oldest][0] < _now():
+                del self._refusals[oldest]
         if len(self._refusals) >= _REFUSALS_MAX:
             self._refusals.clear()
         # without the frames that it came through, and the connection in them

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..ice.errors import MarshalException
@@ -67,12 +67,17 @@ class RememberedFacts:
             return None
         return entry[1]
 
-    def remember(self, facts: ImageFacts) -> None:
-        """Remember; the oldest go first where there are too many."""
-        self._facts[facts.image_id] = (self._now() + _LIFE, facts)
-        self._facts.move_to_end(facts.image_id)
-        if len(self._facts) > _REMEMBERED_MAX:
-            self._facts.popitem(last=False)
+    def remember(self, found: Collection[ImageFacts]) -> None:
+        """Remember; for each that comes two go that are over, or the oldest where there are too many."""
+        now = self._now()
+        for facts in found:
+            self._facts[facts.image_id] = (now + _LIFE, facts)
+            self._facts.move_to_end(facts.image_id)
+        for _ in range(2 * len(found)):
+            oldest = next(iter(self._facts))
+            if self._facts[oldest][0] >= now and len(self._facts) <= _REMEMBERED_MAX:
+                break
+            del self._facts[oldest]
 
     def forget(self, image_id: int) -> None:
         """They have proved wrong."""

@@ -189,8 +189,7 @@ class SessionWork:
         ahead = {image_id for image_id in self._ahead.after(image_ids) if self._remembered.get(image_id) is None}
         asked = sorted(image_ids | ahead)
         found = await facts.ask(self._session, asked) if asked else {}
-        for one in found.values():
-            self._remembered.remember(one)
+        self._remembered.remember(found.values())
         return found
 
     def _wants_facts(self) -> bool:

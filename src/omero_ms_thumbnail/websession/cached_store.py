@@ -160,11 +160,20 @@ class CachedSessionStore:
     def _remember(self, session_id: str, session: WebSession, began: float) -> None:
         left = _TRACKED_MAX_AGE if session.expires is None else session.expires - time.time()
         self._entries.pop(session_id, None)
-        if len(self._entries) >= self._sessions_max:
-            # The oldest: an entry is made anew each time that it is read.
-            del self._entries[next(iter(self._entries))]
+        self._make_room()
         self._entries[session_id] = _Entry(
             session,
             fresh_until=began + min(left, self._max_age),
             tracked_until=began + min(left, _TRACKED_MAX_AGE),
         )
+
+    def _make_room(self) -> None:
+        """Let go of two that are of no use any more, so that there are never many of those, or of one where all are."""
+        for _ in range(2):
+            # The oldest comes first: an entry is made anew each time that it is read.
+            oldest = next(iter(self._entries), None)
+            if oldest is None or self._entries[oldest].tracked_until > time.monotonic():
+                break
+            del self._entries[oldest]
+        if len(self._entries) >= self._sessions_max:
+            del self._entries[next(iter(self._entries))]
