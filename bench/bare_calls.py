@@ -1,6 +1,6 @@
-"""The OMERO calls that one uncached thumbnail needs, without the service: ``HOST PORT KEY FIRST_IMAGE COUNT``.
+"""The OMERO calls that one uncached thumbnail needs, without the service: ``HOST PORT KEY FIRST_IMAGE COUNT PAUSE``.
 
-Prints the median and the 99th percentile in seconds, as one JSON line.
+There are `PAUSE` seconds between two. Prints the median and the 99th percentile in seconds, as one JSON line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
 from omero_ms_thumbnail.thumbnails import facts
 
 
-async def main(host: str, port: int, key: str, first: int, count: int) -> None:
+async def main(host: str, port: int, key: str, first: int, count: int, pause: float) -> None:
     """Measure."""
     session = await JoinedSession.join(OmeroServer(host, port, client_context()), key)
     times = []
@@ -27,10 +27,13 @@ async def main(host: str, port: int, key: str, first: int, count: int) -> None:
             context = {GROUP: str(found.group_id)}
             await store.get_thumbnail_by_longest_side_set(96, [found.pixels_id], context)
             times.append(time.perf_counter() - began)
+            await asyncio.sleep(pause)
     await session.leave(5)
     times = sorted(times[count // 10 :])
     print(json.dumps({"p50": statistics.median(times), "p99": times[int(len(times) * 0.99)]}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
+    asyncio.run(
+        main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))
+    )

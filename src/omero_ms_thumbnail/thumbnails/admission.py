@@ -33,6 +33,11 @@ class Admission:
         self._taken = 0
         self._users: dict[str, _Waiting] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many thumbnails are waited for, of all users."""
+        return self._taken // _NEW
+
     def admit(self, user: str, requests: Sequence[ThumbnailRequest]) -> Admitted:
         """``with admission.admit(user, requests)``: what `user` asks for waits inside.
 

@@ -148,7 +148,12 @@ class Thumbnails:
         if work is None:
             self._forget_left()
             work = SessionWork(
-                session, stores=self._stores, calls=self._calls, caches=self._caches, cache_used=self._cache_used
+                session,
+                stores=self._stores,
+                calls=self._calls,
+                caches=self._caches,
+                cache_used=self._cache_used,
+                waiting=lambda: self._admission.waiting,
             )
             self._work[session] = work
         return work

@@ -34,9 +34,11 @@ from .model import (
 
 log: Final = logging.getLogger(__name__)
 
-#: times that the event loop goes round before anything goes to OMERO: what has come by then goes with it. A loop that
-#: has nothing else to do takes less than 0.1 ms for them, a busy one reads and answers many requests meanwhile
-_ROUNDS: Final = 8
+#: times that the event loop goes round before anything goes to OMERO, so that what comes meanwhile goes with it: once
+#: for all who ask at one moment, and once more for every few thumbnails that are waited for, of whichever user. A loop
+#: that has nothing else to do takes less than 0.1 ms for all of them, a busy one reads and answers many requests
+_ROUNDS_MAX: Final = 8
+_WAITING_FOR_A_ROUND: Final = 4
 #: images in one projection at most
 _PROJECTION_MAX: Final = 1_000
 
@@ -60,7 +62,7 @@ def _untold(memory: int, shared: int, asked: int) -> None:
 
 
 class SessionWork:
-    """Thumbnails of one joined session."""
+    """Thumbnails of one joined session. `waiting` says how many are waited for of all sessions."""
 
     def __init__(
         self,
@@ -70,7 +72,9 @@ class SessionWork:
         calls: asyncio.Semaphore | None = None,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
+        waiting: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._waiting = waiting
         self._cache_used = cache_used or _untold
         self._session = session
         self._stores = stores
@@ -222,7 +226,7 @@ class SessionWork:
         # not at once, so that all who ask at this moment come into one query or batch
         if not self._will_pump:
             self._will_pump = True
-            self._pump_after(_ROUNDS)
+            self._pump_after(min(_ROUNDS_MAX, 1 + self._waiting() // _WAITING_FOR_A_ROUND))
 
     def _pump_after(self, rounds: int) -> None:
         if rounds:
