@@ -28,12 +28,17 @@ class Cold:
             "workers/cold", "two workers / one worker, uncached", Goal(at_least=1.7, note="on 2 free cores")
         )
         self._by_user = Row("workers/by-user", "two workers / one worker, uncached, each user at one of them")
+        self._least = Row("cold/least", f"{_WHERE}: the least that a service has to do / OMERO.web")
+        self._least_reference = Row(
+            "cold/least-reference", f"{_WHERE}: the least that a service has to do / the reference's calls"
+        )
         self._kept = Row("cold/kept", f"{_WHERE}: ours with its default cache / OMERO.web")
         self._cores: dict[str, list[Rate]] = {}
 
     def round(self) -> None:
         """Every peer once."""
         ours = self._seen("ours", self._peers.ours())
+        least = self._seen("the least that a service has to do", self._peers.least())
         omeroweb = self._seen("OMERO.web", self._peers.omeroweb())
         reference = self._seen("the reference's calls", self._peers.reference())
         one_user = self._seen("ours, one user", self._peers.ours(users=1))
@@ -46,6 +51,8 @@ class Cold:
             (self._workers, two, ours),
             (self._by_user, by_user, ours),
             (self._kept, kept, omeroweb),
+            (self._least, least, omeroweb),
+            (self._least_reference, least, reference),
         ):
             row.values.append(of.per_second / against.per_second)
             row.note("thumbnails/s", of.per_second)
@@ -76,6 +83,8 @@ class Cold:
             self._omeroweb,
             self._reference,
             self._kept,
+            self._least,
+            self._least_reference,
             self._calls_one,
             self._calls_many,
             self._workers,

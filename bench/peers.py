@@ -9,18 +9,20 @@ import contextlib
 import http.client
 import json
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tests.conformance.standin.pictures import what_is_shown
+from tests.conformance.standin.world import PIXELS
 from tests.parts import require
 
 from . import usage
 from .load import COOKIE, Load, Questions, wrk
-from .processes import ROOT, BrokenMeasurement, service
-from .site import FIRST_IMAGE, IMAGES, USERS, Site
+from .processes import ROOT, BrokenMeasurement, free_port, process, service, wait_for_http
+from .site import FIRST_IMAGE, GROUP, IMAGES, USERS, Site
 
 CONNECTIONS = 64
 
@@ -85,6 +87,25 @@ class Peers:
                 shares.append(_Share(address, pid, self._site.cookies[number::2], CONNECTIONS // 2))
             rate = self._measure(shares)
         self._site.omero.wait_until_left()
+        return rate
+
+    def least(self) -> Rate:
+        """What does the least that a service has to do: `bench.least`."""
+        site, port = self._site, free_port()
+        known = {
+            "host": site.router.host,
+            "port": site.router.port,
+            "keys": dict(zip(site.cookies, site.keys, strict=True)),
+            "group": GROUP,
+            "pixels": PIXELS,
+        }
+        file = site.folder / "least.json"
+        file.write_text(json.dumps(known))
+        with process([sys.executable, "-m", "bench.least", str(port), file], log=site.folder / "least.log") as one:
+            address = f"http://127.0.0.1:{port}"
+            wait_for_http(address)
+            rate = self._measure([_Share(address, one.pid, site.cookies, CONNECTIONS)])
+        site.omero.wait_until_left()
         return rate
 
     def omeroweb(self, *, users: int = USERS, connections: int = CONNECTIONS) -> Rate:
