@@ -81,6 +81,10 @@ class BatchQueue:
     _lanes: OrderedDict[object, list[Item]] = field(default_factory=OrderedDict)
     _seconds_each: float = 0.0
 
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._lanes)
+
     def add(self, item: Item) -> None:
         """Line an item up; its facts must be known."""
         facts = item.facts

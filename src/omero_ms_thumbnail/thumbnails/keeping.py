@@ -61,6 +61,11 @@ class Kept:
         self._given: dict[ThumbnailRequest, _Given] = {}
         self._making_sure: asyncio.Task[None] | None = None
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether anything is kept anywhere."""
+        return self._caches.memory is not None or self._caches.shared is not None
+
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What this worker remembers."""
         user, memory = self._session.user_id, self._caches.memory
@@ -97,7 +102,7 @@ class Kept:
         One that is not sure, since it came in a set, is kept only if OMERO says that it is more than a clock. That is
         asked for many at a time, and once nobody waits for OMERO any more, or a second has passed.
         """
-        if (self._caches.memory is None and self._caches.shared is None) or request.is_section:
+        if not self.is_possible or request.is_section:
             return
         if is_sure and thumbnail.in_progress:
             return

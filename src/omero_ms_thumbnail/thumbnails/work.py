@@ -107,6 +107,9 @@ class SessionWork:
         """What the caches have for the session's user."""
         found: dict[ThumbnailRequest, Thumbnail] = {}
         remembered = 0
+        if not self._kept.is_possible:
+            self._cache_used(0, 0, len(requests))
+            return found
         try:
             await self._kept.know_user()
             found.update((one, thumbnail) for one in requests if (thumbnail := self._kept.remembered(one)) is not None)
@@ -243,7 +246,7 @@ class SessionWork:
             self._start(self._ask(), self._unknown[0].context if self._unknown else copy_context())
 
     def _render_next(self) -> None:
-        while batch := self._queue.next_batch(self._stores_now()):
+        while self._queue and (batch := self._queue.next_batch(self._stores_now())):
             self._rendering[batch] = asyncio.get_running_loop().time()
             self._start(self._render(batch), batch.items[0].context)
 
@@ -269,7 +272,8 @@ class SessionWork:
             self._fail(list(batch.items), error)
         finally:
             del self._rendering[batch]
-            self._pump_soon()
+            if self._queue or self._unknown or self._ahead.is_due:
+                self._pump_soon()
 
     def _fall_late(self, batch: Batch) -> None:
         """What waits for the end of this batch waits no longer."""

@@ -70,6 +70,9 @@ class Query:
         return self._values.get(name, [])
 
 
+_NO_QUERY: Final = Query("")
+
+
 class Asked(NamedTuple):
     """What a request asks for. `callback` is for JSONP; the query may also name the session."""
 
@@ -97,13 +100,11 @@ class Parser:
         return parse(route, query_string, longest_side)
 
     def _of_size(self, route: Route, query_string: str, longest_side: int) -> Asked:
-        asked = self(route, query_string)
-        if all(request.width == longest_side for request in asked.requests):
-            return asked
-        return asked._replace(requests=tuple(request._replace(width=longest_side) for request in asked.requests))
+        query, jsonp, requests = self(route, query_string)
+        return Asked(query, jsonp, tuple(request.of_size(longest_side) for request in requests))
 
     def _parse(self, route: Route, query_string: str) -> Asked:
-        query = Query(query_string)
+        query = Query(query_string) if query_string else _NO_QUERY
         jsonp = callback(route.kind, query, self._limits)
         if route.kind is Kind.GET_THUMBNAILS:
             requests = images_request(route, query, self._limits)

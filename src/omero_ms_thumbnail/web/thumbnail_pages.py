@@ -21,7 +21,7 @@ from ..thumbnails.model import (
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
 from .leaving import Client, while_there
-from .parsing import Limits, Parser
+from .parsing import DEFAULT_SIZE, Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
 from .urls import Kind, Route
 
@@ -90,7 +90,7 @@ class ThumbnailPages:
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
-        if asker.default_size is not None and not route.width:
+        if asker.default_size not in (None, DEFAULT_SIZE) and not route.width:
             asked = self._parse.of_size(route, query_string, asker.default_size)
         with self._span(_SPANS[route.kind]):
             outcomes = await self._get(asker, asked.requests, client)
