@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from . import usage
 from .load import COOKIE, Questions, wrk, wrk_one
 from .peers import CONNECTIONS, check_load
-from .processes import BrokenMeasurement, get, nginx, service
+from .processes import BrokenMeasurement, free_port, get, nginx, process, service, wait_for_port
+from .routing import SESSION
 from .rows import Goal, Row
 from .site import FIRST_IMAGE, Site
 
@@ -25,16 +28,22 @@ class Hits:
         self._nginx = Row(
             "hits/nginx", "cache hits/s, one worker: ours / nginx static file, one worker", Goal(at_least=0.7)
         )
+        self._bare = Row(
+            "hits/bare", "cache hits/s: a bare RSGI application with look-ups in dictionaries / nginx static file"
+        )
         self._workers = Row("workers/hits", "two workers / one worker, cache hits")
 
     def round(self) -> None:
         """Every peer once."""
         one, one_cpu = self._ours(1)
         static = self._static()
+        bare = self._prototype()
         two, two_cpu = self._ours(2)
         self._nginx.values.append(one / static)
         self._nginx.note("ours/s", one)
         self._nginx.note("nginx/s", static)
+        self._bare.values.append(bare / static)
+        self._bare.note("its/s", bare)
         self._workers.values.append(two / one)
         self._workers.note("as many processor seconds of ours would give", 2 * one_cpu / two_cpu, 2)
 
@@ -65,6 +74,16 @@ class Hits:
                 return
         raise BrokenMeasurement("OMERO is asked again and again for what should be kept")
 
+    def _prototype(self) -> float:
+        """What `bench.routing` compares frameworks by: routes, sessions in a dictionary, one picture."""
+        port, folder = free_port(), self._site.folder
+        command = [sys.executable, "-m", "bench.routing", "--serve", "table on RSGI", "--port", str(port)]
+        with process(command, log=folder / "prototype.log"):
+            wait_for_port(port)
+            questions = Questions(COOKIE, [f"sessionid={SESSION}"], FIRST_IMAGE, _IMAGES)
+            load = wrk(f"http://127.0.0.1:{port}", folder, questions, connections=CONNECTIONS, seconds=self._seconds)
+        return load.per_second
+
     def _static(self) -> float:
         folder = self._site.folder
         files = folder / "static"
@@ -77,4 +96,4 @@ class Hits:
 
     def rows(self) -> list[Row]:
         """What came of it."""
-        return [self._nginx, self._workers]
+        return [self._nginx, self._bare, self._workers]

@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 JPEG = b"\xff\xd8" + b"x" * 3000
-SESSIONS = {"a" * 32: "key"}
+SESSION = "a" * 32
+SESSIONS = {SESSION: "key"}
 PREFIXES = ("webclient", "webgateway")
 HEADERS = [("content-type", "image/jpeg"), ("content-length", str(len(JPEG)))]
 
@@ -167,7 +168,7 @@ def _measure(name: str, seconds: int) -> float:
                 time.sleep(0.05)
         url = f"http://127.0.0.1:{port}/webclient/render_thumbnail/12?version=3"
         said = subprocess.run(
-            ["wrk", "-t1", "-c32", f"-d{seconds}", "-H", f"Cookie: sessionid={'a' * 32}", url],
+            ["wrk", "-t1", "-c32", f"-d{seconds}", "-H", f"Cookie: sessionid={SESSION}", url],
             capture_output=True,
             text=True,
             check=True,
