@@ -25,7 +25,7 @@ async def worker_killed(folder: Path) -> Seen:
         strike = Strike(
             at,
             "one of two workers killed (SIGKILL)",
-            "its open requests are lost (nginx asks again), the other goes on, a new one comes within 2 s",
+            "its open requests are lost, the other goes on, a new one comes within 2 s",
             frozenset({0, 503}),
             may_restart=True,
         )
