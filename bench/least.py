@@ -27,11 +27,15 @@ _SIZE = 96
 
 class _User:
     def __init__(self, session: JoinedSession, store: ThumbnailStore, group: int) -> None:
-        self.session = session
+        self._session = session
         self._store = store
         self._context = {GROUP: str(group)}
         self._wanted: dict[int, list[asyncio.Future[bytes]]] = {}
         self._asking: asyncio.Task[None] | None = None
+
+    async def leave(self) -> None:
+        await self._store.close()
+        await self._session.leave(5)
 
     def ask(self, pixels_id: int) -> asyncio.Future[bytes]:
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -69,7 +73,7 @@ class Least:
         collect_garbage_less_often()
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_until_complete(asyncio.gather(*(user.session.leave(5) for user in self._users.values())))
+        loop.run_until_complete(asyncio.gather(*(user.leave() for user in self._users.values())))
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         cookie = scope.headers.get("cookie")
