@@ -81,7 +81,8 @@ def test_damaged_bytes_are_read_as_step_by_step(values: list[RType | None], data
     # from behind, where what was learned from the others is used
     at = -data.draw(st.integers(1, min(26, len(damaged))))
     damaged[at] = data.draw(st.sampled_from([0, 1, 2, 3, 4, 8, 0x10, 0x12, 0x20, 0x22, 0x30, 254, 255]))
-    assert read(bytes(damaged)) == step_by_step(read, bytes(damaged))
+    # as they are shown, since what was a number may have become none, which no other equals
+    assert repr(read(bytes(damaged))) == repr(step_by_step(read, bytes(damaged)))
 
 
 def test_an_instance_that_stands_there_twice_is_one() -> None:
