@@ -31,8 +31,8 @@ COMMAND = "omero-ms-thumbnail"
 #: programs whose options are their own
 OTHER_PROGRAMS = {
     "apt-get", "chown", "cp", "curl", "dnf", "docker", "git", "groupadd", "install", "kubectl", "logger", "make",
-    "nginx", "omero", "openssl", "pip", "podman", "python3", "python", "redis-cli", "sudo", "systemctl", "tar",
-    "useradd", "usermod", "wrk",
+    "nginx", "omero", "openssl", "pip", "podman", "python3", "python", "redis-cli", "sudo", "sysctl", "systemctl",
+    "tar", "useradd", "usermod", "wrk",
 }  # fmt: skip
 
 #: names that look like keys and are Python's, of the context of OMERO's calls, or keys of OMERO.server

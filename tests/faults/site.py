@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.deploy.nginx_process import nginx
 from tests.faults.load import Browser, Load, Visitor
 from tests.faults.omero import FaultyOmero
 from tests.faults.relay import Relay
@@ -134,9 +135,18 @@ async def service_at(
 
 @asynccontextmanager
 async def site(
-    folder: Path, *, relayed: bool = False, sessions: int = 24, latency: dict[str, float] | None = None, **more: Any
+    folder: Path,
+    *,
+    relayed: bool = False,
+    behind_nginx: bool = False,
+    sessions: int = 24,
+    latency: dict[str, float] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Site]:
-    """The service with an embedded OMERO, through a relay if it is to be so, and users who were all served once."""
+    """The service with an embedded OMERO, through a relay if it is to be so, and users who were all served once.
+
+    Behind nginx with the shipped snippets, if they are to see what somebody with a browser does.
+    """
     async with AsyncExitStack() as stack:
         omero = await asyncio.to_thread(
             lambda: FaultyOmero(folder, sessions=sessions, **{**LATENCY, **(latency or {})})
@@ -148,6 +158,11 @@ async def site(
             service_at(folder, relay.port if relay else omero.port, visitors, **more)
         )
         made.omero, made.relay = omero, relay
+        if behind_nginx:
+            front = nginx(folder, "locations.conf", [made.service.port])
+            address = await asyncio.to_thread(front.__enter__)
+            stack.push_async_callback(asyncio.to_thread, front.__exit__, None, None, None)
+            made.load.port = int(address.rpartition(":")[2])
         await made.load.learn()
         _check_learnt(made.load)
         yield made

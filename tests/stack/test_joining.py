@@ -68,7 +68,7 @@ def test_a_thousand_thumbnails_and_the_end_of_the_service_leave_the_session_as_i
         assert stats["overlaps"] == 0
         assert _works(stack, alice)
         # as nginx says it while nobody listens there
-        assert alice.client.get("/webclient/render_thumbnail/11/").status_code == 502
+        assert alice.client.get("/webclient/render_thumbnail/11/").status_code == 503
     finally:
         stack.service.start()
     assert alice.client.get("/webclient/render_thumbnail/11/?_=after").status_code == 200
