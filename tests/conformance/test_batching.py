@@ -221,6 +221,27 @@ async def test_no_more_calls_at_once_than_allowed_over_all_users(omero_standin: 
         assert [(await one)["image"] for one in (alice, bob)] == [11, 11]
 
 
+async def test_what_comes_while_a_set_waits_for_its_turn_goes_with_it(omero_standin: OmeroStandin) -> None:
+    async with heart_at(omero_standin.plain, calls_at_once=1) as heart:
+        # OMERO is known to be fast
+        for _ in range(5):
+            await heart.get_all(list(range(1000, 1040)), key=BOB_KEY)
+        omero_standin.set_image(11, behaviour="held")
+        before = omero_standin.stats()["calls"][SET]
+        alice = asyncio.create_task(heart.get(11, key=ALICE_KEY))
+        await told(omero_standin.wait_for, SET, before + 1)
+        bobs = []
+        for image in range(1000, 1010):
+            bobs.append(asyncio.create_task(heart.get(image, key=BOB_KEY)))
+            async with heart.pool.lend(BOB_KEY) as session:
+                # long enough for whatever the request itself sets about
+                await session.projection(SECTION_OF_RENDERING_DEF, {"id": RLong(601)})
+        omero_standin.release()
+        assert (await alice)["image"] == 11
+        assert [(await bob)["image"] for bob in bobs] == list(range(1000, 1010))
+        assert omero_standin.stats()["calls"][SET] == before + 2
+
+
 async def test_two_hundred_images_of_all_kinds_use_no_store_twice_at_once(omero_standin: OmeroStandin) -> None:
     kinds: dict[int, Any] = {1000 + 7 * number: "empty in set" for number in range(10)}
     kinds |= {1003 + 7 * number: "left out of set" for number in range(10)}

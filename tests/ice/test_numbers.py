@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from omero_ms_thumbnail.ice.classes import ClassType, finish_reading, finish_writing
 from omero_ms_thumbnail.ice.encoding_1_1 import Reader11, Writer11
-from omero_ms_thumbnail.ice.errors import IceException, MarshalException
-from omero_ms_thumbnail.ice.instances import CLASS_GRAPH_DEPTH_MAX
+from omero_ms_thumbnail.ice.errors import IceException, MarshalException, MemoryLimitException
+from omero_ms_thumbnail.ice.instances import CLASS_GRAPH_DEPTH_MAX, INSTANCE_BYTES
 from omero_ms_thumbnail.ice.streams import InputStream, OutputStream
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.rtypes import RBool, RDouble, RFloat, RInt, RList, RLong, RString, RTime, RType
@@ -162,6 +162,20 @@ def test_numbers_are_not_nested_deeper_than_others() -> None:
 
     assert isinstance(read(nested(CLASS_GRAPH_DEPTH_MAX - 1)), tuple)
     assert read(nested(CLASS_GRAPH_DEPTH_MAX)) is MarshalException
+
+
+@pytest.mark.parametrize("spare", [0, 255, 256, 1_000])
+def test_numbers_take_no_more_memory_than_they_may(spare: int) -> None:
+    data = write([RLong(number) for number in range(100)])
+    allowance = 50 * INSTANCE_BYTES + spare
+
+    def limited() -> Any:
+        inp = InputStream(data, allowance=allowance)
+        with pytest.raises(MemoryLimitException):
+            RTYPES.read_into(inp, lambda _value: None)
+        return inp.allowance
+
+    assert limited() == step_by_step(limited)
 
 
 def test_most_are_written_and_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,3 +222,44 @@ async def test_an_item_of_which_nothing_is_known_cannot_wait() -> None:
     unknown.facts = None
     with pytest.raises(ValueError, match="without facts"):
         BatchQueue().add(unknown)
+
+
+async def test_a_batch_whose_turn_has_come_takes_what_has_come_meanwhile() -> None:
+    queue = queue_of(item(1), item(2), pace=0.001)
+    batch = queue.next_batch(Stores(4))
+    assert batch is not None
+    for late in (item(3), item(4, size=48), item(5)):
+        queue.add(late)
+    assert images(queue.regrouped(batch, Stores(4))) == [1, 2, 3, 5]
+    assert images(queue.next_batch(Stores(4))) == [4]
+
+
+async def test_a_batch_whose_turn_has_come_is_not_held_up_by_those_on_their_way() -> None:
+    queue = queue_of(item(1), pace=0.001)
+    batch = queue.next_batch(Stores(4))
+    assert batch is not None
+    assert images(queue.regrouped(batch, Stores(4, 2))) == [1]
+
+
+async def test_a_batch_whose_turn_has_come_is_as_small_as_the_pace_wants_it_now() -> None:
+    queue = queue_of(*map(item, range(8)))
+    batch = queue.next_batch(Stores(1))
+    assert len(images(batch)) == 8
+    assert batch is not None
+    queue.took(TARGET_SECONDS, 2)
+    assert images(queue.regrouped(batch, Stores(1))) == [0, 1]
+    assert queue.waiting == 6
+
+
+async def test_a_batch_that_nobody_waits_for_when_its_turn_comes_leaves_it_to_others() -> None:
+    left, careful = item(1), item(2, height=50)
+    queue = queue_of(left, pace=0.001)
+    batch = queue.next_batch(Stores(4))
+    assert batch is not None
+    left.waiters = 0
+    assert queue.regrouped(batch, Stores(4)) is None
+    assert left.done.cancelled()
+    queue.add(careful)
+    alone = queue.next_batch(Stores(4))
+    assert alone is not None
+    assert queue.regrouped(alone, Stores(4)) is alone

@@ -78,3 +78,13 @@ async def test_a_session_id_is_not_repeated_to_who_sent_it() -> None:
         with pytest.raises(RequestRefused) as refused:
             await who(headers, Query(query))
         assert django_site.OMERO_SESSION_KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("more", [0, 5_000])
+async def test_a_header_of_any_length_is_read_each_time_alike(more: int) -> None:
+    before = f"other={'x' * more}; sessionid=first"
+    for _ in range(2):
+        assert await _session_id(before, "sessionid=second") == "second"
+        assert await _session_id("sessionid=second", before) == "first"
+        # the last one counts, though it is empty
+        assert await _session_id(before, "sessionid=") == ""

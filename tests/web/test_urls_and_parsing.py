@@ -177,8 +177,8 @@ def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
     assert found is not None
     assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
     assert parse(found, "rdefId=4").requests[0].rendering_def_id == 4
-    assert parse.of_size(found, "rdefId=3", 120).requests[0].width == 120
-    assert parse.of_size(found, "rdefId=3", 120) is parse.of_size(found, "rdefId=3", 120)
+    smaller = parse(found, "rdefId=3").of_size(120)
+    assert smaller.requests == (ThumbnailRequest(5, 120, rendering_def_id=3),)
     assert parse(found, "rdefId=3").requests[0].width == DEFAULT_SIZE
     wrong = route("/webclient/render_thumbnail/five/")
     assert wrong is not None

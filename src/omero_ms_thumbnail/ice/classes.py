@@ -44,6 +44,9 @@ class ClassType(SliceType["ValueT | None"], Generic[ValueT]):
 
         _reader(inp).read(put_checked)
 
+    def read_at_once(self, inp: InputStream, count: int) -> list[Any]:
+        return _reader(inp).read_numbers(count, self._class)
+
 
 def finish_writing(out: OutputStream) -> None:
     """Write what encoding 1.0 keeps for the end. To be called behind arguments or results that use classes."""

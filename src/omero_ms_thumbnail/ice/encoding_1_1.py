@@ -16,6 +16,7 @@ from .errors import MarshalException, NoValueFactoryException, UnknownUserExcept
 from .instances import (
     CLASS_GRAPH_DEPTH_MAX,
     ICE_OBJECT,
+    INSTANCE_BYTES,
     InstanceReader,
     InstanceWriter,
     new_instance,
@@ -175,18 +176,22 @@ class Reader11(InstanceReader):
         self._forms: dict[bytes, Form] = {}
 
     def read(self, put: Callable[[Value | None], None]) -> None:
-        has_table = self._slice is not None and self._slice.flags & _INDIRECTION_TABLE
-        if self._forms and not has_table and (instance := self._read_number()) is not None:
-            put(instance)
+        if self._forms and (numbers := self.read_numbers(1, Value)):
+            put(numbers[0])
             return
         index = self._inp.read_size()
         if index == 0:
             put(None)
-        elif self._slice is not None and has_table:
+        elif self._slice is not None and self._has_table:
             self._charge_waiting()
             self._slice.waiting.append((index, put))
         else:
             self._refer(self._read_instance() if index == _INLINE else index, put)
+
+    @property
+    def _has_table(self) -> bool:
+        """Whether members refer to instances that stand behind their slice."""
+        return self._slice is not None and self._slice.flags & _INDIRECTION_TABLE != 0
 
     def finish(self) -> None:
         """Nothing stands behind in 1.1."""
@@ -203,24 +208,35 @@ class Reader11(InstanceReader):
         else:
             raise MarshalException(f"class instance {index} was referred to and never sent")
 
-    def _read_number(self) -> Value | None:
-        """The instance that begins here, where it looks as those before it; else None, and nothing is read."""
+    def read_numbers(self, most: int, value_class: type[Value]) -> list[Value]:
         inp = self._inp
-        data, begin = inp.data, inp.position
-        form = self._forms.get(data[begin : begin + HEAD_SIZE])
-        if form is None or self._depth >= CLASS_GRAPH_DEPTH_MAX:
-            return None
-        tail = begin + HEAD_SIZE + form.number.size
-        end = tail + len(form.tail)
-        if end > inp.end or data[tail:end] != form.tail:
-            return None
-        self._charge_instance()
-        instance = new_instance(form.value_class)
-        setattr(instance, form.member, form.number.unpack_from(data, begin + HEAD_SIZE)[0])
-        self._instances[self._next_index] = instance
-        self._next_index += 1
-        inp.position = end
-        return instance
+        data, position = inp.data, inp.position
+        head = data[position : position + HEAD_SIZE]
+        form = self._forms.get(head)
+        if form is None or self._has_table or self._depth >= CLASS_GRAPH_DEPTH_MAX:
+            return []
+        known, member, number, _, tail = form
+        if not issubclass(known, value_class):
+            # what comes is refused when it is read by itself
+            return []
+        new, unpack, end = known.__new__, number.unpack_from, inp.end
+        behind = HEAD_SIZE + number.size
+        size = behind + len(tail)
+        found: list[Value] = []
+        # one more than there is memory for is refused below
+        for _ in range(min(most, inp.allowance // INSTANCE_BYTES + 1)):
+            after = position + size
+            if after > end or data[position + behind : after] != tail or data[position : position + HEAD_SIZE] != head:
+                break
+            instance = new(known)
+            setattr(instance, member, unpack(data, position + HEAD_SIZE)[0])
+            found.append(instance)
+            position = after
+        inp.charge(len(found) * INSTANCE_BYTES)
+        self._instances.update(enumerate(found, self._next_index))
+        self._next_index += len(found)
+        inp.position = position
+        return found
 
     def _learn_form(self, begin: int, value_class: type[Sliced]) -> None:
         """How others of a class look, of which one has been read from `begin` on, behind the byte that it is here."""

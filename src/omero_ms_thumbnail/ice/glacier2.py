@@ -136,30 +136,48 @@ class RouterSession:
         timeout: float | None = None,
     ) -> R:
         """Call an object behind the router; as `Connection.call`, with `context` on top of the session's own."""
-        merged = {**self._context, **context} if context else self._context
         if timeout is None:
-            return await self._forward(proxy, operation, arguments, merged)
+            return await self._forward(proxy, operation, arguments, context)
         try:
             async with asyncio.timeout(timeout):
-                return await self._forward(proxy, operation, arguments, merged)
+                return await self._forward(proxy, operation, arguments, context)
         except TimeoutError:
             raise InvocationTimeoutException(
                 f"{self._connection.peer} did not answer {operation.name} within {timeout:g} s"
             ) from None
 
-    async def _forward(
-        self, proxy: ObjectPrx, operation: Operation[R], arguments: tuple[Any, ...], context: Mapping[str, str]
-    ) -> R:
+    def begin(
+        self, proxy: ObjectPrx, operation: Operation[Any], arguments: tuple[Any, ...], context: Mapping[str, str] | None
+    ) -> asyncio.Future[Reply]:
+        """Send a call to an object behind the router now, with `context` on top of the session's own.
+
+        Raises IceException if the connection is not active. For `add_again`, should the reply be that the router does
+        not know the object.
+        """
         if proxy.identity not in self._added:
             self._add(proxy).add_done_callback(self._added_in_passing)
-        try:
-            return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, context))
-        except ObjectNotExistException as error:
-            if error.operation != ICE_ADD_PROXY:
-                raise
-        # the router had dropped the proxy for newer ones, or took the call before the proxy
+        merged = {**self._context, **context} if context else self._context
+        return self._connection.begin(proxy, operation, arguments, merged)
+
+    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
+        """Make a proxy known that the router had dropped for newer ones, or whose call it took first.
+
+        Raises `error`, with which the call failed, where it has another reason.
+        """
+        if error.operation != ICE_ADD_PROXY:
+            raise error
         self._forget_evicted(await self._add(proxy))
-        return operation.decode_reply(await self._connection.begin(proxy, operation, arguments, context))
+        # even where the router dropped it at once: the call is tried again once only
+        self._added.add(proxy.identity)
+
+    async def _forward(
+        self, proxy: ObjectPrx, operation: Operation[R], arguments: tuple[Any, ...], context: Mapping[str, str] | None
+    ) -> R:
+        try:
+            return operation.decode_reply(await self.begin(proxy, operation, arguments, context))
+        except ObjectNotExistException as error:
+            await self.add_again(proxy, error)
+        return operation.decode_reply(await self.begin(proxy, operation, arguments, context))
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone and will not be called again."""

@@ -16,8 +16,8 @@ from .errors import MarshalException
 from .streams import InputStream, OutputStream
 from .values import Sliced, UserException, Value
 
-# memory that they take while a message is read, in bytes: an instance with its number, and a reference that waits
-_INSTANCE_BYTES: Final = 256
+#: memory that they take while a message is read, in bytes: an instance with its number, and a reference that waits
+INSTANCE_BYTES: Final = 256
 _WAITING_BYTES: Final = 768
 
 #: how deep instances may be nested in one another before a message is refused
@@ -66,6 +66,13 @@ class InstanceReader(ABC):
     def read(self, put: Callable[[Value | None], None]) -> None:
         """Read a reference; `put` gets the instance, now or in `finish`."""
 
+    def read_numbers(self, most: int, value_class: type[Value]) -> list[Value]:
+        """Instances of one class, derived from `value_class`, that hold a number each: those here that look alike.
+
+        Up to `most` at once; fewer, or none, where others follow, which are to be read one by one.
+        """
+        return []
+
     @abstractmethod
     def finish(self) -> None:
         """Read what stands behind all other data."""
@@ -84,7 +91,7 @@ class InstanceReader(ABC):
         return self._type_ids[-1]
 
     def _charge_instance(self) -> None:
-        self._inp.charge(_INSTANCE_BYTES)
+        self._inp.charge(INSTANCE_BYTES)
 
     def _charge_waiting(self) -> None:
         self._inp.charge(_WAITING_BYTES)

@@ -44,6 +44,10 @@ class SliceType(ABC, Generic[T]):
         """Read one value and hand it to `put`, at once or, for class instances still to come, later."""
         put(self.read(inp))
 
+    def read_at_once(self, inp: InputStream, count: int) -> list[Any]:
+        """The first of `count` values, as many as can be read faster together than one by one."""
+        return []
+
 
 class _Basic(SliceType[T]):
     def __init__(
@@ -111,8 +115,10 @@ class Sequence(SliceType["AbstractSequence[T]"]):
         count = inp.read_count(max(element.least_size, 1))
         if not self.uses_classes:
             return [element.read(inp) for _ in range(count)]
-        elements: list[Any] = [None] * count
-        for index in range(count):
+        elements: list[Any] = element.read_at_once(inp, count)
+        begin = len(elements)
+        elements += [None] * (count - begin)
+        for index in range(begin, count):
             element.read_into(inp, item_setter(elements, index))
         return elements
 

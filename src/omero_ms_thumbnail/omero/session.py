@@ -18,9 +18,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from ..ice.connection import connect
-from ..ice.errors import ConnectionManuallyClosedException, MarshalException
+from ..ice.errors import (
+    ConnectionManuallyClosedException,
+    IceException,
+    MarshalException,
+    ObjectNotExistException,
+)
 from ..ice.glacier2 import RouterSession
-from ..ice.messages import MESSAGE_SIZE_MAX
+from ..ice.messages import MESSAGE_SIZE_MAX, Reply
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
 from .rtypes import RInt, RType, Unwrapped, unwrap
@@ -73,6 +78,38 @@ class OmeroServer:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+class OngoingCall:
+    """A call that OMERO works on until `reply` is done. Whoever sees that asks for the result, once."""
+
+    __slots__ = ("_answered", "_observed", "_operation", "reply")
+
+    def __init__(
+        self,
+        operation: Operation[Any],
+        reply: asyncio.Future[Reply],
+        observed: AbstractContextManager[None],
+        answered: Callable[[], None],
+    ) -> None:
+        self.reply = reply
+        self._operation = operation
+        self._observed = observed
+        self._answered = answered
+
+    def result(self) -> Any:
+        """What OMERO answered. Raises what it threw, IceException, or CancelledError if `reply` was cancelled."""
+        try:
+            result = self._operation.decode_reply(self.reply.result())
+        except BaseException as error:
+            self._observed.__exit__(type(error), error, None)
+            raise
+        finally:
+            # an exception knows its frames: one that knew the reply too would keep all of them and itself
+            del self.reply
+        self._observed.__exit__(None, None, None)
+        self._answered()
+        return result
 
 
 class JoinedSession:
@@ -184,6 +221,28 @@ class JoinedSession:
             result = await self._router.call(proxy, operation, *arguments, context=context)
         self._asked_at = max(self._asked_at, began)
         return result
+
+    def begin(
+        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
+    ) -> OngoingCall:
+        """Call an object of this session now. Raises IceException if the connection is not active."""
+        began = _now()
+        observed = self._server.observe(operation.name, arguments)
+        observed.__enter__()
+        try:
+            reply = self._router.begin(proxy, operation, arguments, context)
+        except IceException as error:
+            observed.__exit__(type(error), error, None)
+            raise
+
+        def answered() -> None:
+            self._asked_at = max(self._asked_at, began)
+
+        return OngoingCall(operation, reply, observed, answered)
+
+    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
+        """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
+        await self._router.add_again(proxy, error)
 
     def doubt(self) -> None:
         """A call was not answered in time: see to it that the connection goes if the router does not answer either."""

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
 from typing import Any, Final, Protocol
 
-from ..ice.errors import ConnectionManuallyClosedException, IceException, InvocationTimeoutException
+from ..ice.errors import (
+    ConnectionManuallyClosedException,
+    IceException,
+    InvocationTimeoutException,
+    ObjectNotExistException,
+)
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.values import UserException
@@ -26,6 +33,15 @@ _LOST_AFTER: Final = 20
 log: Final = logging.getLogger(__name__)
 
 Context = Mapping[str, str]
+
+
+class OngoingCall(Protocol):
+    """A call that OMERO works on until `reply` is done."""
+
+    reply: asyncio.Future[Any]
+
+    def result(self) -> Any:
+        """What OMERO answered; to be asked for once."""
 
 
 class StoreSession(Protocol):
@@ -42,10 +58,13 @@ class StoreSession(Protocol):
     async def create_thumbnail_store(self) -> ObjectPrx:
         """A new ThumbnailStore; waits until OMERO answers or the connection goes."""
 
-    async def call_patiently(
+    def begin(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Context | None = None
-    ) -> Any:
-        """Call without a time-out."""
+    ) -> OngoingCall:
+        """Call an object now; raises IceException if the connection is not active."""
+
+    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
+        """Make a proxy known again that the router had dropped. Raises `error` where it has another reason."""
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone."""
@@ -57,11 +76,11 @@ class ThumbnailStore:
     def __init__(self, session: StoreSession, proxy: ObjectPrx) -> None:
         self._session = session
         self._proxy = proxy
-        self._running: asyncio.Task[Any] | None = None
+        self._running: asyncio.Future[Any] | None = None
 
     @property
-    def running(self) -> asyncio.Task[Any] | None:
-        """The call that OMERO still works on, if any."""
+    def running(self) -> asyncio.Future[Any] | None:
+        """The reply to the call that OMERO still works on, if any."""
         return self._running
 
     async def set_pixels_id(self, pixels_id: int, context: Context) -> bool:
@@ -121,21 +140,29 @@ class ThumbnailStore:
             self._session.forget(self._proxy)
 
     async def _call(self, operation: str, *arguments: Any, context: Context | None) -> Any:
+        try:
+            return await self._call_once(operation, arguments, context)
+        except ObjectNotExistException as error:
+            await self._session.add_again(self._proxy, error)
+        return await self._call_once(operation, arguments, context)
+
+    async def _call_once(self, operation: str, arguments: tuple[Any, ...], context: Context | None) -> Any:
         if self._running is not None:
             raise RuntimeError("a ThumbnailStore is used by two calls at once")
-        task = asyncio.create_task(
-            self._session.call_patiently(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
-        )
-        self._running = task
-        task.add_done_callback(self._ended)
-        # not awaited directly: neither a time-out nor a cancellation may end it here while it runs in OMERO
-        if not await until_done(task, self._session.call_timeout):
-            raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
+        call = self._session.begin(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
+        self._running = call.reply
+        has_ended = False
         try:
-            return task.result()
+            # not awaited directly: neither a time-out nor a cancellation may end it here while it runs in OMERO
+            has_ended = await until_done(call.reply, self._session.call_timeout)
         finally:
-            # an exception knows its frames: one that knew the task too would keep all of them and itself
-            del task
+            if has_ended:
+                self._running = None
+            else:
+                call.reply.add_done_callback(partial(self._ended, call))
+        if not has_ended:
+            raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
+        return call.result()
 
     def give_up(self) -> None:
         """Wait no longer for a call that OMERO still works on."""
@@ -144,12 +171,31 @@ class ThumbnailStore:
             self._running.cancel()
             self._running = None
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        if self._running is task:
+    def _ended(self, call: OngoingCall, reply: asyncio.Future[Any]) -> None:
+        """A call that nobody waits for any more has ended."""
+        if self._running is reply:
             self._running = None
-        if not task.cancelled():
-            # seen by whoever still waits; nobody else needs it
-            task.exception()
+        with suppress(IceException, UserException, asyncio.CancelledError):
+            call.result()
+
+
+class StoreLoan:
+    """A ThumbnailStore while it is lent; see `ThumbnailStores.lend`. To be entered once."""
+
+    __slots__ = ("_store", "_stores")
+
+    def __init__(self, stores: ThumbnailStores) -> None:
+        self._stores = stores
+
+    async def __aenter__(self) -> ThumbnailStore:
+        self._store = await self._stores.borrow()
+        return self._store
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # where OMERO threw, it answered: the store is as good as before, and setPixelsId comes first anyway
+        self._stores.give_back(self._store, reusable=error is None or isinstance(error, UserException))
 
 
 class ThumbnailStores:
@@ -171,33 +217,39 @@ class ThumbnailStores:
         """How many are lent, or are being made to be."""
         return self._lent
 
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[ThumbnailStore]:
-        """A store for one caller at a time.
+    def lend(self) -> StoreLoan:
+        """``async with stores.lend() as store``: for one caller at a time.
 
         One whose last call failed in a way that leaves its state in doubt, or still runs, is closed, not lent again.
-        Raises ConnectionManuallyClosedException once the session is being left.
+        Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        async with self._slots:
+        return StoreLoan(self)
+
+    async def borrow(self) -> ThumbnailStore:
+        """For `StoreLoan`: a store, once fewer than the limit are lent."""
+        await self._slots.acquire()
+        # one that is being made counts too: leaving must wait until it can be closed
+        self._lent += 1
+        try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            # one that is being made counts too: leaving must wait until it can be closed
-            self._lent += 1
-            try:
-                store = self._free.pop() if self._free else await self._create()
-                reusable = False
-                try:
-                    yield store
-                    reusable = True
-                except UserException:
-                    # OMERO answered: the store is as good as before, and setPixelsId comes first anyway
-                    reusable = True
-                    raise
-                finally:
-                    self._give_back(store, reusable)
-            finally:
-                self._lent -= 1
-                self._changed.set()
+            return self._free.pop() if self._free else await self._create()
+        except BaseException:
+            self._one_less()
+            raise
+
+    def give_back(self, store: ThumbnailStore, *, reusable: bool) -> None:
+        """For `StoreLoan`: the store is lent no more."""
+        if reusable and store.running is None and not self._closed and self._session.is_active:
+            self._free.append(store)
+        else:
+            self._retire(store)
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self._lent -= 1
+        self._changed.set()
+        self._slots.release()
 
     async def close(self, timeout: float) -> None:
         """Close every store, waiting up to `timeout` seconds for those in use.
@@ -219,12 +271,6 @@ class ThumbnailStores:
             # nothing here asks it for anything any more, and the two would keep one another until the garbage collector
             # comes to them
             self.__dict__.pop("_session", None)
-
-    def _give_back(self, store: ThumbnailStore, reusable: bool) -> None:
-        if reusable and store.running is None and not self._closed and self._session.is_active:
-            self._free.append(store)
-        else:
-            self._retire(store)
 
     async def _create(self) -> ThumbnailStore:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then

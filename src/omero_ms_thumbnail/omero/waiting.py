@@ -13,7 +13,7 @@ async def until_done(future: asyncio.Future[Any], timeout: float) -> bool:
     """
     if future.done() or timeout <= 0:
         return future.done()
-    loop = asyncio.get_running_loop()
+    loop = future.get_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 
     def wake(_future: asyncio.Future[Any] | None = None) -> None:

@@ -138,6 +138,8 @@ class Telemetry:
         self._calls: dict[str, Ended] = {}
         self._in_flight = self._metrics.in_flight.of()
         self._memory_hits = self._metrics.cache_lookups.of("memory", "hit")
+        self._memory_misses = self._metrics.cache_lookups.of("memory", "miss")
+        self._lookups: dict[str, Counted] = {}
         self._metrics.workers.of().set(1)
         self._refreshing: asyncio.TimerHandle | None = None
         #: makes spans; for the rooms
@@ -210,15 +212,14 @@ class Telemetry:
         request = current.get()
         if request is not None:
             request.cache = "hit" if not asked else "part" if memory or shared else "miss"
-        lookups = self._metrics.cache_lookups
         if memory:
             self._memory_hits.add(memory)
         if shared or asked:
-            lookups.of("memory", "miss").add(shared + asked)
+            self._memory_misses.add(shared + asked)
         if self._has_shared_cache and shared:
-            lookups.of("shared", "hit").add(shared)
+            self._metrics.cache_lookups.of("shared", "hit").add(shared)
         if self._has_shared_cache and asked:
-            lookups.of("shared", "miss").add(asked)
+            self._metrics.cache_lookups.of("shared", "miss").add(asked)
 
     def batch(self, size: int) -> None:
         """So many thumbnails were asked for in one call."""
@@ -226,7 +227,10 @@ class Telemetry:
 
     def session_read(self, outcome: str, seconds: float) -> None:
         """The session store was asked for a session."""
-        self._metrics.store_reads.of(outcome).add()
+        counted = self._lookups.get(outcome)
+        if counted is None:
+            counted = self._lookups[outcome] = self._metrics.store_reads.of(outcome)
+        counted.add()
         self._metrics.store_seconds.of().observe(seconds)
 
     def work(self, name: str) -> AbstractContextManager[None]:

@@ -85,14 +85,15 @@ class BatchQueue:
         """Whether anything waits."""
         return bool(self._lanes)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait that a set can answer."""
+        return sum(len(items) for items in self._lanes.values() if not _is_careful(items))
+
     def add(self, item: Item) -> None:
         """Line an item up; its facts must be known."""
-        facts = item.facts
-        if facts is None:
-            raise ValueError("an item without facts cannot be rendered")
         item.careful = item.careful or not item.request.is_plain
-        lane: object = item if item.careful else (facts.group_id, item.request.width)
-        self._lanes.setdefault(lane, []).append(item)
+        self._lanes.setdefault(_lane(item), []).append(item)
 
     def next_batch(self, stores: Stores) -> Batch | None:
         """The next batch. None if nothing is wanted or can wait, or all stores are in use."""
@@ -100,9 +101,27 @@ class BatchQueue:
         free = stores.total - stores.in_use
         if free <= 0:
             return None
-        waiting = sum(len(items) for items in self._lanes.values() if not _is_careful(items))
-        useful = 0 if stores.in_use > stores.late and self.can_wait(waiting) else self._useful_stores(waiting, free)
-        share = math.ceil((waiting + stores.left) / stores.total)
+        waiting = self.waiting
+        if stores.in_use > stores.late and self.can_wait(waiting):
+            return self._take(stores, 0)
+        return self._take(stores, self._useful_stores(waiting, free))
+
+    def regrouped(self, batch: Batch, stores: Stores) -> Batch | None:
+        """A batch whose turn has come, with what has come since it was made; `stores` are those without its own.
+
+        None if nobody waits for any of it any more.
+        """
+        if batch.careful:
+            return batch
+        lane = _lane(batch.items[0])
+        self._lanes[lane] = [*batch.items, *self._lanes.get(lane, ())]
+        self._lanes.move_to_end(lane, last=False)
+        self._drop_unwanted()
+        return self._take(stores, self._useful_stores(self.waiting, stores.total - stores.in_use))
+
+    def _take(self, stores: Stores, useful: int) -> Batch | None:
+        """The first that waits, where sets are worth so many stores."""
+        share = math.ceil((self.waiting + stores.left) / stores.total)
         for lane, items in self._lanes.items():
             if _is_careful(items):
                 del self._lanes[lane]
@@ -162,6 +181,12 @@ class BatchQueue:
         if self._seconds_each:
             most = min(most, int(TARGET_SECONDS / self._seconds_each))
         return max(1, most)
+
+
+def _lane(item: Item) -> object:
+    if item.facts is None:
+        raise ValueError("an item without facts cannot be rendered")
+    return item if item.careful else (item.facts.group_id, item.request.width)
 
 
 def _is_careful(items: list[Item]) -> bool:

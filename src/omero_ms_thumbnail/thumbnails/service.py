@@ -55,6 +55,7 @@ class Thumbnails:
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._caches = caches or Caches()
         self._cache_used = cache_used
         self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
@@ -100,7 +101,7 @@ class Thumbnails:
             return await self._ask(session_key, requests)
 
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        deadline = self._loop.time() + self._timeout
         outcomes = await self._try(session_key, requests, deadline)
         lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
         if lost:
@@ -120,7 +121,6 @@ class Thumbnails:
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
 
     async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
-        loop = asyncio.get_running_loop()
         # one that is joined is not waited for
         joining = asyncio.timeout_at(deadline) if self._pool.joined(session_key) is None else None
         try:
@@ -128,7 +128,7 @@ class Thumbnails:
                 if joining is not None:
                     # what follows keeps its own time, and answers with what it has when that is over
                     joining.reschedule(None)
-                outcomes = await self._work_for(session).thumbnails(requests, deadline - loop.time())
+                outcomes = await self._work_for(session).thumbnails(requests, deadline - self._loop.time())
                 if any(isinstance(outcome, JoinLost) for outcome in outcomes):
                     self._pool.drop(session_key, session)
                 return outcomes

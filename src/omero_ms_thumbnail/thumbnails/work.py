@@ -39,6 +39,8 @@ log: Final = logging.getLogger(__name__)
 #: that has nothing else to do takes less than 0.1 ms for all of them, a busy one reads and answers many requests
 _ROUNDS_MAX: Final = 8
 _WAITING_FOR_A_ROUND: Final = 4
+#: in place of a limit of calls
+_UNLIMITED: Final = contextlib.nullcontext()
 #: images in one projection at most
 _PROJECTION_MAX: Final = 1_000
 
@@ -74,11 +76,12 @@ class SessionWork:
         cache_used: CacheUsed | None = None,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._waiting = waiting
         self._cache_used = cache_used or _untold
         self._session = session
         self._stores = stores
-        self._calls = calls or contextlib.nullcontext()
+        self._calls = calls
         self._remembered = facts.RememberedFacts()
         self._ahead = ReadAhead()
         self._items: dict[ThumbnailRequest, Item] = {}
@@ -122,14 +125,13 @@ class SessionWork:
         return found
 
     async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> dict[ThumbnailRequest, Outcome]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = self._loop.time() + timeout
         items = [self._item(request) for request in requests]
         for item in items:
             item.waiters += 1
         try:
             for item in items:
-                await until_done(item.done, deadline - loop.time())
+                await until_done(item.done, deadline - self._loop.time())
             return {item.request: _outcome(item) for item in items}
         finally:
             for item in items:
@@ -141,7 +143,7 @@ class SessionWork:
         return self._new_item(request) if item is None or item.done.done() else item
 
     def _new_item(self, request: ThumbnailRequest) -> Item:
-        item = Item(request, asyncio.get_running_loop().create_future())
+        item = Item(request, self._loop.create_future())
         self._items[request] = item
         item.done.add_done_callback(lambda done: self._item_done(item, done))
         self._ahead.asked(request.image_id)
@@ -151,8 +153,17 @@ class SessionWork:
         else:
             item.is_remembered = True
             self._queue.add(item)
-        self._pump_soon()
+        if not self._waits_for_a_batch(item):
+            self._pump_soon()
         return item
+
+    def _waits_for_a_batch(self, item: Item) -> bool:
+        """Whether what comes next is decided at the end of a batch that is on its way, and `item` can wait for that."""
+        if len(self._rendering) == len(self._late) or self._ahead.is_due:
+            return False
+        if item.facts is None:
+            return self._queue.can_wait(len(self._unknown))
+        return not item.careful and self._queue.can_wait(self._queue.waiting)
 
     def _item_done(self, item: Item, done: asyncio.Future[Thumbnail]) -> None:
         if self._items.get(item.request) is item:
@@ -233,7 +244,7 @@ class SessionWork:
 
     def _pump_after(self, rounds: int) -> None:
         if rounds:
-            asyncio.get_running_loop().call_soon(self._pump_after, rounds - 1)
+            self._loop.call_soon(self._pump_after, rounds - 1)
         else:
             self._pump()
 
@@ -247,33 +258,51 @@ class SessionWork:
 
     def _render_next(self) -> None:
         while self._queue and (batch := self._queue.next_batch(self._stores_now())):
-            self._rendering[batch] = asyncio.get_running_loop().time()
+            self._rendering[batch] = self._loop.time()
             self._start(self._render(batch), batch.items[0].context)
 
     def _stores_now(self) -> Stores:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         left = sum(self._queue.left_of(batch, now - began) for batch, began in self._rendering.items())
         return Stores(self._stores, len(self._rendering), len(self._late), left)
 
     async def _render(self, batch: Batch) -> None:
+        asked: Batch | None = batch
         try:
-            async with self._calls:
-                self._rendering[batch] = asyncio.get_running_loop().time()
-                late = asyncio.get_running_loop().call_later(WORTH_SECONDS, self._fall_late, batch)
-                try:
-                    if batch.careful:
-                        await self._render_carefully(batch.items[0])
-                    else:
-                        await self._render_set(batch.items)
-                finally:
-                    late.cancel()
-                    self._late.discard(batch)
+            has_to_wait = self._calls is not None and self._calls.locked()
+            async with self._calls or _UNLIMITED:
+                if has_to_wait:
+                    asked = self._regrouped(batch)
+                if asked is not None:
+                    await self._ask_for(asked)
         except (IceException, UserException) as error:
-            self._fail(list(batch.items), error)
+            self._fail(list(asked.items) if asked is not None else [], error)
         finally:
-            del self._rendering[batch]
+            if asked is not None:
+                del self._rendering[asked]
             if self._queue or self._unknown or self._ahead.is_due:
                 self._pump_soon()
+
+    def _regrouped(self, batch: Batch) -> Batch | None:
+        """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
+        del self._rendering[batch]
+        again = self._queue.regrouped(batch, self._stores_now())
+        if again is not None:
+            self._rendering[again] = self._loop.time()
+        self._render_next()
+        return again
+
+    async def _ask_for(self, batch: Batch) -> None:
+        self._rendering[batch] = self._loop.time()
+        late = self._loop.call_later(WORTH_SECONDS, self._fall_late, batch)
+        try:
+            if batch.careful:
+                await self._render_carefully(batch.items[0])
+            else:
+                await self._render_set(batch.items)
+        finally:
+            late.cancel()
+            self._late.discard(batch)
 
     def _fall_late(self, batch: Batch) -> None:
         """What waits for the end of this batch waits no longer."""
@@ -281,7 +310,6 @@ class SessionWork:
         self._pump()
 
     async def _render_set(self, batch: tuple[Item, ...]) -> None:
-        loop = asyncio.get_running_loop()
         async with self._session.stores.lend() as store:
             items = _wanted(batch)
             if not items:
@@ -290,7 +318,7 @@ class SessionWork:
             first = items[0]
             assert first.facts is not None  # noqa: S101 - the queue takes no item without facts
             context = {GROUP: str(first.facts.group_id)}
-            began = loop.time()
+            began = self._loop.time()
             try:
                 thumbnails = await store.get_thumbnail_by_longest_side_set(
                     first.request.width, list(by_pixels), context
@@ -302,7 +330,7 @@ class SessionWork:
                 thumbnails = {}
             finally:
                 # from one that has timed out too: it was too large
-                self._queue.took(loop.time() - began, len(items))
+                self._queue.took(self._loop.time() - began, len(items))
         for item in items:
             assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
             jpeg = thumbnails.get(item.facts.pixels_id)
@@ -320,7 +348,7 @@ class SessionWork:
         async with self._session.stores.lend() as store:
             if not _wanted((item,)):
                 return
-            began = asyncio.get_running_loop().time()
+            began = self._loop.time()
             thumbnail = await careful.render(self._session, store, item.facts, item.request)
         if item.done.done():
             return

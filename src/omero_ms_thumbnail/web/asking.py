@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 from .complaints import complain
@@ -15,6 +16,10 @@ KEY_HEADER: Final = "x-omero-session-key"
 KEY_PARAMETER: Final = "bsession"
 
 _KEY_LENGTH_MAX: Final = 256
+
+#: headers that are remembered taken apart, as a page sends the same with each request, and the longest of them
+_REMEMBERED_HEADERS: Final = 512
+_REMEMBERED_LENGTH: Final = 1_024
 
 
 class FoundSession(Protocol):
@@ -84,6 +89,7 @@ class WhoIsAsking:
         self._cookie_name = cookie_name
         self._accept_key_header = accept_key_header
         self._accept_key_parameter = accept_key_parameter
+        self._remembered = lru_cache(_REMEMBERED_HEADERS)(self._find)
 
     async def __call__(self, headers: RequestHeaders, query: Query) -> Asker:
         """Who is asking. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked."""
@@ -119,10 +125,17 @@ class WhoIsAsking:
         """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user."""
         found = None
         for header in headers.get_all("cookie"):
-            for pair in header.split(";"):
-                name, equals, value = pair.partition("=")
-                if equals and name.strip() == self._cookie_name:
-                    found = value.strip().strip('"')
+            find = self._remembered if len(header) <= _REMEMBERED_LENGTH else self._find
+            later = find(header)
+            found = found if later is None else later
+        return found
+
+    def _find(self, header: str) -> str | None:
+        found = None
+        for pair in header.split(";"):
+            name, equals, value = pair.partition("=")
+            if equals and name.strip() == self._cookie_name:
+                found = value.strip().strip('"')
         return found
 
     def _without_cookie(self, headers: RequestHeaders) -> str:

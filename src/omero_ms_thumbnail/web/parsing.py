@@ -27,7 +27,7 @@ _CALLBACK: Final = re.compile(CALLBACK)
 _PARAMETERS_MAX: Final = 20_000
 
 #: requests that are remembered taken apart, as pages ask for the same again, and the longest query among them
-_REMEMBERED_REQUESTS: Final = 4_096
+_REMEMBERED_REQUESTS: Final = 512
 _REMEMBERED_LENGTH: Final = 512
 
 #: OMERO.web's cache busters
@@ -80,6 +80,10 @@ class Asked(NamedTuple):
     callback: str | None
     requests: tuple[ThumbnailRequest, ...]
 
+    def of_size(self, longest_side: int) -> Asked:
+        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
+        return Asked(self.query, self.callback, tuple([request.of_size(longest_side) for request in self.requests]))
+
 
 class Parser:
     """Takes requests apart, within `limits`."""
@@ -87,21 +91,11 @@ class Parser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
-        self._remembered_of_size = lru_cache(_REMEMBERED_REQUESTS)(self._of_size)
 
     def __call__(self, route: Route, query_string: str) -> Asked:
         """What is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)."""
         parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
         return parse(route, query_string)
-
-    def of_size(self, route: Route, query_string: str, longest_side: int) -> Asked:
-        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
-        parse = self._remembered_of_size if len(query_string) <= _REMEMBERED_LENGTH else self._of_size
-        return parse(route, query_string, longest_side)
-
-    def _of_size(self, route: Route, query_string: str, longest_side: int) -> Asked:
-        query, jsonp, requests = self(route, query_string)
-        return Asked(query, jsonp, tuple(request.of_size(longest_side) for request in requests))
 
     def _parse(self, route: Route, query_string: str) -> Asked:
         query = Query(query_string) if query_string else _NO_QUERY

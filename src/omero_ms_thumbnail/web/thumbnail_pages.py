@@ -91,7 +91,7 @@ class ThumbnailPages:
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
         if asker.default_size not in (None, DEFAULT_SIZE) and not route.width:
-            asked = self._parse.of_size(route, query_string, asker.default_size)
+            asked = asked.of_size(asker.default_size)
         with self._span(_SPANS[route.kind]):
             outcomes = await self._get(asker, asked.requests, client)
         if route.kind is Kind.GET_THUMBNAILS:

@@ -86,7 +86,7 @@ def _shapes() -> dict[tuple[str, str, str], _Shape]:
 _SHAPES: Final = _shapes()
 
 #: paths that are remembered, as pages ask for the same again; longer ones than those of OMERO.web are not
-_REMEMBERED_PATHS: Final = 4_096
+_REMEMBERED_PATHS: Final = 512
 _REMEMBERED_LENGTH: Final = 128
 
 
