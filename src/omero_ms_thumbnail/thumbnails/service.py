@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import PermissionDeniedException
@@ -76,6 +76,8 @@ class Thumbnails:
         self, session_key: str, requests: Sequence[ThumbnailRequest]
     ) -> list[Thumbnail | ThumbnailError] | None:
         """All of `requests` from memory, if the session is joined and every one of them is there; waits for nothing."""
+        if self._caches.memory is None:
+            return None
         session = self._pool.joined(session_key)
         work = self._work.get(session) if session is not None else None
         if work is None:
@@ -102,25 +104,28 @@ class Thumbnails:
 
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = self._loop.time() + self._timeout
-        outcomes = await self._try(session_key, requests, deadline)
-        lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
-        if lost:
-            # the session may be as good as ever, and only this join of it lost: a fresh join tells
-            log.info("joining an OMERO session again: %s", outcomes[lost[0]])
-            again: list[Outcome]
-            try:
-                again = await self._try(session_key, [requests[index] for index in lost], deadline)
-            except ThumbnailError as error:
-                if len(lost) == len(outcomes):
-                    raise
-                # what OMERO gave for the others is as good as ever
-                # without its frames, of which this one knows it
-                again = [error.with_traceback(None)] * len(lost)
-            for index, outcome in zip(lost, again, strict=True):
-                outcomes[index] = outcome
+        outcomes, lost = await self._try(session_key, requests, deadline)
+        if not lost:
+            return cast("list[Thumbnail | ThumbnailError]", outcomes)
+        # the session may be as good as ever, and only this join of it lost: a fresh join tells
+        log.info("joining an OMERO session again: %s", outcomes[lost[0]])
+        again: list[Outcome]
+        try:
+            again, _ = await self._try(session_key, [requests[index] for index in lost], deadline)
+        except ThumbnailError as error:
+            if len(lost) == len(outcomes):
+                raise
+            # what OMERO gave for the others is as good as ever
+            # without its frames, of which this one knows it
+            again = [error.with_traceback(None)] * len(lost)
+        for index, outcome in zip(lost, again, strict=True):
+            outcomes[index] = outcome
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
 
-    async def _try(self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float) -> list[Outcome]:
+    async def _try(
+        self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float
+    ) -> tuple[list[Outcome], list[int]]:
+        """What becomes of each of `requests`, and which of them, by their place, were lost with the join."""
         # one that is joined is not waited for
         joining = asyncio.timeout_at(deadline) if self._pool.joined(session_key) is None else None
         try:
@@ -129,9 +134,10 @@ class Thumbnails:
                     # what follows keeps its own time, and answers with what it has when that is over
                     joining.reschedule(None)
                 outcomes = await self._work_for(session).thumbnails(requests, deadline - self._loop.time())
-                if any(isinstance(outcome, JoinLost) for outcome in outcomes):
+                lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
+                if lost:
                     self._pool.drop(session_key, session)
-                return outcomes
+                return outcomes, lost
         except TimeoutError:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
         except PoolSaturated as error:

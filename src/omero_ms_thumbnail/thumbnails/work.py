@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Final
 
 from ..ice.errors import IceException, UnknownException
@@ -96,11 +97,14 @@ class SessionWork:
 
     async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
         """What becomes of each of `requests`, in their order, within `timeout` seconds."""
+        if not self._kept.is_possible:
+            self._cache_used(0, 0, len(requests))
+            return await self._ask_omero(requests, timeout)
         kept = await self._find_kept(requests)
         if len(kept) == len(requests):
             return [kept[request] for request in requests]
-        asked = await self._ask_omero([request for request in requests if request not in kept], timeout)
-        return [kept[request] if request in kept else asked[request] for request in requests]
+        asked = iter(await self._ask_omero([request for request in requests if request not in kept], timeout))
+        return [kept[request] if request in kept else next(asked) for request in requests]
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What this worker remembers for the session's user."""
@@ -110,9 +114,6 @@ class SessionWork:
         """What the caches have for the session's user."""
         found: dict[ThumbnailRequest, Thumbnail] = {}
         remembered = 0
-        if not self._kept.is_possible:
-            self._cache_used(0, 0, len(requests))
-            return found
         try:
             await self._kept.know_user()
             found.update((one, thumbnail) for one in requests if (thumbnail := self._kept.remembered(one)) is not None)
@@ -124,7 +125,7 @@ class SessionWork:
         self._cache_used(remembered, len(found) - remembered, len(requests) - len(found))
         return found
 
-    async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> dict[ThumbnailRequest, Outcome]:
+    async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
         deadline = self._loop.time() + timeout
         items = [self._item(request) for request in requests]
         for item in items:
@@ -132,10 +133,10 @@ class SessionWork:
         try:
             for item in items:
                 await until_done(item.done, deadline - self._loop.time())
-            return {item.request: _outcome(item) for item in items}
+            return [_outcome(item) for item in items]
         finally:
             for item in items:
-                item.waiters -= 1
+                self._wait_no_more(item)
 
     def _item(self, request: ThumbnailRequest) -> Item:
         """The item that is on its way for `request`, or a new one."""
@@ -145,7 +146,6 @@ class SessionWork:
     def _new_item(self, request: ThumbnailRequest) -> Item:
         item = Item(request, self._loop.create_future())
         self._items[request] = item
-        item.done.add_done_callback(lambda done: self._item_done(item, done))
         self._ahead.asked(request.image_id)
         item.facts = self._remembered.get(request.image_id)
         if item.facts is None:
@@ -165,11 +165,19 @@ class SessionWork:
             return self._queue.can_wait(len(self._unknown))
         return not item.careful and self._queue.can_wait(self._queue.waiting)
 
-    def _item_done(self, item: Item, done: asyncio.Future[Thumbnail]) -> None:
+    def _wait_no_more(self, item: Item) -> None:
+        item.waiters -= 1
+        if item.done.done():
+            self._forget(item, item.done)
+        elif not item.waiters:
+            item.done.add_done_callback(partial(self._forget, item))
+
+    def _forget(self, item: Item, done: asyncio.Future[Thumbnail]) -> None:
+        """It is on its way no more."""
         if self._items.get(item.request) is item:
             del self._items[item.request]
         if not done.cancelled():
-            # whoever waits gets it; if all have gone, nobody needs it
+            # if all have gone who waited, nobody needs it
             done.exception()
 
     # facts
