@@ -1,0 +1,210 @@
+"""Processor time of the service for one thumbnail in one process, and what parts of it cost.
+
+``python -m bench.in_process [--users N] [--without PART …]``: 64 clients in the event loop of the service ask the
+application as Granian would, as fast as they are answered; OMERO, its router and Redis are those of other measurements.
+A part that is left out answers what is known beforehand, so that the difference is what it costs. Parts add up better
+than they are seen one by one: a figure differs by some 3% from run to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from omero_ms_thumbnail import server
+from omero_ms_thumbnail.config.loading import load_settings
+from omero_ms_thumbnail.omero import stores
+from omero_ms_thumbnail.telemetry.observer import Telemetry
+from omero_ms_thumbnail.thumbnails import facts, model, work
+from omero_ms_thumbnail.web import application, asking, parsing, thumbnail_pages, urls
+from tests.conformance.standin.world import PIXELS
+
+from .load import COOKIE
+from .peers import CONNECTIONS
+from .processes import BrokenMeasurement
+from .site import FIRST_IMAGE, GROUP, IMAGES, USERS, Site, site
+
+#: images at the end that are asked for before the measurement
+_ASIDE = 1_000
+
+
+class Headers:
+    """As `web.asking.RequestHeaders`."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def get(self, name: str) -> str | None:
+        return self._known.get(name)
+
+    def get_all(self, name: str) -> list[str]:
+        return [self._known[name]] if name in self._known else []
+
+
+class Scope:
+    """As `web.application.Scope`."""
+
+    proto, method, query_string = "http", "GET", ""
+
+    def __init__(self, path: str, headers: Headers) -> None:
+        self.path = path
+        self.headers = headers
+
+
+class Protocol:
+    """As ``granian.rsgi.HTTPProtocol``."""
+
+    status = 0
+
+    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
+        self.status = status
+
+    def response_empty(self, status: int, headers: Any) -> None:
+        self.status = status
+
+    async def client_disconnect(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+def _facts_known() -> None:
+    known = {
+        image: model.ImageFacts(image, PIXELS + image, GROUP, 10) for image in range(FIRST_IMAGE, FIRST_IMAGE + IMAGES)
+    }
+    facts.RememberedFacts.get = lambda _self, image_id: known[image_id]
+
+
+def _nothing_told() -> None:
+    class Request:
+        id, began, span, cache = "", 0.0, None, "-"
+
+    Telemetry.began = lambda _self, _headers: Request()
+    Telemetry.answered = lambda *_, **__: None
+    Telemetry.cache_used = lambda *_: None
+    server.Service._call = lambda *_: contextlib.nullcontext()
+
+
+def _askers_known() -> None:
+    known: dict[str | None, asking.Asker] = {}
+    find = asking.WhoIsAsking.__call__
+
+    async def remembered(self: asking.WhoIsAsking, headers: Any, query: Any) -> asking.Asker:
+        cookie = headers.get("cookie")
+        if cookie not in known:
+            known[cookie] = await find(self, headers, query)
+        return known[cookie]
+
+    asking.WhoIsAsking.__call__ = remembered
+
+
+def _no_limits_of_time() -> None:
+    async def until_done(future: asyncio.Future[Any], _timeout: float) -> bool:
+        await future
+        return True
+
+    async def while_there(_client: Any, answering: Any) -> Any:
+        return await answering
+
+    work.until_done = stores.until_done = until_done
+    thumbnail_pages.while_there = while_there
+
+
+def _paths_known() -> None:
+    def route(path: str) -> urls.Route:
+        return urls.Route(urls.Kind.RENDER_THUMBNAIL, path.rsplit("/", 2)[1])
+
+    def parse(_self: parsing.Parser, found: urls.Route, _query: str) -> parsing.Asked:
+        return parsing.Asked(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
+
+    application.route = route
+    parsing.Parser.__call__ = parse
+
+
+def _no_digest() -> None:
+    model.Thumbnail.digest = ""
+
+
+#: what can be left out
+PARTS: dict[str, Callable[[], None]] = {
+    "facts": _facts_known,
+    "telemetry": _nothing_told,
+    "asker": _askers_known,
+    "time-limits": _no_limits_of_time,
+    "path": _paths_known,
+    "etag": _no_digest,
+}
+
+
+def measure(at: Site, users: int, rounds: int) -> None:
+    """Print what `rounds` of a second each show; what was to be left out has been."""
+    file = at.folder / "in-process.yaml"
+    file.write_text(at.configuration())
+    # it ends with the process that measures, not with the one before that
+    server.end_with_starter = lambda: None
+    service = server.Service(load_settings(file, {}))
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    service.__rsgi_init__(loop)
+    headers = [Headers({COOKIE.lower(): cookie}) for cookie in at.cookies[:users]]
+    next_one = 0
+
+    async def ask(image: int, user: int) -> None:
+        protocol = Protocol()
+        await loop.create_task(
+            service.__rsgi__(Scope(f"/webclient/render_thumbnail/{image}/", headers[user]), protocol)
+        )
+        if protocol.status != 200:
+            raise BrokenMeasurement(f"image {image} was answered with {protocol.status}")
+
+    async def one_round() -> tuple[float, float, float]:
+        end, first = time.perf_counter() + 1.0, next_one
+
+        async def client() -> None:
+            nonlocal next_one
+            while time.perf_counter() < end:
+                number, next_one = next_one, next_one + 1
+                await ask(FIRST_IMAGE + number % (IMAGES - _ASIDE), number % users)
+
+        calls, cpu, wall = at.calls(), time.thread_time(), time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
+        done = next_one - first
+        cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+        return done / wall, cpu / done * 1e6, (at.calls() - calls) / done
+
+    async def warm() -> None:
+        for user in range(users):
+            await ask(FIRST_IMAGE + IMAGES - 1, user)
+
+    loop.run_until_complete(warm())
+    seen = [loop.run_until_complete(one_round()) for _ in range(rounds)]
+    per_second, microseconds, calls = (statistics.median(column) for column in zip(*seen, strict=True))
+    print(f"{per_second:,.0f} thumbnails/s, {microseconds:.0f} us of the event loop each, {calls:.2f} calls each")
+    service.__rsgi_del__(loop)
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench.in_process", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--users", type=int, default=USERS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without", nargs="*", default=[], choices=PARTS, metavar="PART", help=" ".join(PARTS))
+    options = parser.parse_args()
+    for part in options.without:
+        PARTS[part]()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, site(Path(folder) / "site") as at:
+        measure(at, options.users, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
