@@ -25,9 +25,10 @@ from ..ice.errors import (
     ObjectNotExistException,
 )
 from ..ice.glacier2 import RouterSession
-from ..ice.messages import MESSAGE_SIZE_MAX, Reply
+from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
+from .calls import OngoingCall
 from .rtypes import RInt, RType, Unwrapped, unwrap
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
@@ -78,38 +79,6 @@ class OmeroServer:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
-
-
-class OngoingCall:
-    """A call that OMERO works on until `reply` is done. Whoever sees that asks for the result, once."""
-
-    __slots__ = ("_answered", "_observed", "_operation", "reply")
-
-    def __init__(
-        self,
-        operation: Operation[Any],
-        reply: asyncio.Future[Reply],
-        observed: AbstractContextManager[None],
-        answered: Callable[[], None],
-    ) -> None:
-        self.reply = reply
-        self._operation = operation
-        self._observed = observed
-        self._answered = answered
-
-    def result(self) -> Any:
-        """What OMERO answered. Raises what it threw, IceException, or CancelledError if `reply` was cancelled."""
-        try:
-            result = self._operation.decode_reply(self.reply.result())
-        except BaseException as error:
-            self._observed.__exit__(type(error), error, None)
-            raise
-        finally:
-            # an exception knows its frames: one that knew the reply too would keep all of them and itself
-            del self.reply
-        self._observed.__exit__(None, None, None)
-        self._answered()
-        return result
 
 
 class JoinedSession:

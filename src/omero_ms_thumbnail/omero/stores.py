@@ -23,6 +23,7 @@ from ..ice.errors import (
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.values import UserException
+from .calls import OngoingCall
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 from .waiting import until_done
@@ -33,15 +34,6 @@ _LOST_AFTER: Final = 20
 log: Final = logging.getLogger(__name__)
 
 Context = Mapping[str, str]
-
-
-class OngoingCall(Protocol):
-    """A call that OMERO works on until `reply` is done."""
-
-    reply: asyncio.Future[Any]
-
-    def result(self) -> Any:
-        """What OMERO answered; to be asked for once."""
 
 
 class StoreSession(Protocol):

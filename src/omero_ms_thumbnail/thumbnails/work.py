@@ -283,8 +283,6 @@ class SessionWork:
                     asked = self._regrouped(batch)
                 if asked is not None:
                     await self._ask_for(asked)
-        except (IceException, UserException) as error:
-            self._fail(list(asked.items) if asked is not None else [], error)
         finally:
             if asked is not None:
                 del self._rendering[asked]
@@ -308,6 +306,8 @@ class SessionWork:
                 await self._render_carefully(batch.items[0])
             else:
                 await self._render_set(batch.items)
+        except (IceException, UserException) as error:
+            self._fail(list(batch.items), error)
         finally:
             late.cancel()
             self._late.discard(batch)

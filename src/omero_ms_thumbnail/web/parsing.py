@@ -98,8 +98,6 @@ class Parser:
         return parse(route, query_string)
 
     def _parse(self, route: Route, query_string: str) -> Asked:
-        if not query_string and route.kind is not Kind.GET_THUMBNAILS:
-            return Asked(_NO_QUERY, None, (image_request(route, _NO_QUERY, self._limits),))
         query = Query(query_string) if query_string else _NO_QUERY
         jsonp = callback(route.kind, query, self._limits)
         if route.kind is Kind.GET_THUMBNAILS:
@@ -113,8 +111,7 @@ def image_request(route: Route, query: Query, limits: Limits) -> ThumbnailReques
     """What a path of one image asks for. Raises RequestRefused (400)."""
     width = _size(route.width, "width", limits) if route.width else DEFAULT_SIZE
     height = _size(route.height, "height", limits) if route.height else None
-    request = ThumbnailRequest(_image_id(route.image), width, height)
-    return request if query.is_empty else _rendered(query, request._replace(version=_version(query)))
+    return _rendered(query, ThumbnailRequest(_image_id(route.image), width, height, version=_version(query)))
 
 
 def images_request(route: Route, query: Query, limits: Limits) -> list[ThumbnailRequest]:
