@@ -73,6 +73,7 @@ class Supervisor:
         self._workers: list[_Worker] = []
         self._is_ready = False
         self._is_finishing = False
+        self._has_reopened = False
         self._ended = asyncio.Event()
         # bound before any worker starts: one that comes early waits in the backlog
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -133,6 +134,9 @@ class Supervisor:
         worker = _Worker(int(pid), writer)
         self._workers.append(worker)
         self._look_whether_ready()
+        if self._has_reopened:
+            # it may have opened its files before they were renamed, and come here after the others were told
+            worker.say(_REOPEN)
         if self._is_finishing:
             worker.say(_FINISH)
         try:
@@ -155,6 +159,7 @@ class Supervisor:
         return f"{self._expected} worker(s) listening on {self._place}"
 
     def _reopen(self) -> None:
+        self._has_reopened = True
         self._reopen_logs()
         for worker in self._workers:
             worker.say(_REOPEN)
