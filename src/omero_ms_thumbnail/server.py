@@ -45,6 +45,7 @@ from .thumbnails.service import Thumbnails
 from .version import VERSION
 from .web.application import Application
 from .web.asking import FoundSession, StoreDown, WhoIsAsking
+from .web.cors import CrossOrigin
 from .web.gallery_pages import Gallery, GalleryPages
 from .web.health import Health
 from .web.openapi import Access, describe
@@ -202,6 +203,10 @@ class Service:
                 ),
             ),
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,
+            cross_origin=CrossOrigin(
+                frozenset(settings.omero_web.cors_origin_whitelist), settings.omero_web.cors_origin_allow_all
+            ),
+            prefix=settings.omero_web.prefix.rstrip("/"),
         )
         self._telemetry.start()
         collect_garbage_less_often()

@@ -140,6 +140,25 @@ class OmeroWebSettings:
         " thumbnails of whoever is logged in, if a browser sends it the session cookie (SESSION_COOKIE_SAMESITE of"
         " Django).",
     )
+    prefix: str = key(
+        "omero.web.prefix",
+        Text("a path such as /omero", r"(/[A-Za-z0-9._~-]+)*/?"),
+        "",
+        "Where OMERO.web is not at the root of its host: every path is answered below this too.",
+    )
+    cors_origin_whitelist: tuple[str, ...] = key(
+        "omero.web.cors_origin_whitelist",
+        Lines(),
+        (),
+        "Origins whose pages may show thumbnails with the cookie of whoever visits them, such as"
+        " `https://viewer.example.org`. In a variable: one a line.",
+    )
+    cors_origin_allow_all: bool = key(
+        "omero.web.cors_origin_allow_all",
+        Switch(),
+        False,
+        "Let pages of every origin do so: any site that a user visits can then read what that user may see.",
+    )
     secret_key: str | None = key(
         "omero.web.secret_key",
         Text("printable text", r"[ -~]+"),

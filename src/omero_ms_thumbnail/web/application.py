@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from .asking import Asker, RequestHeaders
+from .cors import CrossOrigin
 from .gallery_pages import GalleryPages
 from .health import Health
 from .leaving import CLIENT_LEFT, ClientLeft
@@ -89,7 +90,10 @@ class Observer(Protocol):
 
 
 class Application:
-    """Answers requests. `description` is that of the interface, as `openapi.describe` gives it."""
+    """Answers requests. `description` is that of the interface, as `openapi.describe` gives it.
+
+    Every path is answered below `prefix` too, where OMERO.web has one (``omero.web.prefix``).
+    """
 
     def __init__(
         self,
@@ -100,6 +104,8 @@ class Application:
         observer: Observer,
         description: Mapping[str, Any],
         gallery: GalleryPages | None = None,
+        cross_origin: CrossOrigin | None = None,
+        prefix: str = "",
     ) -> None:
         self._details = {"provider": "ThumbnailMicroservice", "version": version, "features": []}
         self._thumbnails = thumbnails
@@ -107,6 +113,8 @@ class Application:
         self._observer = observer
         self._description = json_body(description, extra=(("cache-control", "no-cache"),))
         self._gallery = gallery
+        self._cross_origin = cross_origin or CrossOrigin()
+        self._prefix = f"{prefix}/" if prefix else ""
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer one request."""
@@ -115,6 +123,8 @@ class Application:
             return
         request: ObservedRequest = self._observer.began(scope.headers)
         name, response, asker = await self._answer(scope, protocol)
+        if self._cross_origin.is_on:
+            response = self._cross_origin.allowing(response, scope.headers)
         headers = [*response.headers, ("x-request-id", request.id)]
         try:
             if scope.method == "HEAD" or not response.body:
@@ -136,11 +146,13 @@ class Application:
         """The route's name, the answer, and who asked where that is known."""
         try:
             if scope.method == "OPTIONS":
-                return "options", json_body(self._details), None
+                preflight = self._cross_origin.preflight(scope.headers)
+                return "options", preflight or json_body(self._details), None
             if scope.method not in ("GET", "HEAD"):
                 refusal = f"{scope.method[:_METHOD_SHOWN]} is not allowed here"
                 return "other", sentence(405, refusal, (("allow", _METHODS),)), None
-            found = route(scope.path)
+            path = self._below_prefix(scope.path)
+            found = route(path)
             if found is not None:
                 try:
                     response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string, protocol)
@@ -148,9 +160,10 @@ class Application:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
-                    return found.kind.value, picture or _refusal(refused), None
+                    refusing = picture or _refusal(refused)
+                    return found.kind.value, self._thumbnails.varying(refusing), None
                 return found.kind.value, response, asker
-            return *await self._answer_other(scope), None
+            return *await self._answer_other(path, scope), None
         except RequestRefused as refused:
             return "other", _refusal(refused), None
         except Exception:
@@ -158,8 +171,11 @@ class Application:
             log.exception("%s %s failed", scope.method[:_METHOD_SHOWN], scope.path[:_PATH_SHOWN])
             return "other", sentence(500, "the thumbnail service has failed; its log says why"), None
 
-    async def _answer_other(self, scope: Scope) -> tuple[str, Response]:
-        match scope.path:
+    def _below_prefix(self, path: str) -> str:
+        return path[len(self._prefix) - 1 :] if self._prefix and path.startswith(self._prefix) else path
+
+    async def _answer_other(self, path: str, scope: Scope) -> tuple[str, Response]:
+        match path:
             case "/healthz":
                 return "healthz", self._health.alive()
             case "/readyz":
@@ -172,7 +188,7 @@ class Application:
             case "/openapi.json":
                 return "openapi", self._description
         if self._gallery is not None:
-            response = self._gallery.answer(scope.path, scope.headers, scope.query_string)
+            response = self._gallery.answer(path, scope.headers, scope.query_string)
             if response is not None:
                 return "gallery", response
         return "other", sentence(404, f"there is nothing at {quoted(scope.path, 200)}")

@@ -91,6 +91,11 @@ class WhoIsAsking:
         self._accept_key_parameter = accept_key_parameter
         self._remembered = lru_cache(_REMEMBERED_HEADERS)(self._find)
 
+    @property
+    def vary(self) -> str:
+        """The headers that tell who asks, as ``Vary`` names them."""
+        return "Cookie, X-OMERO-Session-Key" if self._accept_key_header else "Cookie"
+
     async def __call__(self, headers: RequestHeaders, query: Query) -> Asker:
         """Who is asking. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked."""
         key = headers.get(KEY_HEADER) if self._accept_key_header else None

@@ -82,6 +82,7 @@ class ThumbnailPages:
         self._source = source
         self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
+        self._vary = ("vary", who_is_asking.vary)
 
     async def answer(
         self, route: Route, headers: RequestHeaders, query_string: str, client: Client
@@ -101,7 +102,11 @@ class ThumbnailPages:
             thumbnail = _available(outcomes[0])
             response = self._one(route.kind, thumbnail, asked.callback)
             digest = thumbnail.digest if route.kind is not Kind.GET_THUMBNAIL else digest_of(response.body)
-        return with_validator(response, digest, headers.get("if-none-match")), asker
+        return self.varying(with_validator(response, digest, headers.get("if-none-match"))), asker
+
+    def varying(self, response: Response) -> Response:
+        """`response`, saying that it depends on who asked: no cache then gives it to anybody else."""
+        return response._replace(headers=(*response.headers, self._vary))
 
     async def _get(
         self, asker: Asker, requests: Sequence[ThumbnailRequest], client: Client
