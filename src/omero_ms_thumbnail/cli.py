@@ -1,9 +1,10 @@
-"""The command line: serve, demo, check, warm. Everything heavy is imported by the command that needs it."""
+"""The command line: serve, demo, check, warm, nginx. Everything heavy is imported by the command that needs it."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import secrets
 import string
 import sys
@@ -57,6 +58,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_check(commands)
     _add_warm(commands)
+    _add_nginx(commands)
     return parser
 
 
@@ -204,6 +206,28 @@ def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     warm.set_defaults(run=_warm)
 
 
+def _add_nginx(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    nginx = commands.add_parser(
+        "nginx",
+        help="print the lines for nginx that send thumbnails here",
+        description=(
+            "Print what goes into OMERO.web's server block of nginx, so that thumbnails are asked of this service. "
+            "They name nothing that a site must have, and leave to OMERO.web what is OMERO.web's."
+        ),
+    )
+    nginx.add_argument(
+        "--prefix",
+        type=_prefix,
+        default="",
+        metavar="PATH",
+        help="where OMERO.web is on its host: its omero.web.prefix, such as /omero (default: at the root)",
+    )
+    nginx.add_argument(
+        "--upstream", action="store_true", help="print instead what goes into the http block: where this service is"
+    )
+    nginx.set_defaults(run=_nginx)
+
+
 def _serve(arguments: argparse.Namespace) -> None:
     from .config import ConfigError, load_settings
     from .server import CannotServe, begin_logging, log_options, serve
@@ -287,6 +311,12 @@ def _check(arguments: argparse.Namespace) -> None:
 
     if asyncio.run(run()):
         raise SystemExit(1)
+
+
+def _nginx(arguments: argparse.Namespace) -> None:
+    from .nginx import UPSTREAM, locations
+
+    print(UPSTREAM if arguments.upstream else locations(arguments.prefix), end="")
 
 
 def _warm(arguments: argparse.Namespace) -> None:
@@ -405,6 +435,12 @@ def _demo_store(text: str) -> SessionStoreSettings:
         return SessionStoreSettings(type=parse_store_uri(text).engine, uri=text)
     except InvalidValueError as error:
         raise argparse.ArgumentTypeError(str(error.reason)) from None
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path such as /omero")
+    return text.rstrip("/")
 
 
 def _positive(text: str) -> int:

@@ -26,6 +26,11 @@ def upstream(replicas: Sequence[int]) -> str:
     return "\n".join(line for part in lines for line in (own if part == shipped else [part]))
 
 
+#: OMERO.web behind a location that somebody wrote by hand: there is no @proxy_to_app
+BY_HAND = """
+    location / { return 200 "OMERO.web"; }
+"""
+
 #: what stands for OMERO.web, under the name that its generated configuration has for it
 STAND_IN = """
     location @proxy_to_app { return 200 "OMERO.web"; }
@@ -34,8 +39,10 @@ STAND_IN = """
 
 
 @contextmanager
-def nginx(folder: Path, locations: str, replicas: Sequence[int], omeroweb: str = STAND_IN) -> Iterator[str]:
-    """Its address. ``access.log`` in `folder` says for each request which replicas were tried, and the status."""
+def nginx(
+    folder: Path, locations: str | Path, replicas: Sequence[int], omeroweb: str = STAND_IN, *, http: str = ""
+) -> Iterator[str]:
+    """Its address, with `http` in its block of that name. ``access.log`` in `folder` says for each request which replicas were tried, and the status."""
     program, port = require("nginx"), free_port()
     (folder / "upstream.conf").write_text(upstream(replicas))
     (folder / "nginx.conf").write_text(
@@ -47,9 +54,10 @@ http {{
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   include {folder}/upstream.conf;
+  {http}
   server {{
     listen 127.0.0.1:{port};
-    include {SNIPPETS / locations};
+    include {locations if isinstance(locations, Path) else SNIPPETS / locations};
     {omeroweb}
   }}
 }}"""

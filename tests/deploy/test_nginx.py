@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.nginx_process import nginx
+from omero_ms_thumbnail.cli import main
+from omero_ms_thumbnail.nginx import UPSTREAM, locations, six_locations
+from tests.deploy.nginx_process import BY_HAND, SNIPPETS, nginx
 from tests.parts import require
 from tests.service_process import ServiceProcess, start
 
@@ -37,6 +39,57 @@ def test_thumbnails_come_from_the_service_and_all_else_from_omero_web(
         for path in ("webclient/", "webclient/userdata/", "webgateway/render_image/101/", "api/v0/"):
             assert client.get(f"{address}/{path}").text == "OMERO.web"
         assert httpx.get(f"{address}/webclient/render_thumbnail/101/").status_code == 403
+
+
+def test_what_is_shipped_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, name in (([], "locations.conf"), (["--upstream"], "upstream.conf")):
+        assert main(["nginx", *arguments]) == 0
+        assert capsys.readouterr().out == (SNIPPETS / name).read_text()
+    assert locations() == (SNIPPETS / "locations.conf").read_text()
+    assert six_locations() == (SNIPPETS / "six-locations.conf").read_text()
+    assert (SNIPPETS / "upstream.conf").read_text() == UPSTREAM
+
+
+@pytest.mark.parametrize("lines", [locations, six_locations])
+def test_an_omero_web_below_a_prefix(tmp_path: Path, lines: Callable[[str], str]) -> None:
+    snippet = tmp_path / "locations.conf"
+    snippet.write_text(lines("/omero"))
+    with (
+        listening("the service") as service,
+        nginx(tmp_path, snippet, [int(service.rpartition(":")[2])], BY_HAND) as address,
+        httpx.Client(base_url=address) as client,
+    ):
+        for path in NO_SHARES:
+            assert client.get(f"/omero/{path}").text == f"the service /omero/{path}"
+            assert client.get(f"/{path}").text == "OMERO.web", path
+        for path in SHARES:
+            assert client.get(f"/omero/webclient/{path}").text == "OMERO.web", path
+
+
+@pytest.mark.parametrize("snippet", ["locations.conf", "six-locations.conf"])
+def test_nothing_is_needed_of_a_site_that_was_written_by_hand(
+    demo: ServiceProcess, tmp_path: Path, snippet: str
+) -> None:
+    with nginx(tmp_path, snippet, [demo.port], BY_HAND) as address:
+        answers = [httpx.get(f"{address}/webclient/{path}") for path in SHARES]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "OMERO.web")}
+
+
+def test_a_cache_in_nginx_gives_nobody_what_is_anothers(demo: ServiceProcess, tmp_path: Path) -> None:
+    """As some sites have it: with a key without cookies, and whatever Cache-Control says."""
+    cookie = demo.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
+    snippet = tmp_path / "locations.conf"
+    caching = "proxy_cache thumbnails; proxy_cache_key $uri$is_args$args; proxy_cache_valid 200 10m;"
+    caching += " proxy_ignore_headers Cache-Control; add_header X-Cache $upstream_cache_status;"
+    snippet.write_text(locations().replace("    proxy_buffers", f"    {caching}\n    proxy_buffers", 1))
+    zone = f"proxy_cache_path {tmp_path}/cache keys_zone=thumbnails:1m;"
+    path = "/webclient/render_thumbnail/101/"
+    with nginx(tmp_path, snippet, [demo.port], http=zone) as address, httpx.Client(base_url=address) as client:
+        hers = [client.get(path, headers={"cookie": cookie}) for _ in range(2)]
+        nobodys = client.get(path)
+    # it is kept, and for her alone
+    assert [answer.headers["x-cache"] for answer in hers] == ["MISS", "HIT"]
+    assert nobodys.status_code == 403
 
 
 SHARES = (
@@ -76,12 +129,12 @@ def omeroweb_locations(folder: Path, address: str) -> str:
 
 
 @contextmanager
-def listening() -> Iterator[str]:
-    """An OMERO.web that tells which path it was asked for."""
+def listening(name: str = "OMERO.web") -> Iterator[str]:
+    """The address of something that tells its name, and which path it was asked for."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = f"OMERO.web {self.path}".encode()
+            body = f"{name} {self.path}".encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
