@@ -40,6 +40,6 @@ def _look(image: Image.Image) -> str:
     others = sorted(means)[:-1]
     if greatest > 0 and all(mean <= _SHARE_OF_OTHERS * greatest for mean in others):
         return _COLOURS[means.index(greatest)]
-    if image.width == image.height and min(means) >= _SHARE_OF_GREY * greatest:
+    if image.width == image.height and 0 < _SHARE_OF_GREY * greatest <= min(means):
         return "clock"
     return "default"
