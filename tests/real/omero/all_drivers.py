@@ -35,6 +35,7 @@ async def driving(omero: str, folder: Path, root_password_file: Path | None = No
     """
     driver = await _driver(omero, folder, root_password_file)
     try:
+        await driver.begin()
         yield driver
     finally:
         await driver.close()

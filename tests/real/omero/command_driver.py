@@ -44,12 +44,10 @@ class CommandDriver:
         child: Child,
         server: OmeroServer,
         *,
-        counts_events: bool,
         end: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.server = server
-        self.counts_events = counts_events
         self._child = child
         self._end = end
         self._groups: dict[str, int] = {}

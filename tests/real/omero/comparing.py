@@ -42,8 +42,8 @@ class Outcome:
         return not self.differs and not self.rules and not self.left_out
 
 
-def compare(scenario: Scenario, played: Played, *, events: bool) -> Outcome:
-    """Whether all came as recorded; of errors the class counts. Events are compared where that is wanted."""
+def compare(scenario: Scenario, played: Played) -> Outcome:
+    """Whether all came as recorded; of errors the class counts, and events where they are counted."""
     differs = {}
     came = list(map(_without_words, played.answers))
     recorded = list(map(_without_words, scenario.answers))
@@ -56,7 +56,7 @@ def compare(scenario: Scenario, played: Played, *, events: bool) -> Outcome:
     ends = list(zip(played.after, scenario.after, strict=True))
     differs |= _ends(ROWS, [(end.rows, wanted.rows) for end, wanted in ends])
     differs |= _ends(SETTINGS, [(end.settings, wanted.settings) for end, wanted in ends])
-    if events and played.events is not None and scenario.events is not None and played.events != scenario.events:
+    if played.events is not None and scenario.events is not None and played.events != scenario.events:
         differs[EVENTS] = f"{played.events}, recorded {scenario.events}"
     return Outcome(scenario, differs)
 

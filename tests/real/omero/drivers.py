@@ -23,10 +23,11 @@ class Driver(Protocol):
 
     #: what it drives, for people
     name: str
-    #: whether numbers of events are to be compared with those of a real OMERO
-    counts_events: bool
     #: where it listens
     server: OmeroServer
+
+    async def begin(self) -> None:
+        """Make groups, people and their sessions, or find them: before anything else."""
 
     def session_key(self, who: str, group: str) -> str:
         """The key of a session of that person, whose group is that one."""

@@ -58,6 +58,7 @@ class Hand:
         self._joined: dict[tuple[str, str], Any] = {}
         self._groups: dict[str, int] = {}
         self._users: dict[str, int] = {}
+        self._names = {"root": "root"}
         self._keys: dict[tuple[str, str], str] = {}
         self._sessions: list[Any] = []
         self._group_of: dict[int, str] = {}
@@ -72,13 +73,16 @@ class Hand:
         for role in asked["roles"]:
             self._users[role] = self._user(role)
         admin = self._root.sf.getAdminService()
-        groups = [omero.model.ExperimenterGroupI(group, False) for group in self._groups.values()]
         for role, user in self._users.items():
-            if role != "root":
-                admin.addGroups(omero.model.ExperimenterI(user, False), groups)
+            if role == "root":
+                continue
+            known = {group.id.val for group in admin.containedGroups(user)}
+            missing = [omero.model.ExperimenterGroupI(one, False) for one in self._groups.values() if one not in known]
+            if missing:
+                admin.addGroups(omero.model.ExperimenterI(user, False), missing)
         leader = omero.model.ExperimenterI(self._users["leader"], False)
-        for group in groups:
-            admin.addGroupOwners(group, [leader])
+        for group in self._groups.values():
+            admin.addGroupOwners(omero.model.ExperimenterGroupI(group, False), [leader])
         for kind in self._groups:
             for role in self._users:
                 self._keys[role, kind] = self._session(role, kind)
@@ -101,10 +105,19 @@ class Hand:
             return int(admin.createGroup(group))
 
     def _user(self, role: str) -> int:
+        """Somebody whose id is no group's: OMERO takes whoever leads a group of their own id for its owner."""
         admin = self._root.sf.getAdminService()
         if role == "root":
             return int(admin.getEventContext().userId)
-        name = f"thumbnail-replay-{role}"
+        for name in (f"thumbnail-replay-{role}{suffix}" for suffix in ("", *"abcdefgh")):
+            user = self._known_or_new_user(name, role)
+            if user not in self._groups.values():
+                self._names[role] = name
+                return user
+        raise RuntimeError(f"nobody can be made whose id is none of the groups {sorted(self._groups.values())}")
+
+    def _known_or_new_user(self, name: str, role: str) -> int:
+        admin = self._root.sf.getAdminService()
         try:
             return int(admin.lookupExperimenter(name).id.val)
         except omero.ApiUsageException:
@@ -118,7 +131,7 @@ class Hand:
             return int(admin.createExperimenterWithPassword(user, password, groups[0], [*groups[1:], everybody]))
 
     def _session(self, role: str, kind: str) -> str:
-        name = "root" if role == "root" else f"thumbnail-replay-{role}"
+        name = self._names[role]
         group = "system" if role == "root" else f"thumbnail-replay {kind}"
         principal = omero.sys.Principal(name, group, "User", None)
         session = self._root.sf.getSessionService().createSessionWithTimeouts(principal, 0, _TIME_TO_IDLE)

@@ -44,9 +44,7 @@ async def real_driver(address: str, password: str, python: Path, folder: Path) -
 
     try:
         await asyncio.to_thread(started)
-        driver = CommandDriver(f"the OMERO at {address}", child, server, counts_events=True)
-        await driver.begin()
     except BaseException:
         await asyncio.to_thread(child.end)
         raise
-    return driver
+    return CommandDriver(f"the OMERO at {address}", child, server)

@@ -41,7 +41,7 @@ async def replay(
                 if scenario.is_of_requests and requests is not None:
                     outcome = rules.judge(scenario, await requests.play(scenario))
                 else:
-                    outcome = compare(scenario, await calls.play(scenario), events=driver.counts_events)
+                    outcome = compare(scenario, await calls.play(scenario))
             except CannotPrepare as error:
                 outcome = Outcome(scenario, left_out=str(error))
             say(outcome)
