@@ -141,6 +141,8 @@ def _wrapped(value: Any) -> Any:
     """A column of the model's as an RType."""
     if value is None:
         return None
+    if isinstance(value, dict):
+        return rmap({name: _wrapped(one) for name, one in value.items()})
     kinds = {bool: rbool, Int: rint, Time: rtime, int: rlong, float: rdouble, str: rstring}
     return kinds[type(value)](value)
 

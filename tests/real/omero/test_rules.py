@@ -129,6 +129,19 @@ def test_what_is_shown_after_chosen_settings_is_what_was_shown_without_them() ->
     assert ANSWERS in _judged(scenario, _RED, _RED, after=_NOTHING).differs
 
 
+@pytest.mark.parametrize("rows", [{"member": ["96x72"]}, {"member": ["96x72", "96x72"]}])
+def test_chosen_settings_leave_no_row_though_omero_web_leaves_some(rows: dict[str, list[str]]) -> None:
+    recorded = {"rows": {"member": ["96x72", "96x72"]}, "settings": {"owner": 1}}
+    scenario = _scenario((_CHOSEN, _RED), (_CHOSEN, _RED), after=recorded)
+    before = Left.of(_NOTHING)
+
+    def judged(after: dict[str, Any]) -> Outcome:
+        return Rules([scenario]).judge(scenario, Played((_RED, _RED), (Left.of(after),), None, (before,)))
+
+    assert judged(_NOTHING).rules == {CHOSEN_SETTINGS}
+    assert ROWS in judged({**recorded, "rows": rows}).differs
+
+
 @pytest.mark.parametrize(
     ("recorded", "came", "rule"),
     [
