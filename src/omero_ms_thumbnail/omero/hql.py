@@ -17,20 +17,19 @@ _OF_SIZE: Final = (
     " or (p.sizeX = p.sizeY and t.sizeX = :size and t.sizeY = :size))"
 )
 
-#: Of each Pixels of the images ``:ids``: its id, the image's id, group and owner, the place of the Pixels among those of
-#: the image (the first is the one that is shown: `getPrimaryPixels`); then how many there are of rendering settings of
-#: ``:user``, of the Pixels' owner, of stored thumbnails of ``:user``, of the Pixels' owner, the latter two in the size
-#: that ``:size`` gives (an RInt).
+#: Of each Pixels of the images ``:ids``: its id, the image's id, group and owner, and the place of the Pixels among
+#: those of the image (the first is the one that is shown: `getPrimaryPixels`); then how many there are of rendering
+#: settings of ``:user`` and of the Pixels' owner, and of stored thumbnails of ``:user`` and of the Pixels' owner, these
+#: in the size that ``:size`` gives (an RInt).
 FACTS: Final = (
     "select p.id, i.id, i.details.group.id, i.details.owner.id, index(p), "
     "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = :user), "
     "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = p.details.owner.id), "
-    "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = :user"
-    f" and {_OF_SIZE}), "
+    "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = :user and OF_SIZE), "
     "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = p.details.owner.id"
-    f" and {_OF_SIZE}) "
+    " and OF_SIZE) "
     "from Image i join i.pixels p where i.id in (:ids)"
-)
+).replace("OF_SIZE", _OF_SIZE)
 
 #: The id and the permissions of each of the groups ``:ids``; permissions come as an RMap whose ``perm`` is their text,
 #: such as ``rwr---`` (`IceMapper.toRType` of omero-blitz).
