@@ -240,20 +240,11 @@ class JoinedSession:
         self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
     ) -> list[list[Unwrapped]]:
         """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`."""
-        rows = await self.rows(query, parameters, group, limit=limit)
-        return [[unwrap(column) for column in row] for row in rows]
-
-    async def rows(
-        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
-    ) -> list[list[RType | None]]:
-        """As `projection`, with columns as OMERO sent them: for those that hold more than one plain value."""
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows: list[list[RType | None]] = await self.call(
-            service, IQUERY["projection"], query, asked, context={GROUP: group}
-        )
-        return rows
+        rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
+        return [[unwrap(column) for column in row] for row in rows]
 
     @property
     def user_id(self) -> int | None:
