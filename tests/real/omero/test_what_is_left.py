@@ -91,8 +91,11 @@ async def test_a_look_at_another_size_makes_one_event(site: Site) -> None:
 async def test_no_store_stays_open_that_nobody_uses(site: Site) -> None:
     """OMERO refuses to change the group of a user's session while one is."""
     page = await site.page("rwrw--", *(["owner saves red"] for _ in range(4)))
-    await page.see_page("owner", 0, 1, 2, 3)
-    await page.see("owner", "/webgateway/render_thumbnail/{0}/64/")
+    open_stores = "omero_ms_thumbnail_thumbnail_stores"
+    seen = 0.0
     async with asyncio.timeout(30):
-        while await site.service.metric("omero_ms_thumbnail_thumbnail_stores_open"):
+        while not seen:
+            await page.see_page("owner", 0, 1, 2, 3)
+            seen = await site.service.metric(open_stores)
+        while await site.service.metric(open_stores):
             await asyncio.sleep(0.1)
