@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from omero_ms_thumbnail.embedded.model import calls
 from omero_ms_thumbnail.embedded.model.calls import Call
-from omero_ms_thumbnail.embedded.model.drawing import StoreState
+from omero_ms_thumbnail.embedded.model.drawing import Drawing, StoreState
 from omero_ms_thumbnail.embedded.model.thumbnail_context import ThumbnailContext, widths
 from omero_ms_thumbnail.embedded.model.thumbnail_store import ThumbnailStore
 
@@ -50,14 +50,8 @@ def _right_shape(instead: Any, self: Any, call: Call, error: Exception, dimensio
     return instead(self, call, error, widths(self._check_pixels(), max(dimension)))
 
 
-def _shape_of_the_image(clock: Any, self: Any, width: int, height: int) -> Any:
-    drawn = clock(self, width, height)
-    patched = self._drawn
-    self._drawn = lambda drawing: patched(type(drawing)(None, None, width, height))
-    try:
-        yield from drawn
-    finally:
-        del self._drawn
+def _shape_of_the_image(_clock: Any, self: Any, width: int, height: int) -> Any:
+    return (yield from self._drawn(Drawing(None, None, width, height)))
 
 
 def _as_themselves(enter: Any, people: Any, user: Any, group: int, said: Any) -> Any:

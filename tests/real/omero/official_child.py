@@ -208,7 +208,9 @@ class Hand:
 
     def newest(self, asked: dict[str, Any]) -> int:
         parameters = {"id": rlong(asked["image"]), "owner": rlong(self._users[asked["who"]])}
-        return int(self._projection(_NEWEST, parameters)[0][0] or 0)
+        # a real OMERO gives no row where there is nothing to take the maximum of
+        rows = self._projection(_NEWEST, parameters)
+        return int(rows[0][0] or 0) if rows and rows[0] else 0
 
     def left(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
         """Rows and settings by owner; who is none of the scenarios' people goes by the id."""
