@@ -74,6 +74,9 @@ class Oracle:
         answers = {self._drawn(image, own, asked)}
         if image.state is ImageState.READY:
             answers |= {self._drawn(image, look, asked) for look in self._others(user_id, asked)}
+        if _is_stored(asked) and permissions[2] != "r" and facts[0] != user.id and not _is_admin(user):
+            # who leads a private group may store nothing of another's, and is refused until the owner has
+            answers.add(None)
         return answers
 
     def _others(self, user_id: int, asked: Asked) -> Iterator[RenderingSettings]:
@@ -81,7 +84,7 @@ class Oracle:
         a thumbnail that is stored for the viewer or for an owner until it takes that for out of date."""
         if asked.rendering_def is not None:
             yield from self._world.looks_by_id.get(asked.rendering_def, ())
-        elif asked.width == DEFAULT_SIZE and asked.height is None and asked.section is None:
+        elif _is_stored(asked):
             theirs = {user_id, *self._world.owners_ever[asked.image]}
             yield from (look for by, look in self._world.looks_ever[asked.image] if by in theirs)
 
@@ -98,6 +101,11 @@ class Oracle:
         if z >= picture.size_z or t >= picture.size_t:
             return None
         return told(picture, settings, size, (z, t))
+
+
+def _is_stored(asked: Asked) -> bool:
+    """Whether OMERO stores it, so that what was stored before counts."""
+    return (asked.width, asked.height, asked.rendering_def, asked.section) == (DEFAULT_SIZE, None, None, None)
 
 
 def _is_admin(user: User) -> bool:
