@@ -135,6 +135,20 @@ async def test_ten_calls_take_all_connections_and_log_ins_wait_for_one() -> None
         assert omero.driver.connections_held == 0
 
 
+async def test_a_lock_on_the_table_of_thumbnails_holds_what_reads_it_and_nothing_else() -> None:
+    async with started(plain_world()) as omero, joined(omero, OWNER) as session:
+        save(omero, 1001, OWNER, "red")
+        omero.driver.hold("rows")
+        stored, direct = await store_of(session), await store_of(session)
+        asked = asyncio.ensure_future(stored.call("getThumbnailByLongestSideSet", 96, [2001]))
+        await until(lambda: omero.driver.connections_held == 1)
+        await direct.call("setPixelsId", 2001)
+        assert look_of(await direct.call("getThumbnailByLongestSideDirect", 96)) == (96, 72, "red")
+        assert not asked.done()
+        omero.driver.release("rows")
+        assert list(await asyncio.wait_for(asked, WITHIN)) == [2001]
+
+
 async def test_a_call_goes_on_and_holds_its_connection_when_nobody_waits_for_it_any_more() -> None:
     async with started(plain_world()) as omero:
         async with joined(omero, OWNER) as session:
