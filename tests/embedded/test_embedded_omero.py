@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omero_ms_thumbnail.embedded.images.two_channels import look_of
+from omero_ms_thumbnail.embedded.model.folder import thumbnail_path
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
@@ -133,6 +135,20 @@ async def test_ten_calls_take_all_connections_and_log_ins_wait_for_one() -> None
         assert omero.driver.connections_held == 0
 
 
+async def test_a_lock_on_the_table_of_thumbnails_holds_what_reads_it_and_nothing_else() -> None:
+    async with started(plain_world()) as omero, joined(omero, OWNER) as session:
+        save(omero, 1001, OWNER, "red")
+        omero.driver.hold("rows")
+        stored, direct = await store_of(session), await store_of(session)
+        asked = asyncio.ensure_future(stored.call("getThumbnailByLongestSideSet", 96, [2001]))
+        await until(lambda: omero.driver.connections_held == 1)
+        await direct.call("setPixelsId", 2001)
+        assert look_of(await direct.call("getThumbnailByLongestSideDirect", 96)) == (96, 72, "red")
+        assert not asked.done()
+        omero.driver.release("rows")
+        assert list(await asyncio.wait_for(asked, WITHIN)) == [2001]
+
+
 async def test_a_call_goes_on_and_holds_its_connection_when_nobody_waits_for_it_any_more() -> None:
     async with started(plain_world()) as omero:
         async with joined(omero, OWNER) as session:
@@ -170,6 +186,37 @@ async def test_read_only_only_direct_calls_give_what_is_not_stored() -> None:
         config = await session.call(session._router.session, SERVICE_FACTORY["getConfigService"])
         said = await session.call(config, ICONFIG["getConfigValues"], r"^omero\.cluster\.read_only\.runtime\.")
         assert said == {"omero.cluster.read_only.runtime.db": "true", "omero.cluster.read_only.runtime.repo": "true"}
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        (1, "Thumbnails/1"),
+        (999, "Thumbnails/999"),
+        (1000, "Thumbnails/Dir-001/1000"),
+        (123_456, "Thumbnails/Dir-123/123456"),
+        (1_234_567, "Thumbnails/Dir-001/Dir-234/1234567"),
+        (10_000_000_001, "Thumbnails/Dir-010/Dir-000/Dir-000/10000000001"),
+    ],
+)
+def test_the_file_of_a_row_is_where_omero_has_it(row: int, path: str) -> None:
+    assert thumbnail_path(row) == path
+
+
+async def test_the_files_of_rows_are_in_a_folder_where_one_is_given(tmp_path: Path) -> None:
+    async with started(plain_world(), data_dir=tmp_path) as omero, joined(omero, OWNER) as session:
+        save(omero, 1001, OWNER, "red")
+        store = await store_of(session)
+        (jpeg,) = (await store.call("getThumbnailByLongestSideSet", 96, [2001])).values()
+        (row,) = omero.world.database.thumbnails.of(2001)
+        file = tmp_path / thumbnail_path(row)
+        assert file.read_bytes() == jpeg
+        # an empty file, as a full disk leaves it, is answered as it is
+        file.write_bytes(b"")
+        assert await store.call("getThumbnailByLongestSideSet", 96, [2001]) == {2001: b""}
+        file.unlink()
+        assert await store.call("getThumbnailByLongestSideSet", 96, [2001]) == {2001: jpeg}
+        assert list(omero.world.database.files) == [row]
 
 
 async def test_omero_asks_to_try_again_on_order() -> None:
