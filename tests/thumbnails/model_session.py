@@ -59,10 +59,6 @@ class ModelSession:
         rows = await drive(self._server.projection(self._session, query, plain, {"omero.group": group}))
         return [[int(column) if isinstance(column, int) else column for column in row] for row in rows]
 
-    async def is_read_only(self) -> bool:
-        self.asked.append(("getConfigValues",))
-        return self._server.limits.read_only
-
     async def create_thumbnail_store(self) -> Any:
         self.asked.append(("createThumbnailStore",))
         return await drive(self._server.create_thumbnail_store(self._session))

@@ -345,21 +345,6 @@ async def test_whoever_waits_for_omero_to_be_ready_waits_no_longer_than_they_wou
         assert type(outcome).__name__ == "OmeroTooSlow"
 
 
-# a read-only OMERO
-
-
-@pytest.mark.parametrize("group", ["rw----", "rwr---", *SHARED])
-async def test_a_read_only_omero_shows_what_it_can_draw(group: str) -> None:
-    stored = ["owner saves red", "owner stores 96"]
-    stage = stage_of(group, stored, ["owner saves red"], [*stored, "owner saves blue"], [], stored)
-    stage.server.limits.read_only = True
-    async with Asker(stage, "owner") as owner:
-        expected = [[96, 72, "red"], [96, 72, "red"], [96, 72, "blue"], "ImageUnavailable", [96, 72, "red"]]
-        for version in ("", "2"):
-            assert await owner.see(0, 1, 2, 3, 4, version=version) == expected
-        assert owner.session.count("getConfigValues") == 1
-
-
 # facts
 
 

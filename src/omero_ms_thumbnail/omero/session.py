@@ -30,7 +30,7 @@ from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
 from .calls import OngoingCall
 from .rtypes import RInt, RType, Unwrapped, unwrap
-from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
+from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
 
@@ -46,9 +46,6 @@ USER: Final = "omero.user"
 
 #: the ``omero.group`` that asks across all groups of the user
 ALL_GROUPS: Final = "-1"
-
-#: the keys that say of a part of OMERO whether it is read-only
-_READ_ONLY: Final = r"^omero\.cluster\.read_only\.runtime\."
 
 #: seconds between heartbeats until the router has said how many it wants
 _JOINING_HEARTBEAT: Final = 15.0
@@ -248,12 +245,6 @@ class JoinedSession:
         asked = Parameters(dict(parameters), narrowed)
         rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
         return [[unwrap(column) for column in row] for row in rows]
-
-    async def is_read_only(self) -> bool:
-        """Whether OMERO's database or its files are read-only now (``canCreate`` of omero-py's `BlitzGateway`)."""
-        service = await self._service("getConfigService")
-        values: dict[str, str] = await self.call(service, ICONFIG["getConfigValues"], _READ_ONLY)
-        return "true" in values.values()
 
     @property
     def user_id(self) -> int | None:

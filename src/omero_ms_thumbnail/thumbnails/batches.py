@@ -47,7 +47,7 @@ class Item:
     way: Way = DIRECT
     #: not in a set: one left it out, or OMERO threw for all of it, or its settings were saved
     is_single: bool = False
-    #: what is stored does not help: it is empty, or OMERO is read-only
+    #: what is stored of it is empty
     is_lost: bool = False
     #: OMERO has said once to try again
     was_tried_again: bool = False

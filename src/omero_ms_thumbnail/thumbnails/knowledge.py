@@ -25,7 +25,6 @@ class Knowledge:
         self._remembered = facts.RememberedFacts()
         self._viewer: Viewer | None = None
         self._ahead = ReadAhead()
-        self._is_read_only: bool | None = None
         #: the size in which stored thumbnails are looked for
         self.size = _STORED_SIZE
 
@@ -69,15 +68,9 @@ class Knowledge:
         """The way of an item of which `found` was told."""
         assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
         way = way_of(item.request, found, self._viewer)
-        if item.is_lost or (self._is_read_only and not found.has_row):
+        if item.is_lost:
             return DIRECT
         return STORED if way.lane is not None and item.is_single else way
-
-    async def is_read_only(self) -> bool:
-        """Whether OMERO stores nothing now; asked once it has refused to. Raises what OMERO throws, or IceException."""
-        if self._is_read_only is None:
-            self._is_read_only = await self._session.is_read_only()
-        return self._is_read_only
 
     async def _know_viewer(self) -> Viewer:
         if self._viewer is None:

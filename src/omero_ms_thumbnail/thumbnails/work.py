@@ -336,7 +336,7 @@ class SessionWork:
             if items:
                 await self._render_set(items)
         except (IceException, UserException) as error:
-            if len(items) == 1 and not await self._is_read_only_since(error):
+            if len(items) == 1:
                 # what OMERO throws for a set of one, it throws for that one
                 items[0].is_single = True
             self._fail(items, error)
@@ -407,34 +407,18 @@ class SessionWork:
             if not _wanted((item,)):
                 return
             began = self._loop.time()
-            try:
-                thumbnail = await careful.render(
-                    self._session, store, item.facts, item.request, is_direct=item.way.is_direct
-                )
-            except UserException as error:
-                if item.way.is_direct or not await self._is_read_only_since(error):
-                    raise
-                # as where the file is empty
-                thumbnail = Thumbnail(b"")
+            thumbnail = await careful.render(
+                self._session, store, item.facts, item.request, is_direct=item.way.is_direct
+            )
         if thumbnail.jpeg:
             self._give(item, thumbnail, began=began, is_sure=True)
         elif item.way.is_direct:
             if not item.done.done():
                 item.done.set_exception(ImageUnavailable(f"OMERO has no thumbnail of image {item.request.image_id}"))
         else:
-            # what is stored does not help, what OMERO draws does
+            # the stored file is empty: what OMERO draws is not
             item.is_lost = True
             self._line_up(item, item.facts)
-
-    async def _is_read_only_since(self, error: Exception) -> bool:
-        """Whether OMERO is read-only, and may have refused something for that."""
-        if fault_of(error) is not Fault.REFUSED or isinstance(error, ConcurrencyException):
-            return False
-        try:
-            return await self._knowledge.is_read_only()
-        except (IceException, UserException) as unknown:
-            log.info("OMERO does not say whether it is read-only: %s", unknown)
-            return False
 
     def _give(self, item: Item, thumbnail: Thumbnail, *, began: float, is_sure: bool) -> None:
         """OMERO has answered, asked at `began` by the loop's clock."""
