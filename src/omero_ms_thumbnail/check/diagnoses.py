@@ -400,6 +400,14 @@ OMERO_BEHIND_ROUTER = _diagnosis(
     "Blitz is down, is starting or shutting down, or has lost its database.",
     "On OMERO's machine: `omero admin diagnostics`, and look into Blitz's log.",
 )
+OMERO_NOT_LET_IN = _diagnosis(
+    "omero-not-let-in",
+    JOIN,
+    "OMERO does not let the session in, and does not say that its key is wrong",
+    "The user was removed from a group or made inactive, the password has expired, or OMERO is in trouble.",
+    "Look for the time of this run in Blitz's log: OMERO writes there why. Logging in to OMERO.web anew tells whether"
+    " it is this user or everybody.",
+)
 OMERO_CONNECTION_LOST = _diagnosis(
     "omero-connection-lost",
     JOIN,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 from ..ice.errors import IceException
+from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.values import UserException
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
@@ -28,6 +29,7 @@ from .diagnoses import (
     NO_IMAGES,
     OMERO_BEHIND_ROUTER,
     OMERO_CONNECTION_LOST,
+    OMERO_NOT_LET_IN,
     OMERO_SESSION_ENDED,
     OMERO_SLOW,
     QUERY_REFUSED,
@@ -45,6 +47,7 @@ _SLOW = 0.5
 
 _DIAGNOSES = {
     Fault.SESSION_GONE: OMERO_SESSION_ENDED,
+    Fault.NOT_LET_IN: OMERO_NOT_LET_IN,
     Fault.JOIN_GONE: OMERO_CONNECTION_LOST,
     Fault.UNAVAILABLE: OMERO_BEHIND_ROUTER,
     Fault.TOO_SLOW: OMERO_SLOW,
@@ -129,5 +132,5 @@ class OmeroSteps:
 def _trouble(error: IceException | UserException) -> Trouble:
     diagnosis = _DIAGNOSES[fault_of(error)]
     # what OMERO throws may hold whatever it was sent: only what this program itself says is shown
-    found = str(error) if isinstance(error, IceException) else f"OMERO answers {type(error).__name__}"
-    return Trouble(diagnosis, found)
+    is_own = isinstance(error, IceException | PermissionDeniedException | CannotCreateSessionException)
+    return Trouble(diagnosis, described(error) if is_own else f"OMERO answers {type(error).__name__}")

@@ -68,5 +68,5 @@ class EmbeddedOmero:
         session = self.sessions.find(user) if user == password else None
         session = session or self.sessions.with_password(user, password)
         if session is None:
-            raise PermissionDeniedException(reason="the user name and password, or the session key, are not valid")
+            raise PermissionDeniedException(reason=f"Password check failed for '{user}': []")
         return session

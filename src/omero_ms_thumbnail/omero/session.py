@@ -28,8 +28,10 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
+from ..ice.values import UserException
 from .calls import OngoingCall
 from .rtypes import RInt, RType, Unwrapped, unwrap
+from .secrets import leave_out
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
@@ -82,11 +84,15 @@ class OmeroServer:
 
 
 class JoinedSession:
-    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`."""
+    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`.
 
-    def __init__(self, server: OmeroServer, router: RouterSession) -> None:
+    `secret`, the session's key, is in none of them.
+    """
+
+    def __init__(self, server: OmeroServer, router: RouterSession, secret: str = "") -> None:
         self._server = server
         self._router = router
+        self._secret = secret
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
@@ -115,6 +121,8 @@ class JoinedSession:
             message_size_max=server.message_size_max,
             message_timeout=server.call_timeout,
         )
+        # a user name and its password are never quoted together, and may be as short as any word; a session's key is
+        secret = password if user == password else ""
         # so that a host that vanishes while OMERO is waited for is noticed
         connection.keep_alive(_JOINING_HEARTBEAT)
         try:
@@ -126,12 +134,14 @@ class JoinedSession:
                 context={CLIENT_UUID: str(uuid.uuid4()), AGENT: server.agent},
                 timeout=None,
             )
-            session = cls(server, router)
+            session = cls(server, router, secret)
             await asyncio.gather(
                 session.call_patiently(router.session, SERVICE_FACTORY["detachOnDestroy"]),
                 router.keep_alive(None),
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                leave_out(secret, error)
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
@@ -175,9 +185,13 @@ class JoinedSession:
         """Call an object of this session, within the server's call time-out."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(
-                proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
-            )
+            try:
+                result = await self._router.call(
+                    proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
+                )
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
 
@@ -187,7 +201,11 @@ class JoinedSession:
         """Call an object of this session and wait until it answers or the connection goes."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(proxy, operation, *arguments, context=context)
+            try:
+                result = await self._router.call(proxy, operation, *arguments, context=context)
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
 
@@ -207,7 +225,11 @@ class JoinedSession:
         def answered() -> None:
             self._asked_at = max(self._asked_at, began)
 
-        return OngoingCall(operation, reply, observed, answered)
+        return OngoingCall(operation, reply, observed, answered, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        """A call of this session raised `error`, which goes on to whoever called."""
+        leave_out(self._secret, error)
 
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
