@@ -87,7 +87,7 @@ class OmeroSteps:
         return self._timed(Finding(JOIN, Outcome.OK, found, watch.seconds))
 
     async def query(self, image_id: int | None) -> tuple[Finding, int | None]:
-        """Whether the user may read the image, or which image is their newest. Raises Trouble."""
+        """Whether the user may read the image, or which image is a new one. Raises Trouble."""
         watch = Stopwatch()
         try:
             async with self._pool.lend(self._key) as session:
@@ -95,7 +95,7 @@ class OmeroSteps:
                     newest = await newest_images(session, 1)
                     if not newest:
                         return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
-                    found = Finding(QUERY, Outcome.OK, f"the newest image is {newest[0]}", watch.seconds)
+                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest of a group", watch.seconds)
                     return self._timed(found), newest[0]
                 if not await readable_images(session, [image_id]):
                     raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")

@@ -13,6 +13,7 @@ from ..omero.rtypes import RInt, RList, RLong, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
 from ..omero.system import EventContext, Parameters, Permissions
+from .configuration import ConfigServant
 from .containers import Containers
 from .faults import thrown
 from .joins import JoinServant
@@ -49,6 +50,10 @@ class ServiceFactoryServant(JoinServant):
     async def getAdminService(self, _current: Current) -> ObjectPrx:  # noqa: N802
         """The administration service."""
         return self.join.stateless("Admin", AdminServant)
+
+    async def getConfigService(self, _current: Current) -> ObjectPrx:  # noqa: N802
+        """The configuration service."""
+        return self.join.stateless("Config", ConfigServant)
 
     async def detachOnDestroy(self, _current: Current) -> None:  # noqa: N802
         """Let the session live on when this join leaves."""

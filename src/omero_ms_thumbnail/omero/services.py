@@ -38,6 +38,7 @@ SERVICE_FACTORY: Final = _table(
     _normal("createThumbnailStore", (), PROXY),
     _normal("getQueryService", (), PROXY),
     _normal("getAdminService", (), PROXY),
+    _normal("getConfigService", (), PROXY),
     _normal("detachOnDestroy", (), VOID),
     _normal("closeOnDestroy", (), VOID),
     _normal("setCallback", (("callback", PROXY),), VOID),
@@ -49,6 +50,9 @@ SERVICE_FACTORY: Final = _table(
 IQUERY: Final = _table(
     _idempotent("projection", (("query", STRING), ("params", ClassType(Parameters))), Sequence(Sequence(RTYPE))),
 )
+
+#: ``omero::api::IConfig``
+ICONFIG: Final = _table(_idempotent("getConfigValues", (("keyRegex", STRING),), Dictionary(STRING, STRING)))
 
 #: ``omero::api::IAdmin``
 IADMIN: Final = _table(_idempotent("getEventContext", (), ClassType(EventContext)))

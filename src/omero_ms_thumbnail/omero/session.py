@@ -10,6 +10,7 @@ Source: ``omero/clients.py`` of omero-py (`joinSession`, `createSession`), ``ome
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
@@ -30,11 +31,14 @@ from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
 from ..ice.values import UserException
 from .calls import OngoingCall
+from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
 from .secrets import leave_out
-from .services import IADMIN, IQUERY, SERVICE_FACTORY
+from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
+
+log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -78,6 +82,8 @@ class OmeroServer:
     thumbnail_stores: int = 4
     agent: str = "omero-ms-thumbnail"
     observe: Observe = field(default=_unobserved, repr=False)
+    #: what is known of its being read-only; learnt on the way by every session with it
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -230,6 +236,7 @@ class JoinedSession:
     def _failed(self, error: Exception) -> None:
         """A call of this session raised `error`, which goes on to whoever called."""
         leave_out(self._secret, error)
+        self._server.read_only.learn_from(error)
 
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
@@ -278,6 +285,25 @@ class JoinedSession:
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         return context
+
+    async def is_read_only(self) -> bool:
+        """Whether OMERO is read-only; asked at most once in some minutes, over all sessions with it.
+
+        For where a call that writes was refused. False where OMERO does not say; never raises what a call raises.
+        """
+        mode = self._server.read_only
+        if not mode.is_known:
+            try:
+                service = await self._service("getConfigService")
+                mode.learn(await self.call(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
+            except (IceException, UserException) as error:
+                log.info("OMERO does not say whether it is read-only: %s", error)
+        return mode.is_on
+
+    @property
+    def is_known_to_be_read_only(self) -> bool:
+        """As `is_read_only`, without asking."""
+        return self._server.read_only.is_on
 
     async def create_thumbnail_store(self) -> ObjectPrx:
         """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""
