@@ -12,10 +12,7 @@ from ..ice.operations import Operation
 
 
 class OngoingCall:
-    """A call that OMERO works on until `reply` is done. Whoever sees that asks for the result, once.
-
-    `answered` and `failed` are told what came of it; the latter may change what the exception says.
-    """
+    """A call that OMERO works on until `reply` is done. Whoever sees that asks for the result, once."""
 
     __slots__ = ("_answered", "_failed", "_observed", "_operation", "reply")
 
@@ -31,6 +28,7 @@ class OngoingCall:
         self._operation = operation
         self._observed = observed
         self._answered = answered
+        # may change what the exception says before anybody else has it
         self._failed = failed
 
     def result(self) -> Any:
