@@ -9,7 +9,8 @@ import pytest
 
 from omero_ms_thumbnail.embedded.configuration import ConfigServant
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
-from omero_ms_thumbnail.omero.queries import NEWEST_IMAGES, newest_images
+from omero_ms_thumbnail.omero.hql import NEWEST_IMAGES
+from omero_ms_thumbnail.omero.queries import newest_images
 from omero_ms_thumbnail.omero.read_only import ReadOnlyMode
 from omero_ms_thumbnail.omero.session import ALL_GROUPS, JoinedSession
 from omero_ms_thumbnail.omero.system import EventContext

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..ice.references import ObjectPrx
 from ..ice.server import Current
 from ..omero.exceptions import QueryException
-from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
+from ..omero.hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from ..omero.rtypes import RInt, RList, RLong, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP

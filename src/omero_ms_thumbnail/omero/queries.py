@@ -1,7 +1,6 @@
 """Questions to OMERO's query service that are more than one line, as typed functions.
 
-The paths are those of OMERO's model (``ome.xml`` mappings: ``core.ome.xml``, ``container.ome.xml``,
-``screen.ome.xml``). All ask across the groups of the user: what the user may not read is not in an answer.
+What the user may not read is not in an answer. All but `newest_images` ask across the groups of the user.
 """
 
 from __future__ import annotations
@@ -11,40 +10,9 @@ from typing import Final
 
 from ..ice.errors import MarshalException
 from .exceptions import SecurityViolation
+from .hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from .rtypes import RLong, rlong_list
 from .session import JoinedSession
-
-#: Asked in one group at a time. Across groups OMERO's condition of what may be read is a disjunction with a subselect
-#: for each row (`AllGroupsSecurityFilter` of omero-server), of which PostgreSQL does not know how rarely it holds: it
-#: goes down the ids from the newest, and for somebody with few images among millions comes to the end. ``max(i.id)`` is
-#: the same to it. In one group it is an equality (`OneGroupSecurityFilter`), of which it knows how many rows there are.
-NEWEST_IMAGES: Final = "select i.id from Image i order by i.id desc"
-READABLE_IMAGES: Final = "select i.id from Image i where i.id in (:ids)"
-
-#: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
-IMAGES_IN_PROGRESS: Final = (
-    "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
-)
-
-#: the images in each kind of container, by its id
-IMAGES_IN: Final = {
-    "Project": (
-        "select distinct i.id from Image i join i.datasetLinks dl join dl.parent d join d.projectLinks pl "
-        "where pl.parent.id = :id order by i.id"
-    ),
-    "Dataset": "select distinct i.id from Image i join i.datasetLinks dl where dl.parent.id = :id order by i.id",
-    "Screen": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w join w.plate p join p.screenLinks sl "
-        "where sl.parent.id = :id order by i.id"
-    ),
-    "Plate": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w where w.plate.id = :id order by i.id"
-    ),
-    "Well": "select distinct i.id from Image i join i.wellSamples ws where ws.well.id = :id order by i.id",
-}
-
-#: whether a container is there
-CONTAINER: Final = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above
 
 #: the group whose members may read every image, and the one that all users are in and no image is
 _SYSTEM_GROUP: Final = 0
@@ -64,6 +32,10 @@ async def newest_images(session: JoinedSession, limit: int) -> list[int]:
     They are those of the first of the user's groups that has any, beginning with the one that is entered on logging
     in; for an administrator those of all groups. Raises as a call does.
     """
+    # Across groups OMERO's condition of what may be read is a disjunction with a subselect for each row
+    # (`AllGroupsSecurityFilter` of omero-server), of which PostgreSQL does not know how rarely it holds: it goes down
+    # the ids from the newest, and for somebody with few images among millions comes to the end. ``max(i.id)`` is the
+    # same to it. In one group it is an equality (`OneGroupSecurityFilter`), and how many rows that has it knows.
     who = await session.event_context()
     if _SYSTEM_GROUP in who.memberOfGroups:
         # every image may be read: the first that PostgreSQL comes to is the newest
