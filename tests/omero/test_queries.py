@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.configuration import ConfigServant
+from omero_ms_thumbnail.embedded.services import ConfigServant
+from omero_ms_thumbnail.ice.server import Current
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
 from omero_ms_thumbnail.omero.hql import NEWEST_IMAGES
 from omero_ms_thumbnail.omero.queries import newest_images
-from omero_ms_thumbnail.omero.read_only import ReadOnlyMode
+from omero_ms_thumbnail.omero.read_only import READ_ONLY_KEYS, ReadOnlyMode
 from omero_ms_thumbnail.omero.session import ALL_GROUPS, JoinedSession
 from omero_ms_thumbnail.omero.system import EventContext
 from tests.omero.small_omero import LEAVE_WITHIN, key_of, server_of, small_omero
@@ -61,13 +62,27 @@ async def test_an_administrators_are_the_newest_of_all() -> None:
     assert asked.asked == [ALL_GROUPS]
 
 
-async def test_an_omero_that_can_be_written_to_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def asked_for_values(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What OMERO is asked of its configuration."""
+    asked: list[str] = []
+    answer = ConfigServant.getConfigValues
+
+    async def noted(servant: ConfigServant, current: Current, key_regex: str) -> dict[str, str]:
+        asked.append(key_regex)
+        return await answer(servant, current, key_regex)
+
+    monkeypatch.setattr(ConfigServant, "getConfigValues", noted)
+    return asked
+
+
+async def test_an_omero_that_can_be_written_to_is_asked_once(asked_for_values: list[str]) -> None:
     async with small_omero() as omero:
         server = server_of(omero)
         sessions = [await JoinedSession.join(server, key_of(omero)) for _ in range(2)]
         assert [await session.is_read_only() for session in sessions * 3] == [False] * 6
-        assert omero.workload.calls["getConfigValues"] == 1
-        monkeypatch.setitem(ConfigServant.VALUES, "omero.cluster.read_only.runtime.db", "true")
+        assert asked_for_values == [READ_ONLY_KEYS]
+        omero.limits.read_only = True
         # another knows nothing of it
         other = await JoinedSession.join(server_of(omero), key_of(omero))
         assert not other.is_known_to_be_read_only
@@ -77,27 +92,30 @@ async def test_an_omero_that_can_be_written_to_is_asked_once(monkeypatch: pytest
             await session.leave(LEAVE_WITHIN)
 
 
-async def test_one_that_refuses_a_write_with_these_words_is_not_even_asked() -> None:
+async def test_one_that_refuses_a_write_with_these_words_is_not_even_asked(asked_for_values: list[str]) -> None:
+    refused = ApiUsageException(**_server_error("This instance is read-only"))
     async with small_omero() as omero:
         session = await JoinedSession.join(server_of(omero), key_of(omero))
         async with session.stores.lend() as store:
-            with (
-                throwing(
-                    omero, "resetDefaults", lambda: ApiUsageException(**_server_error("This instance is read-only"))
-                ),
-                pytest.raises(ApiUsageException),
-            ):
+            with throwing(omero, "resetDefaults", lambda: refused), pytest.raises(ApiUsageException):
                 await store.reset_defaults({})
         assert await session.is_read_only()
-        assert "getConfigValues" not in omero.workload.calls
+        assert not asked_for_values
         await session.leave(LEAVE_WITHIN)
 
 
-async def test_one_that_does_not_say_is_taken_for_one_that_can_be_written_to() -> None:
+async def test_one_that_does_not_say_is_taken_for_one_that_can_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def refuse(_servant: ConfigServant, _current: Current, key_regex: str) -> dict[str, str]:
+        asked.append(key_regex)
+        raise SecurityViolation(**_server_error("not you"))
+
+    monkeypatch.setattr(ConfigServant, "getConfigValues", refuse)
     async with small_omero() as omero:
         session = await JoinedSession.join(server_of(omero), key_of(omero))
-        with throwing(omero, "getConfigValues", lambda: SecurityViolation(**_server_error("not you"))):
-            assert not await session.is_read_only()
+        assert not await session.is_read_only()
+        assert asked == [READ_ONLY_KEYS]
         await session.leave(LEAVE_WITHIN)
 
 
