@@ -14,7 +14,7 @@ from ..ice.operations import Operation
 class OngoingCall:
     """A call that OMERO works on until `reply` is done. Whoever sees that asks for the result, once."""
 
-    __slots__ = ("_answered", "_observed", "_operation", "reply")
+    __slots__ = ("_answered", "_failed", "_observed", "_operation", "reply")
 
     def __init__(
         self,
@@ -22,17 +22,22 @@ class OngoingCall:
         reply: asyncio.Future[Reply],
         observed: AbstractContextManager[None],
         answered: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self.reply = reply
         self._operation = operation
         self._observed = observed
         self._answered = answered
+        # may change what the exception says before anybody else has it
+        self._failed = failed
 
     def result(self) -> Any:
         """What OMERO answered. Raises what it threw, IceException, or CancelledError if `reply` was cancelled."""
         try:
             result = self._operation.decode_reply(self.reply.result())
         except BaseException as error:
+            if isinstance(error, Exception):
+                self._failed(error)
             self._observed.__exit__(type(error), error, None)
             raise
         finally:
