@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from omero_ms_thumbnail.ice.errors import UnknownException
+from omero_ms_thumbnail.omero.exceptions import OptimisticLockException
 from omero_ms_thumbnail.omero.permit_table import LOST_MAX, PermitTable
 from omero_ms_thumbnail.omero.permits import COLD_PAGE, Permit, Permits, patience
 from tests.simulated.loop import VirtualLoop, simulate
@@ -123,6 +126,39 @@ def test_a_flight_of_several_calls_holds_one() -> None:
         assert _used(permits) == (0, 0)
 
     _permits(2, test)
+
+
+def test_a_flight_within_another_has_its_permit() -> None:
+    async def test(permits: Permits) -> None:
+        others = Permits(1)
+        async with permits.flight("set"), permits.flight("query"), others.flight("join"):
+            assert _used(permits) == _used(others) == (1, 0)
+            # what another task does is another flight
+            waiting = asyncio.create_task(_call(permits), context=Context())
+            await asyncio.sleep(0)
+            assert permits.locked()
+        await waiting
+        assert _used(permits) == (0, 0)
+        async with permits.flight("set"):
+            # runs when the flight in which it began is over
+            inherited = asyncio.create_task(_call(permits))
+        await asyncio.sleep(0)
+        assert _used(permits) == (1, 0)
+        await inherited
+        assert _used(permits) == (0, 0)
+
+    _permits(1, test)
+
+
+@pytest.mark.parametrize("answer", [OptimisticLockException(message="…"), UnknownException("…")])
+def test_an_exception_of_omeros_is_an_answer(answer: Exception) -> None:
+    async def test(permits: Permits) -> None:
+        _, reply = await _begun(permits)
+        reply.set_exception(answer)
+        await asyncio.sleep(0)
+        assert _used(permits) == (0, 0)
+
+    _permits(1, test)
 
 
 def test_a_lost_call_holds_its_permit_for_as_long_as_such_calls_take() -> None:

@@ -14,15 +14,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from ..ice.errors import ConnectFailedException, RequestFailedException, UnknownException
+from ..ice.values import UserException
 from .bells import Bells
 from .permit_table import NO_SLOT, PermitTable, Usage
+
+T = TypeVar("T")
 
 #: seconds that a cold page takes: three users who opened pages of 48 images of 1024x1024 that nobody had looked at, at
 #: once, had all of them from a stock OMERO.server 5.6 after 7.3 to 8.0 s
@@ -37,6 +44,9 @@ _LONGER: Final = 2.0
 _FORGETTING: Final = 0.1
 #: seconds between two looks at what nobody tells of
 _LOOK_EVERY: Final = 0.5
+
+#: what OMERO, or its router, answers in place of a result
+_ANSWERS: Final = (UserException, UnknownException, RequestFailedException)
 
 
 def patience(timeout: float) -> float:
@@ -57,7 +67,7 @@ class _Waiter:
 class Permit:
     """One permit. Given back once as many `release` as `hold`, and the first, have come, and all replies watched.
 
-    It belongs to one flight of calls, on one ThumbnailStore or none, and is handed on with it.
+    It belongs to one flight of calls, on one ThumbnailStore or none, and goes on with what it began.
     """
 
     __slots__ = ("_asked", "_kind", "_lost", "_permits", "_since", "_slot", "_uses")
@@ -71,6 +81,15 @@ class Permit:
         self._asked = False
         self._lost = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was given back."""
+        return not self._uses
+
+    def is_of(self, permits: Permits) -> bool:
+        """Whether it is one of those."""
+        return self._permits is permits
+
     def hold(self) -> None:
         """Something else needs it too."""
         self._uses += 1
@@ -82,41 +101,77 @@ class Permit:
             self._permits.end(self._slot, self._kind, self._since, asked=self._asked, lost=self._lost)
 
     def watch(self, reply: asyncio.Future[Any]) -> None:
-        """A call is on its way: the permit is held until `reply` is there, and lost if it fails or is cancelled."""
-        self._asked = True
+        """A call is on its way: the permit is held until `reply` is done.
+
+        It is lost where that is no answer of OMERO's: `reply` fails with the connection, or is cancelled.
+        """
         self._uses += 1
         reply.add_done_callback(self._replied)
 
+    async def spent_on(self, work: Awaitable[T]) -> T:
+        """Await what asks OMERO with it; raises what that raises."""
+        try:
+            result = await work
+        except BaseException as error:
+            self.ended(error)
+            raise
+        self.ended(None)
+        return result
+
+    def ended(self, error: BaseException | None) -> None:
+        """OMERO has answered what was asked with it, or, as `error` tells, never will."""
+        if isinstance(error, ConnectFailedException):
+            # OMERO was not asked
+            return
+        self._asked = True
+        if error is not None and not isinstance(error, _ANSWERS):
+            self._lost = True
+
     def give_up(self) -> None:
         """Nobody waits for its call any more, and OMERO still works on it."""
-        self._permits.give_up(self._slot)
-
-    def lose(self) -> None:
-        """No reply to what was asked with it can come any more."""
-        self._asked = self._lost = True
+        if not self.is_over:
+            self._permits.give_up(self._slot)
 
     def _replied(self, reply: asyncio.Future[Any]) -> None:
-        if reply.cancelled() or reply.exception() is not None:
-            self._lost = True
+        self.ended(asyncio.CancelledError() if reply.cancelled() else reply.exception())
         self.release()
 
 
-class Flight:
-    """``async with permits.flight(kind) as permit``; calls that were begun in it may keep the permit longer."""
+#: the permit of the flight that runs in this context
+_current: Final[ContextVar[Permit | None]] = ContextVar("permit", default=None)
 
-    __slots__ = ("_kind", "_permit", "_permits")
+
+def outside_flights() -> None:
+    """What runs in this context from now on belongs to no flight: for tasks that a flight starts beside itself."""
+    _current.set(None)
+
+
+class Flight(AbstractAsyncContextManager[Permit, None]):
+    """``async with permits.flight(kind) as permit``; calls that were begun in it may keep the permit longer.
+
+    A flight within another has the same permit: whoever held one and waited for a second could wait for himself.
+    """
+
+    __slots__ = ("_kind", "_permit", "_permits", "_token")
 
     def __init__(self, permits: Permits, kind: str) -> None:
         self._permits = permits
         self._kind = kind
 
     async def __aenter__(self) -> Permit:
-        self._permit = await self._permits.acquire(self._kind)
-        return self._permit
+        permit = _current.get()
+        if permit is not None and permit.is_of(self._permits) and not permit.is_over:
+            permit.hold()
+        else:
+            permit = await self._permits.acquire(self._kind)
+        self._permit = permit
+        self._token = _current.set(permit)
+        return permit
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        _current.reset(self._token)
         self._permit.release()
 
 
@@ -135,7 +190,8 @@ class Permits:
         self._waiting: deque[_Waiter] = deque()
         self._looking: asyncio.TimerHandle | None = None
         self._longest: dict[str, float] = {}
-        self._patience = patience
+        #: seconds for which all are taken before OMERO is said to hang
+        self.patience: Final = patience
         self._bells: Bells | None = None
         self._is_closed = False
         self._table.enter(partial(self._listen, folder, name))
@@ -168,7 +224,7 @@ class Permits:
         """A permit, when it is this caller's turn; to be released. `kind` is of calls that take equally long."""
         since = self._loop.time()
         longest = self._longest.get(kind)
-        keep = self._patience if longest is None else longest * _LONGER
+        keep = self.patience if longest is None else longest * _LONGER
         if not self._waiting and (slot := self._table.take(since, keep)) != NO_SLOT:
             return Permit(self, slot, kind, since)
         waiter = _Waiter(self._loop.create_future(), keep)

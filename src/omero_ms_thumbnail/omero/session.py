@@ -13,8 +13,9 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ..ice.connection import connect
@@ -28,7 +29,8 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from .calls import OngoingCall
+from .calls import LOST_AFTER, OngoingCall
+from .permits import Permit, Permits
 from .rtypes import RInt, RType, Unwrapped, unwrap
 from .services import IADMIN, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
@@ -75,6 +77,8 @@ class OmeroServer:
     message_size_max: int = MESSAGE_SIZE_MAX
     thumbnail_stores: int = 4
     agent: str = "omero-ms-thumbnail"
+    #: for the calls that hold a database connection of OMERO's; None: as many as may come
+    permits: Permits | None = field(default=None, repr=False)
     observe: Observe = field(default=_unobserved, repr=False)
 
     def __str__(self) -> str:
@@ -191,6 +195,47 @@ class JoinedSession:
         self._asked_at = max(self._asked_at, began)
         return result
 
+    async def ask_database(
+        self,
+        proxy: ObjectPrx,
+        operation: Operation[Any],
+        *arguments: Any,
+        context: Mapping[str, str] | None = None,
+        patiently: bool = False,
+    ) -> Any:
+        """As `call`, for a call that holds a database connection: with a permit, until OMERO answers.
+
+        `patiently`: not within the call time-out, but for as long as an answer may come.
+        """
+        lost_after = LOST_AFTER * self.call_timeout if patiently else 0.0
+
+        async def ask(permit: Permit | None) -> Any:
+            call = self.begin(proxy, operation, *arguments, context=context)
+            if permit is not None:
+                permit.watch(call.reply)
+            return await call.answer(self.call_timeout, partial(self.fell_late, permit), lost_after=lost_after)
+
+        async with self.flight(operation.name) as permit:
+            try:
+                return await ask(permit)
+            except ObjectNotExistException as error:
+                await self.add_again(proxy, error)
+            return await ask(permit)
+
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        """``async with session.flight(kind) as permit``, for calls that hold a database connection, one at a time.
+
+        Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
+        """
+        permits = self._server.permits
+        return permits.flight(kind) if permits is not None else nullcontext()
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """A call was not answered within the time-out: OMERO works on, if it is there at all."""
+        if permit is not None:
+            permit.give_up()
+        self.doubt()
+
     def begin(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> OngoingCall:
@@ -230,13 +275,24 @@ class JoinedSession:
     # services
 
     async def projection(
-        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
+        self,
+        query: str,
+        parameters: Mapping[str, RType],
+        group: str = ALL_GROUPS,
+        *,
+        limit: int | None = None,
+        patiently: bool = False,
     ) -> list[list[Unwrapped]]:
-        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`."""
+        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`.
+
+        `patiently` is as in `ask_database`.
+        """
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
+        rows = await self.ask_database(
+            service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
+        )
         return [[unwrap(column) for column in row] for row in rows]
 
     @property
@@ -252,7 +308,7 @@ class JoinedSession:
         return await _shared(self._event_context)
 
     async def _get_event_context(self) -> EventContext:
-        context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
+        context = await self.ask_database(await self._service("getAdminService"), IADMIN["getEventContext"])
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         return context

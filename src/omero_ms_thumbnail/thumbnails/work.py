@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 from ..ice.errors import IceException, UnknownException
 from ..ice.values import UserException
 from ..omero.faults import Fault, fault_of
+from ..omero.permits import Permit, Permits, outside_flights
 from ..omero.session import GROUP, JoinedSession
 from ..omero.waiting import until_done
 from . import careful, facts
@@ -26,6 +28,7 @@ from .keeping import Caches, Kept
 from .model import (
     ImageFacts,
     ImageUnavailable,
+    OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
     Thumbnail,
@@ -72,7 +75,7 @@ class SessionWork:
         session: JoinedSession,
         *,
         stores: int,
-        calls: asyncio.Semaphore | None = None,
+        permits: Permits | None = None,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
         waiting: Callable[[], int] = lambda: 0,
@@ -82,7 +85,7 @@ class SessionWork:
         self._cache_used = cache_used or _untold
         self._session = session
         self._stores = stores
-        self._calls = calls
+        self._permits = permits
         self._remembered = facts.RememberedFacts()
         self._ahead = ReadAhead()
         self._items: dict[ThumbnailRequest, Item] = {}
@@ -115,6 +118,8 @@ class SessionWork:
         found: dict[ThumbnailRequest, Thumbnail] = {}
         remembered = 0
         try:
+            if self._session.user_id is None and self._permits is not None and self._permits.hangs():
+                return found
             await self._kept.know_user()
             found.update((one, thumbnail) for one in requests if (thumbnail := self._kept.remembered(one)) is not None)
             remembered = len(found)
@@ -126,6 +131,8 @@ class SessionWork:
         return found
 
     async def _ask_omero(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
+        if self._permits is not None and self._permits.hangs():
+            return [hanging(self._permits) for _ in requests]
         deadline = self._loop.time() + timeout
         items = [self._item(request) for request in requests]
         for item in items:
@@ -277,8 +284,8 @@ class SessionWork:
     async def _render(self, batch: Batch) -> None:
         asked: Batch | None = batch
         try:
-            has_to_wait = self._calls is not None and self._calls.locked()
-            async with self._calls or _UNLIMITED:
+            has_to_wait = self._permits is not None and self._permits.locked()
+            async with self._flight("set" if not batch.careful else "single"):
                 if has_to_wait:
                     asked = self._regrouped(batch)
                 if asked is not None:
@@ -288,6 +295,9 @@ class SessionWork:
                 del self._rendering[asked]
             if self._queue or self._unknown or self._ahead.is_due:
                 self._pump_soon()
+
+    def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
 
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
@@ -395,9 +405,20 @@ class SessionWork:
         self._pump_soon()
 
     def _start(self, coroutine: Coroutine[Any, Any, None], context: Context) -> None:
+        # a task of its own is a flight of its own, whatever it was that had it begin; and a context is one task's
+        context = context.copy()
+        context.run(outside_flights)
         task = asyncio.create_task(coroutine, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def hanging(permits: Permits) -> OmeroHangs:
+    """Why nothing is asked of OMERO."""
+    return OmeroHangs(
+        f"OMERO has ended none of {permits.limit} calls for more than {permits.patience:g} s, and is asked nothing more"
+        " until it does; look at OMERO.server's log, and for locks in its database"
+    )
 
 
 def _wanted(items: Sequence[Item]) -> list[Item]:
