@@ -89,7 +89,7 @@ async def _get(
 
 async def _default_section(session: JoinedSession, store: ThumbnailStore, context: dict[str, str]) -> tuple[int, int]:
     settings = await store.get_rendering_def_id(context)
-    for row in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}):
+    for row in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}, patiently=True):
         match row:
             case [int(z), int(t)]:
                 return z, t

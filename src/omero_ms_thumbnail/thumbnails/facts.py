@@ -29,7 +29,7 @@ _REMEMBERED_MAX: Final = 20_000
 async def ask(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, ImageFacts]:
     """Facts of those images that exist and that the user may read. Raises what OMERO throws, or IceException."""
     found: dict[int, ImageFacts] = {}
-    for row in await session.projection(_QUERY, {"ids": rlong_list(image_ids)}):
+    for row in await session.projection(_QUERY, {"ids": rlong_list(image_ids)}, patiently=True):
         pixels_id, image_id, group_id, owner_id = _numbers(row)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or pixels_id < found[image_id].pixels_id:

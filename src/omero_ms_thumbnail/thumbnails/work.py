@@ -328,7 +328,7 @@ class SessionWork:
         self._pump()
 
     async def _render_set(self, batch: tuple[Item, ...]) -> None:
-        async with self._session.stores.lend() as store:
+        async with self._session.stores.lend(patiently=True) as store:
             items = _wanted(batch)
             if not items:
                 return
@@ -363,7 +363,7 @@ class SessionWork:
 
     async def _render_carefully(self, item: Item) -> None:
         assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
-        async with self._session.stores.lend() as store:
+        async with self._session.stores.lend(patiently=True) as store:
             if not _wanted((item,)):
                 return
             began = self._loop.time()

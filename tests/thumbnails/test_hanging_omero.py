@@ -1,0 +1,202 @@
+"""An OMERO that hangs, as one does whose table of thumbnails is locked: how many of its connections hang with it, what
+users are told and when, and that nothing is asked twice. In virtual time, with the heart as the service has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from omero_ms_thumbnail.omero.permits import COLD_PAGE, JOIN_PERMITS, Permits
+from omero_ms_thumbnail.omero.pool import SessionPool
+from omero_ms_thumbnail.omero.session import JoinedSession
+from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
+from omero_ms_thumbnail.thumbnails.model import OmeroHangs, OmeroTooSlow, Thumbnail, ThumbnailError, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.service import Thumbnails
+from tests.omero.small_omero import LEAVE_WITHIN, server_of
+from tests.simulated.loop import VirtualLoop, simulate
+from tests.simulated.omero import SimulatedOmero
+
+#: seconds that OMERO has for a request
+TIMEOUT = 2.0
+
+CALLS = 4
+
+USERS = ("researcher", "colleague", "pathologist")
+
+IMAGES = range(101, 107)
+
+#: calls that come with a page, which are what hangs; joins go on
+_HANGING = ("projection", "getThumbnail", "setPixelsId", "resetDefaults")
+
+
+class LockedOmero(SimulatedOmero):
+    """From `lock` on it answers none of what needs the table, until it is unlocked; with the heart that asks it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.unlocked = asyncio.Event()
+        self.unlocked.set()
+        #: calls that hold a database connection at the moment, and at the most until now
+        self.connections = self.most = 0
+        workload = self.omero.workload
+        answer = workload.call
+
+        def call(operation: str, milliseconds: float = 0.0) -> Any:
+            return self._held(answer(operation, milliseconds), operation)
+
+        workload.call = call  # type: ignore[method-assign]
+        self.loop.do(self._make_heart)
+
+    def _make_heart(self) -> None:
+        self.permits, self.joins = Permits(CALLS), Permits(JOIN_PERMITS)
+        self.pool = SessionPool(self.join, idle_timeout=60, join_timeout=TIMEOUT)
+        self.thumbnails = Thumbnails(
+            self.pool,
+            timeout=TIMEOUT,
+            stores=2,
+            permits=self.permits,
+            joins=self.joins,
+            caches=Caches(MemoryCache(bytes_max=1 << 20, life=600.0, clock=self.loop.time)),
+        )
+
+    async def join(self, key: str) -> JoinedSession:
+        server = replace(server_of(self.omero, call_timeout=TIMEOUT), permits=self.permits)
+        async with self.joins.flight("join") as permit:
+            return await permit.spent_on(JoinedSession.join(server, key))
+
+    @contextlib.asynccontextmanager
+    async def _held(self, call: Any, operation: str) -> AsyncIterator[None]:
+        self.connections += 1
+        self.most = max(self.most, self.connections)
+        try:
+            async with call:
+                if operation.startswith(_HANGING):
+                    await self.unlocked.wait()
+                yield
+        finally:
+            self.connections -= 1
+
+    def asked(self) -> int:
+        """How many calls that need the table there were."""
+        calls = self.omero.workload.calls
+        return sum(count for operation, count in calls.items() if operation.startswith(_HANGING))
+
+    async def page(self, name: str, size: int = 96) -> list[Thumbnail | ThumbnailError]:
+        return await self.thumbnails.get_all(self.keys[name], [ThumbnailRequest(image, size) for image in IMAGES])
+
+    async def end(self) -> None:
+        self.unlocked.set()
+        await self.pool.close(LEAVE_WITHIN)
+        self.permits.close()
+        self.joins.close()
+        await self.omero.close()
+
+
+def _with_omero(test: Callable[[LockedOmero], Coroutine[Any, Any, None]]) -> None:
+    loop = VirtualLoop()
+    omero = LockedOmero(loop)
+
+    async def main() -> None:
+        await test(omero)
+        await omero.end()
+
+    simulate(loop, main())
+
+
+async def _outcomes(asking: Coroutine[Any, Any, list[Thumbnail | ThumbnailError]]) -> set[type]:
+    try:
+        return {type(one) for one in await asking}
+    except ThumbnailError as error:
+        return {type(error)}
+
+
+def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connections() -> None:
+    async def test(omero: LockedOmero) -> None:
+        loop = asyncio.get_running_loop()
+        for name in USERS:
+            assert await _outcomes(omero.page(name)) == {Thumbnail}
+        omero.unlocked.clear()
+        locked = loop.time()
+
+        async def reload(name: str, every: float, *, leaves: bool) -> None:
+            number = 0
+            while loop.time() < locked + 20:
+                number += 1
+                loading = asyncio.create_task(_outcomes(omero.page(name, 100 + number)))
+                await asyncio.sleep(every)
+                loading.cancel()
+                session = omero.pool.joined(omero.keys[name])
+                if leaves and session is not None:
+                    omero.pool.drop(omero.keys[name], session)
+
+        await asyncio.gather(
+            reload(USERS[0], 0.7, leaves=False), reload(USERS[1], 1.1, leaves=True), reload(USERS[2], 3, leaves=True)
+        )
+        assert omero.most <= CALLS + JOIN_PERMITS
+        omero.unlocked.set()
+        for name in USERS:
+            await asyncio.sleep(1)
+            assert await _outcomes(omero.page(name, 200)) == {Thumbnail}
+
+    _with_omero(test)
+
+
+def test_whoever_comes_while_it_hangs_is_told_at_once_and_served_as_soon_as_it_goes_on() -> None:
+    async def test(omero: LockedOmero) -> None:
+        loop = asyncio.get_running_loop()
+        for name in USERS:
+            await omero.page(name)
+        omero.unlocked.clear()
+        locked = loop.time()
+        told: list[set[type]] = []
+        while loop.time() < locked + COLD_PAGE:
+            pages = [_outcomes(omero.page(name, 100 + len(told))) for name in USERS]
+            told += await asyncio.gather(*pages)
+        assert told == [{OmeroTooSlow}] * len(told)
+        assert omero.permits.usage().given_up == omero.connections == CALLS
+        now, asked = loop.time(), omero.asked()
+        for name in USERS:
+            assert await _outcomes(omero.page(name, 120)) == {OmeroHangs}
+        # one who is not known here, and what a cache has
+        assert await _outcomes(omero.page("root")) == {OmeroHangs}
+        assert await _outcomes(omero.page(USERS[0])) == {Thumbnail}
+        assert (loop.time(), omero.asked()) == (now, asked)
+        omero.unlocked.set()
+        await asyncio.sleep(0.1)
+        assert omero.permits.usage().in_use == 0
+        for name in (*USERS, "root"):
+            assert await _outcomes(omero.page(name, 120)) == {Thumbnail}
+
+    _with_omero(test)
+
+
+@pytest.mark.parametrize("more", [{}, {"height": 50}], ids=["a set", "alone"])
+def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[str, int]) -> None:
+    async def test(omero: LockedOmero) -> None:
+        key = omero.keys["researcher"]
+        request = ThumbnailRequest(101, 100, **more)
+        await omero.page("researcher")
+        # what is asked behind the answers has been answered too
+        await asyncio.sleep(10)
+        omero.unlocked.clear()
+        with pytest.raises(OmeroTooSlow):
+            await omero.thumbnails.get(key, request)
+        asked = omero.asked()
+        with pytest.raises(OmeroTooSlow):
+            await omero.thumbnails.get(key, request)
+        waiting = [asyncio.create_task(omero.thumbnails.get(key, request)) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        assert omero.asked() == asked
+        assert omero.permits.usage().given_up == omero.permits.usage().in_use == 1
+        omero.unlocked.set()
+        assert {type(one) for one in await asyncio.gather(*waiting)} == {Thumbnail}
+        assert omero.permits.usage().in_use == 0
+
+    _with_omero(test)
