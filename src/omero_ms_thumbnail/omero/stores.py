@@ -1,7 +1,15 @@
 """The ThumbnailStores of one joined session: a few, each used by one call at a time, each closed in the end.
 
-A ThumbnailStore is stateful: `setPixelsId` decides what the next call is about. A call that its caller gave up on still
-runs in OMERO, so its store is nobody's until it has ended.
+A ThumbnailStore remembers more than its last call says. `setPixelsId` of the Pixels that it has starts nothing anew:
+whose settings count, the renderer and whether a picture was a clock stay, so that new settings are drawn as the old
+ones, and what was drawn so is stored as current (`setPixelsId` and `newContext` of omero-server's `ThumbnailBean`).
+So whoever asks for one thumbnail has a store made for it, which is closed behind it. A set begins with a new context,
+and so may come to a store that has answered sets before.
+
+After an exception the Hibernate session behind a store may be unsound: none outlives one. Nor does any idle for long:
+OMERO keeps a user from changing groups who has a stateful service open (`SessionManagerImpl.setSecurityContext`).
+
+A call that its caller gave up on still runs in OMERO, so its store is nobody's until it has ended.
 """
 
 from __future__ import annotations
@@ -28,6 +36,9 @@ from .permits import Permit
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 from .waiting import until_done
+
+#: seconds that a store may wait for its next set
+_IDLE_MAX: Final = 1.5
 
 log: Final = logging.getLogger(__name__)
 
@@ -103,18 +114,22 @@ class ThumbnailStore:
         """Whether the last thumbnail was only a clock, since the image is still being imported."""
         return bool(await self._call("isInProgress", context=context))
 
-    async def get_thumbnail(self, size_x: int, size_y: int, context: Context) -> bytes:
-        """A JPEG of exactly that size."""
-        return bytes(await self._call("getThumbnail", RInt(size_x), RInt(size_y), context=context))
+    async def get_thumbnail_direct(self, size_x: int, size_y: int, context: Context) -> bytes:
+        """A JPEG of exactly that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailDirect", RInt(size_x), RInt(size_y), context=context))
 
     async def get_thumbnail_by_longest_side(self, size: int, context: Context) -> bytes:
-        """A JPEG whose longest side has that size."""
+        """A JPEG whose longest side has that size, the stored one; where there is none, it is stored."""
         return bytes(await self._call("getThumbnailByLongestSide", RInt(size), context=context))
+
+    async def get_thumbnail_by_longest_side_direct(self, size: int, context: Context) -> bytes:
+        """A JPEG whose longest side has that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailByLongestSideDirect", RInt(size), context=context))
 
     async def get_thumbnail_by_longest_side_set(
         self, size: int, pixels_ids: list[int], context: Context
     ) -> dict[int, bytes]:
-        """JPEGs of several Pixels; some may be left out or empty."""
+        """JPEGs of several Pixels, stored as one is; some may be left out or empty."""
         thumbnails: dict[int, bytes] = await self._call(
             "getThumbnailByLongestSideSet", RInt(size), pixels_ids, context=context
         )
@@ -181,21 +196,27 @@ class ThumbnailStore:
 
 
 class StoreLoan:
-    """A ThumbnailStore while it is lent; see `ThumbnailStores.lend`. To be entered once."""
+    """A ThumbnailStore while it is lent; see `ThumbnailStores`. To be entered once."""
 
-    __slots__ = ("_flight", "_patience", "_store", "_stores")
+    __slots__ = ("_flight", "_is_for_sets", "_patience", "_store", "_stores")
 
     def __init__(
-        self, stores: ThumbnailStores, flight: AbstractAsyncContextManager[Permit | None], *, patiently: bool
+        self,
+        stores: ThumbnailStores,
+        flight: AbstractAsyncContextManager[Permit | None],
+        *,
+        is_for_sets: bool,
+        patiently: bool,
     ) -> None:
         self._stores = stores
         self._flight = flight
+        self._is_for_sets = is_for_sets
         self._patience = LOST_AFTER if patiently else 1
 
     async def __aenter__(self) -> ThumbnailStore:
         permit = await self._flight.__aenter__()
         try:
-            self._store = await self._stores.borrow(permit)
+            self._store = await self._stores.borrow(permit, is_for_sets=self._is_for_sets)
         except BaseException as error:
             await self._flight.__aexit__(type(error), error, None)
             raise
@@ -205,8 +226,7 @@ class StoreLoan:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # where OMERO threw, it answered: the store is as good as before, and setPixelsId comes first anyway
-        self._stores.give_back(self._store, reusable=error is None or isinstance(error, UserException))
+        self._stores.give_back(self._store, is_reusable=self._is_for_sets and error is None)
         await self._flight.__aexit__(kind, error, traceback)
 
 
@@ -216,7 +236,9 @@ class ThumbnailStores:
     def __init__(self, session: StoreSession, limit: int) -> None:
         self._session = session
         self._slots = asyncio.Semaphore(limit)
-        self._free: list[ThumbnailStore] = []
+        #: those that wait for their next set, with the loop's time since when; the last came last
+        self._idle: list[tuple[float, ThumbnailStore]] = []
+        self._sweep: asyncio.TimerHandle | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
         self._lent = 0
@@ -230,17 +252,23 @@ class ThumbnailStores:
         return self._lent
 
     def lend(self, *, patiently: bool = False) -> StoreLoan:
-        """``async with stores.lend() as store``: for one caller at a time.
+        """``async with stores.lend() as store``: for one thumbnail. It is a new one, and is closed in the end.
 
         It has one permit from its making to its closing, of the flight that it is lent in if there is one. `patiently`:
         its calls have not the call time-out, but as long as an answer may come.
 
-        One whose last call failed in a way that leaves its state in doubt, or still runs, is closed, not lent again.
         Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        return StoreLoan(self, self._session.flight("store"), patiently=patiently)
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=False, patiently=patiently)
 
-    async def borrow(self, permit: Permit | None) -> ThumbnailStore:
+    def lend_for_sets(self, *, patiently: bool = False) -> StoreLoan:
+        """As `lend`, for sets alone: it may have answered sets before, and may answer others.
+
+        One whose last call failed, or still runs, or that nobody wants for a while is closed.
+        """
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=True, patiently=patiently)
+
+    async def borrow(self, permit: Permit | None, *, is_for_sets: bool) -> ThumbnailStore:
         """For `StoreLoan`: a store, once fewer than the limit are lent."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
@@ -248,21 +276,34 @@ class ThumbnailStores:
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            store = self._free.pop() if self._free else await self._create(permit)
+            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit)
         except BaseException:
             self._one_less()
             raise
         store.permit = permit
         return store
 
-    def give_back(self, store: ThumbnailStore, *, reusable: bool) -> None:
+    def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
         """For `StoreLoan`: the store is lent no more."""
-        if reusable and store.running is None and not self._closed and self._session.is_active:
+        if is_reusable and store.running is None and not self._closed and self._session.is_active:
             store.permit = None
-            self._free.append(store)
+            self._idle.append((asyncio.get_running_loop().time(), store))
+            self._sweep_later(_IDLE_MAX)
         else:
             self._retire(store)
         self._one_less()
+
+    def _sweep_later(self, seconds: float) -> None:
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_idle)
+
+    def _close_idle(self) -> None:
+        self._sweep = None
+        now = asyncio.get_running_loop().time()
+        while self._idle and now - self._idle[0][0] >= _IDLE_MAX:
+            self._retire(self._idle.pop(0)[1])
+        if self._idle:
+            self._sweep_later(self._idle[0][0] + _IDLE_MAX - now)
 
     def _one_less(self) -> None:
         self._lent -= 1
@@ -275,8 +316,10 @@ class ThumbnailStores:
         One that is not closed stays in the user's OMERO session, which goes on.
         """
         self._closed = True
-        free, self._free = self._free, []
-        for store in free:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        idle, self._idle = self._idle, []
+        for _, store in idle:
             self._retire(store)
         try:
             async with asyncio.timeout(timeout):
