@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from omero_ms_thumbnail.embedded.world import ImageState
 from omero_ms_thumbnail.omero.permits import COLD_PAGE, JOIN_PERMITS, Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
@@ -19,9 +20,9 @@ from omero_ms_thumbnail.thumbnails.keeping import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import OmeroHangs, OmeroTooSlow, Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
-from tests.omero.small_omero import LEAVE_WITHIN, server_of
+from tests.omero.small_omero import LEAVE_WITHIN, key_of, server_of
 from tests.simulated.loop import VirtualLoop, simulate
-from tests.simulated.omero import SimulatedOmero
+from tests.simulated.omero import NAMES, SimulatedOmero
 
 #: seconds that OMERO has for a request
 TIMEOUT = 2.0
@@ -29,8 +30,6 @@ TIMEOUT = 2.0
 CALLS = 4
 
 USERS = ("researcher", "colleague", "pathologist")
-
-IMAGES = range(101, 107)
 
 #: calls that come with a page, which are what hangs; joins go on
 _HANGING = ("projection", "getThumbnail", "setPixelsId", "resetDefaults")
@@ -43,13 +42,16 @@ class LockedOmero(SimulatedOmero):
         super().__post_init__()
         self.unlocked = asyncio.Event()
         self.unlocked.set()
-        #: calls that hold a database connection at the moment, and at the most until now
+        #: calls that need the table and hold a database connection at the moment, and at the most until now
         self.connections = self.most = 0
+        #: those that OMERO still works on though their connection went
+        self.cut_off = 0
         workload = self.omero.workload
         answer = workload.call
 
         def call(operation: str, milliseconds: float = 0.0) -> Any:
-            return self._held(answer(operation, milliseconds), operation)
+            answering = answer(operation, milliseconds)
+            return self._held(answering) if operation.startswith(_HANGING) else answering
 
         workload.call = call  # type: ignore[method-assign]
         self.loop.do(self._make_heart)
@@ -72,14 +74,17 @@ class LockedOmero(SimulatedOmero):
             return await permit.spent_on(JoinedSession.join(server, key))
 
     @contextlib.asynccontextmanager
-    async def _held(self, call: Any, operation: str) -> AsyncIterator[None]:
+    async def _held(self, call: Any) -> AsyncIterator[None]:
         self.connections += 1
-        self.most = max(self.most, self.connections)
+        self.most = max(self.most, self.connections + self.cut_off)
         try:
             async with call:
-                if operation.startswith(_HANGING):
-                    await self.unlocked.wait()
+                await self.unlocked.wait()
                 yield
+        except asyncio.CancelledError:
+            # OMERO works on when a connection goes
+            self.cut_off += not self.unlocked.is_set()
+            raise
         finally:
             self.connections -= 1
 
@@ -89,7 +94,16 @@ class LockedOmero(SimulatedOmero):
         return sum(count for operation, count in calls.items() if operation.startswith(_HANGING))
 
     async def page(self, name: str, size: int = 96) -> list[Thumbnail | ThumbnailError]:
-        return await self.thumbnails.get_all(self.keys[name], [ThumbnailRequest(image, size) for image in IMAGES])
+        return await self.thumbnails.get_all(
+            self.keys[name], [ThumbnailRequest(image, size) for image in self.images(name)]
+        )
+
+    def images(self, name: str) -> list[int]:
+        """Those of which OMERO has a picture for that user."""
+        world = self.omero.world
+        user = world.user_named(name)
+        assert user is not None
+        return [one.id for one in world.images.values() if world.may_read(user, one) and one.state is ImageState.READY]
 
     async def end(self) -> None:
         self.unlocked.set()
@@ -117,30 +131,37 @@ async def _outcomes(asking: Coroutine[Any, Any, list[Thumbnail | ThumbnailError]
         return {type(error)}
 
 
-def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connections() -> None:
+@pytest.mark.parametrize("is_cut", [False, True], ids=["their connections stand", "their connections are cut"])
+def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connections(is_cut: bool) -> None:
     async def test(omero: LockedOmero) -> None:
-        loop = asyncio.get_running_loop()
+        loop = omero.loop
         for name in USERS:
             assert await _outcomes(omero.page(name)) == {Thumbnail}
         omero.unlocked.clear()
         locked = loop.time()
 
-        async def reload(name: str, every: float, *, leaves: bool) -> None:
+        async def reload(name: str, every: float) -> None:
             number = 0
             while loop.time() < locked + 20:
                 number += 1
                 loading = asyncio.create_task(_outcomes(omero.page(name, 100 + number)))
                 await asyncio.sleep(every)
                 loading.cancel()
-                session = omero.pool.joined(omero.keys[name])
-                if leaves and session is not None:
-                    omero.pool.drop(omero.keys[name], session)
 
-        await asyncio.gather(
-            reload(USERS[0], 0.7, leaves=False), reload(USERS[1], 1.1, leaves=True), reload(USERS[2], 3, leaves=True)
-        )
-        assert omero.most <= CALLS + JOIN_PERMITS
+        async def leave(every: float) -> None:
+            while loop.time() < locked + 20:
+                await asyncio.sleep(every)
+                if is_cut:
+                    loop.network.cut()
+                else:
+                    session = omero.pool.joined(omero.keys[USERS[0]])
+                    if session is not None:
+                        omero.pool.drop(omero.keys[USERS[0]], session)
+
+        await asyncio.gather(reload(USERS[0], 0.7), reload(USERS[1], 1.1), reload(USERS[2], 3), leave(2))
+        assert CALLS <= omero.most <= CALLS + JOIN_PERMITS
         omero.unlocked.set()
+        omero.cut_off = 0
         for name in USERS:
             await asyncio.sleep(1)
             assert await _outcomes(omero.page(name, 200)) == {Thumbnail}
@@ -151,27 +172,31 @@ def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connectio
 def test_whoever_comes_while_it_hangs_is_told_at_once_and_served_as_soon_as_it_goes_on() -> None:
     async def test(omero: LockedOmero) -> None:
         loop = asyncio.get_running_loop()
-        for name in USERS:
+        for name in NAMES:
             await omero.page(name)
+        # what is asked behind the answers has been answered too
+        await asyncio.sleep(10)
         omero.unlocked.clear()
         locked = loop.time()
         told: list[set[type]] = []
         while loop.time() < locked + COLD_PAGE:
-            pages = [_outcomes(omero.page(name, 100 + len(told))) for name in USERS]
+            pages = [_outcomes(omero.page(name, 100 + len(told))) for name in NAMES]
             told += await asyncio.gather(*pages)
         assert told == [{OmeroTooSlow}] * len(told)
         assert omero.permits.usage().given_up == omero.connections == CALLS
         now, asked = loop.time(), omero.asked()
-        for name in USERS:
+        for name in NAMES:
             assert await _outcomes(omero.page(name, 120)) == {OmeroHangs}
-        # one who is not known here, and what a cache has
-        assert await _outcomes(omero.page("root")) == {OmeroHangs}
-        assert await _outcomes(omero.page(USERS[0])) == {Thumbnail}
+            # what a cache has
+            assert await _outcomes(omero.page(name)) == {Thumbnail}
+        # one who is not joined
+        omero.keys["researcher"] = key_of(omero.omero, "researcher")
+        assert await _outcomes(omero.page("researcher")) == {OmeroHangs}
         assert (loop.time(), omero.asked()) == (now, asked)
         omero.unlocked.set()
         await asyncio.sleep(0.1)
         assert omero.permits.usage().in_use == 0
-        for name in (*USERS, "root"):
+        for name in NAMES:
             assert await _outcomes(omero.page(name, 120)) == {Thumbnail}
 
     _with_omero(test)
@@ -197,6 +222,8 @@ def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[
         assert omero.permits.usage().given_up == omero.permits.usage().in_use == 1
         omero.unlocked.set()
         assert {type(one) for one in await asyncio.gather(*waiting)} == {Thumbnail}
+        # its store is closed behind it
+        await asyncio.sleep(0.1)
         assert omero.permits.usage().in_use == 0
 
     _with_omero(test)

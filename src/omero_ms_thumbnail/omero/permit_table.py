@@ -7,9 +7,10 @@ a call, still works on it for a while; or GRANTED to a worker that stands in lin
 A worker that finds no slot draws a ticket. Whoever gives a slot back grants it to the worker with the lowest ticket, so
 none starves, however few permits there are. The line is of workers and not of calls: each has its own line for those.
 
-A LOST slot is free again once its time is over: what such calls were known to take, if OMERO has answered anything
-since; else as long again as OMERO had been silent, and then one slot at a time, for one call that finds out. So whoever
-leaves and joins again while OMERO hangs cannot pile up calls in it.
+A LOST slot is free again once its time is over: what such calls were known to take, if OMERO has answered one of that
+kind since; else twice as long as it had been silent, and then one slot alone, for a call that finds out. Until that is
+answered, the next is free when OMERO has been silent for three times as long. So whoever leaves and joins again while
+OMERO hangs cannot pile up calls in it. Kinds are told apart, since an OMERO in which a table is locked answers others.
 
 The lock is the kernel's: it goes with a process that dies. What is written under it is in an order in which a reader
 after such a death finds a slot either as before or as after.
@@ -37,8 +38,16 @@ NO_SLOT: Final = -1
 
 _FREE, _HELD, _GRANTED, _GIVEN_UP, _LOST = range(5)
 
-#: numbers before the rows: the last worker's number, the last ticket, when OMERO answered last, rows in use
-_LAST_WORKER, _LAST_TICKET, _ANSWERED, _ROWS_USED, _HEADER = range(5)
+#: kinds of calls that are told apart
+KINDS: Final = 16
+
+#: numbers before the rows: the last worker's number, the last ticket, rows in use, before when no other call finds out
+#: whether OMERO answers, and of which kind the last was; when it answered last, for each kind
+_LAST_WORKER, _LAST_TICKET, _ROWS_USED, _NEXT_TRY, _TRIED_KIND, _ANSWERED = range(6)
+_HEADER: Final = _ANSWERED + KINDS
+
+#: how long a call is lost for that OMERO has not answered, in times of its silence
+_SILENT_FOR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +93,10 @@ class PermitTable:
         self._row = 0
         #: before this time OMERO cannot be said to hang
         self._hangs_from = 0.0
-        names = 6
+        names = 7
         self._tickets = _HEADER + _ROWS
         first = self._tickets + _ROWS
-        self._owner, self._since, self._unanswered, self._keep, self._lost_at, self._until = (
+        self._owner, self._kind, self._since, self._unanswered, self._keep, self._lost_at, self._until = (
             first + number * limit for number in range(names)
         )
         count = first + names * limit
@@ -138,23 +147,23 @@ class PermitTable:
         """Whether no slot is free at this moment; not more than a hint."""
         return self._memory.find(b"\0", self._begin, self._end) < 0
 
-    def take(self, now: float, keep: float) -> int:
+    def take(self, now: float, kind: int, keep: float) -> int:
         """A slot; NO_SLOT where there is none, and this worker then stands in line.
 
-        `keep` is how long OMERO may work on the call, should it be lost.
+        `kind` is that of the call, below `KINDS`; `keep` how long OMERO may work on it, should it be lost.
         """
         with self._lock:
             found = self._memory.find(b"\0", self._begin, self._end)
             if found >= 0:
                 slot = found - self._begin
-                self._hold(slot, now, keep)
+                self._hold(slot, now, kind, keep)
                 return slot
             if not self._numbers[self._tickets + self._row]:
                 self._draw_ticket()
             return NO_SLOT
 
-    def collect(self, now: float, wanted: list[float], *, more: bool) -> tuple[list[int], list[int]]:
-        """Slots for `wanted`, by what `take` has as `keep`, as far as they can be had now, in their order.
+    def collect(self, now: float, wanted: list[tuple[int, float]], *, more: bool) -> tuple[list[int], list[int]]:
+        """Slots for `wanted`, by what `take` has as `kind` and `keep`, as far as they can be had now, in their order.
 
         With those that had been granted, what is granted beyond need is passed on. `more`: others wait behind these.
         """
@@ -165,13 +174,13 @@ class PermitTable:
                 if self._state(slot) != _GRANTED:
                     continue
                 if len(taken) < len(wanted):
-                    self._hold(slot, now, wanted[len(taken)])
+                    self._hold(slot, now, *wanted[len(taken)])
                     taken.append(slot)
                 else:
                     self._numbers[self._tickets + self._row] = 0
                     woken += self._pass_on(slot, now)
             while len(taken) < len(wanted) and (at := self._memory.find(b"\0", self._begin, self._end)) >= 0:
-                self._hold(at - self._begin, now, wanted[len(taken)])
+                self._hold(at - self._begin, now, *wanted[len(taken)])
                 taken.append(at - self._begin)
             if len(taken) == len(wanted) and not more:
                 self._numbers[self._tickets + self._row] = 0
@@ -183,7 +192,10 @@ class PermitTable:
         """OMERO has answered, or nothing was asked of it."""
         with self._lock:
             if answered:
-                self._numbers[_ANSWERED] = now
+                kind = self._numbers[self._kind + slot]
+                self._numbers[_ANSWERED + int(kind)] = now
+                if kind == self._numbers[_TRIED_KIND]:
+                    self._numbers[_NEXT_TRY] = 0
             return self._pass_on(slot, now)
 
     def give_up(self, slot: int) -> None:
@@ -251,12 +263,13 @@ class PermitTable:
             if self._numbers[self._owner + slot] == worker and self._state(slot) != _FREE
         ]
 
-    def _hold(self, slot: int, now: float, keep: float) -> None:
+    def _hold(self, slot: int, now: float, kind: int, keep: float) -> None:
         numbers = self._numbers
         if self._has_answered_since_loss(slot):
             numbers[self._unanswered + slot] = now
             numbers[self._lost_at + slot] = 0
         numbers[self._owner + slot] = self.worker
+        numbers[self._kind + slot] = kind
         numbers[self._since + slot] = now
         numbers[self._keep + slot] = keep
         self._set_state(slot, _HELD)
@@ -283,14 +296,19 @@ class PermitTable:
         return [int(numbers[_HEADER + first])]
 
     def _has_answered_since_loss(self, slot: int) -> bool:
-        """Whether the last call of the slot was not lost, or OMERO has answered another since."""
+        """Whether the last call of the slot was not lost, or OMERO has answered another of its kind since."""
         lost_at = self._numbers[self._lost_at + slot]
-        return not lost_at or self._numbers[_ANSWERED] > lost_at
+        return not lost_at or self._numbers[_ANSWERED + int(self._numbers[self._kind + slot])] > lost_at
+
+    def _silence(self, slot: int, now: float) -> float:
+        """For how long OMERO has not answered a call of the slot's kind, though one was under way."""
+        numbers = self._numbers
+        taken = [numbers[self._since + one] for one in range(self.limit) if self._state(one) != _FREE]
+        return now - max(numbers[_ANSWERED + int(numbers[self._kind + slot])], min(taken, default=now))
 
     def _lose(self, slot: int, now: float) -> None:
         numbers = self._numbers
-        taken = [numbers[self._since + one] for one in range(self.limit) if self._state(one) != _FREE]
-        silent = now - max(numbers[_ANSWERED], min(taken, default=now))
+        silent = _SILENT_FOR * self._silence(slot, now)
         numbers[self._lost_at + slot] = now
         numbers[self._until + slot] = now + min(max(numbers[self._keep + slot], silent), LOST_MAX)
         numbers[self._owner + slot] = 0
@@ -301,6 +319,10 @@ class PermitTable:
         woken: list[int] = []
         for slot in range(self.limit):
             if self._state(slot) == _LOST and self._is_over(slot, now):
+                if not self._has_answered_since_loss(slot):
+                    silent = max(_SILENT_FOR * self._silence(slot, now), self._patience)
+                    self._numbers[_NEXT_TRY] = now + min(silent, LOST_MAX)
+                    self._numbers[_TRIED_KIND] = self._numbers[self._kind + slot]
                 woken += self._pass_on(slot, now)
         return woken
 
@@ -308,8 +330,7 @@ class PermitTable:
         numbers = self._numbers
         if self._has_answered_since_loss(slot):
             return now >= numbers[self._lost_at + slot] + numbers[self._keep + slot]
-        taken = max(numbers[self._since + one] for one in range(self.limit) if self._state(one) != _FREE)
-        return now >= numbers[self._until + slot] and numbers[self._since + slot] >= taken
+        return now >= max(numbers[self._until + slot], numbers[_NEXT_TRY])
 
     def _bury(self, worker: int, now: float) -> list[int]:
         numbers = self._numbers

@@ -49,6 +49,14 @@ _LOOK_EVERY: Final = 0.5
 _ANSWERS: Final = (UserException, UnknownException, RequestFailedException)
 
 
+#: kinds of calls, each of which may hang while the others do not; all others are one more
+_KINDS: Final = ("set", "single", "projection", "getEventContext", "store", "join")
+
+
+def _number(kind: str) -> int:
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+
+
 def patience(timeout: float) -> float:
     """Seconds for which all permits are taken before OMERO is said to hang.
 
@@ -61,6 +69,7 @@ def patience(timeout: float) -> float:
 @dataclass(eq=False, slots=True)
 class _Waiter:
     granted: asyncio.Future[int]
+    kind: int
     keep: float
 
 
@@ -225,9 +234,9 @@ class Permits:
         since = self._loop.time()
         longest = self._longest.get(kind)
         keep = self.patience if longest is None else longest * _LONGER
-        if not self._waiting and (slot := self._table.take(since, keep)) != NO_SLOT:
+        if not self._waiting and (slot := self._table.take(since, _number(kind), keep)) != NO_SLOT:
             return Permit(self, slot, kind, since)
-        waiter = _Waiter(self._loop.create_future(), keep)
+        waiter = _Waiter(self._loop.create_future(), _number(kind), keep)
         self._waiting.append(waiter)
         self._look_later()
         try:
@@ -294,7 +303,7 @@ class Permits:
             return
         # those that were cancelled wait no more
         self._waiting = deque(waiter for waiter in self._waiting if not waiter.granted.done())
-        wanted = [waiter.keep for waiter in islice(self._waiting, self._table.limit)]
+        wanted = [(waiter.kind, waiter.keep) for waiter in islice(self._waiting, self._table.limit)]
         more = len(self._waiting) > len(wanted)
         slots, woken = self._table.collect(self._loop.time(), wanted, more=more)
         for slot in slots:
