@@ -9,7 +9,7 @@ none starves, however few permits there are. The line is of workers and not of c
 
 A LOST slot is free again once its time is over: what such calls were known to take, if OMERO has answered one of that
 kind since; else twice as long as it had been silent, and then one slot alone, for a call that finds out. Until that is
-answered, the next is free when OMERO has been silent for three times as long. So whoever leaves and joins again while
+answered, the next is free when OMERO has been silent for twice as long. So whoever leaves and joins again while
 OMERO hangs cannot pile up calls in it. Kinds are told apart, since an OMERO in which a table is locked answers others.
 
 The lock is the kernel's: it goes with a process that dies. What is written under it is in an order in which a reader
@@ -46,7 +46,7 @@ KINDS: Final = 16
 _LAST_WORKER, _LAST_TICKET, _ROWS_USED, _NEXT_TRY, _TRIED_KIND, _ANSWERED = range(6)
 _HEADER: Final = _ANSWERED + KINDS
 
-#: how long a call is lost for that OMERO has not answered, in times of its silence
+#: how long a call is lost at least where OMERO has not answered since, in times of its silence until then
 _SILENT_FOR: Final = 2
 
 
@@ -320,7 +320,7 @@ class PermitTable:
         for slot in range(self.limit):
             if self._state(slot) == _LOST and self._is_over(slot, now):
                 if not self._has_answered_since_loss(slot):
-                    silent = max(_SILENT_FOR * self._silence(slot, now), self._patience)
+                    silent = max(self._silence(slot, now), self._patience)
                     self._numbers[_NEXT_TRY] = now + min(silent, LOST_MAX)
                     self._numbers[_TRIED_KIND] = self._numbers[self._kind + slot]
                 woken += self._pass_on(slot, now)
