@@ -6,22 +6,23 @@ import itertools
 
 import pytest
 
+from omero_ms_thumbnail.embedded.model.people import PERMISSION_BITS
 from omero_ms_thumbnail.thumbnails.model import ImageFacts, ThumbnailRequest
-from omero_ms_thumbnail.thumbnails.ways import DIRECT, STORED, Viewer, Way, depends_on_permissions, way_of
+from omero_ms_thumbnail.thumbnails.ways import DIRECT, STORED, Viewer, Way, is_private, is_read_only, way_of
 
 OWNER, OTHER, ROOT = Viewer(10, is_admin=False), Viewer(11, is_admin=False), Viewer(0, is_admin=True)
 GROUPS = ["rw----", "rwr---", "rwra--", "rwrw--"]
 
 
 def facts(*, own: bool = False, owners: bool = False, own_row: bool = False, owners_row: bool = False) -> ImageFacts:
-    return ImageFacts(1, 2, 3, OWNER.user_id, 96, own, owners, own_row, owners_row)
+    return ImageFacts(1, 2, 3, OWNER.user_id, 0, 96, own, owners, own_row, owners_row)
 
 
 PLAIN = ThumbnailRequest(1, 96)
 
 
 def way(viewer: Viewer, group: str, found: ImageFacts) -> Way | str:
-    decided = way_of(PLAIN, found, viewer, group)
+    decided = way_of(PLAIN, found._replace(permissions=PERMISSION_BITS[group]), viewer)
     return "set" if decided.lane is not None else decided
 
 
@@ -37,7 +38,8 @@ def way(viewer: Viewer, group: str, found: ImageFacts) -> Way | str:
 )
 def test_what_omero_web_does_not_store_is_not_stored(asked: ThumbnailRequest) -> None:
     for viewer, group in itertools.product((OWNER, OTHER, ROOT), GROUPS):
-        assert way_of(asked, facts(owners=True, owners_row=True), viewer, group) == DIRECT
+        found = facts(owners=True, owners_row=True)._replace(permissions=PERMISSION_BITS[group])
+        assert way_of(asked, found, viewer) == DIRECT
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -45,15 +47,12 @@ def test_own_images_come_in_sets(group: str) -> None:
     for seen, stored in itertools.product((False, True), repeat=2):
         found = facts(own=seen, owners=seen, own_row=stored, owners_row=stored)
         assert way(OWNER, group, found) == "set"
-        assert not depends_on_permissions(found, OWNER)
 
 
 @pytest.mark.parametrize("viewer", [OTHER, ROOT])
 @pytest.mark.parametrize("group", GROUPS)
 def test_what_is_there_of_anothers_comes_in_sets(viewer: Viewer, group: str) -> None:
-    found = facts(owners=True, owners_row=True)
-    assert way(viewer, group, found) == "set"
-    assert not depends_on_permissions(found, viewer)
+    assert way(viewer, group, facts(owners=True, owners_row=True)) == "set"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_an_administrator_stores_but_in_private_groups(group: str) -> None:
 
 def test_images_in_one_set_agree_in_all_that_a_set_mixes_up() -> None:
     request = ThumbnailRequest(1, 96)
-    one = facts(owners=True, owners_row=True)
+    one = facts(owners=True, owners_row=True)._replace(permissions=PERMISSION_BITS["rwrw--"])
     others = [
         one._replace(group_id=4),
         one._replace(owner_id=OTHER.user_id),
@@ -95,8 +94,14 @@ def test_images_in_one_set_agree_in_all_that_a_set_mixes_up() -> None:
         one._replace(has_own_row=True),
         one._replace(has_owners_settings=False),
     ]
-    lanes = [way_of(request, found, OTHER, "rwrw--").lane for found in (one, *others)]
-    lanes.append(way_of(request._replace(width=48), one, OTHER, "rwrw--").lane)
+    lanes = [way_of(request, found, OTHER).lane for found in (one, *others)]
+    lanes.append(way_of(request._replace(width=48), one, OTHER).lane)
     assert None not in lanes
     assert len(set(lanes)) == len(lanes)
-    assert way_of(request._replace(image_id=9, version="2"), one, OTHER, "rwrw--").lane == lanes[0]
+    assert way_of(request._replace(image_id=9, version="2"), one, OTHER).lane == lanes[0]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups_are_told_by_the_bits_of_their_permissions(group: str) -> None:
+    assert is_private(PERMISSION_BITS[group]) == (group == "rw----")
+    assert is_read_only(PERMISSION_BITS[group]) == (group == "rwr---")

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 from ..ice.references import ObjectPrx
 from ..ice.server import Current
 from ..omero.exceptions import QueryException
-from ..omero.hql import FACTS, GROUP_PERMISSIONS
-from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
-from ..omero.rtypes import RInt, RList, RLong, RMap, RString, RType
+from ..omero.hql import CONTAINER, FACTS, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
+from ..omero.rtypes import RInt, RList, RLong, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
 from ..omero.system import EventContext, Parameters, Permissions
@@ -98,10 +97,6 @@ class QueryServant(JoinServant):
                 return self._pixels_of(values.get("ids"), current.context.get(GROUP, ALL_GROUPS))
             if asked == self._FACTS:
                 return self._facts_of(values)
-            if asked == GROUP_PERMISSIONS:
-                groups = omero.world.groups
-                found = [groups[one] for one in _longs(values.get("ids")) if one in groups]
-                return [[RLong(one.id), RMap({"perm": RString(one.permissions)})] for one in found]
             if asked == self._CLOCKS_AMONG_PIXELS:
                 return self._clocks_among(values.get("ids"))
             if asked == self._SECTION_OF_RENDERING_DEF:
@@ -134,7 +129,8 @@ class QueryServant(JoinServant):
             owner = RLong(owners.count(image.owner_id) if image is not None else 0)
             # as if every owner who has settings had looked
             rows_of_own = owner if image is not None and image.owner_id == user.val else RLong(0)
-            row.extend([RInt(0), own, owner, rows_of_own, owner])
+            permissions = self.join.omero.world.groups[image.group_id].permissions if image is not None else ""
+            row.extend([RLong(PERMISSION_BITS[permissions]), RInt(0), own, owner, rows_of_own, owner])
         return rows
 
     def _clocks_among(self, ids: RType | None) -> list[list[RType]]:

@@ -1,28 +1,28 @@
-"""The texts of the questions to OMERO's query service: constants, and nothing else.
+"""The texts of the queries that are asked of OMERO, in HQL.
 
-An OMERO in a test or in a demonstration knows them by these very texts, in whichever Python it runs. Paths are those of
-OMERO's model (the ``ome.xml`` mappings of omero-model). Each is asked across all groups of the user (``omero.group`` is
--1), and then gives what that user may read and nothing else.
+Plain strings and nothing imported: whoever models OMERO looks a query up by its text, on any Python. The paths are
+those of OMERO's model (``ome.xml`` mappings of omero-model: ``core.ome.xml``, ``display.ome.xml``,
+``container.ome.xml``, ``screen.ome.xml``).
 """
 
-from __future__ import annotations
+PIXELS_OF_IMAGES = (
+    "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
+)
 
-from typing import Final
-
-#: The rows of ``Thumbnail`` in the size that a longest side of ``:size`` pixels gives (`ThumbnailCtx.calculateXYWidths`
-#: of omero-server): a square only of an image that is one, since where a square was stored of another, it is stretched.
-_OF_SIZE: Final = (
+#: the rows of ``Thumbnail`` in the size that a longest side of ``:size`` pixels gives (`ThumbnailCtx.calculateXYWidths`
+#: of omero-server): a square only of an image that is one, since where a square was stored of another, it is stretched
+_OF_SIZE = (
     "((p.sizeX > p.sizeY and t.sizeX = :size and t.sizeY < :size)"
     " or (p.sizeX < p.sizeY and t.sizeX < :size and t.sizeY = :size)"
     " or (p.sizeX = p.sizeY and t.sizeX = :size and t.sizeY = :size))"
 )
 
-#: Of each Pixels of the images ``:ids``: its id, the image's id, group and owner, and the place of the Pixels among
-#: those of the image (the first is the one that is shown: `getPrimaryPixels`); then how many there are of rendering
-#: settings of ``:user`` and of the Pixels' owner, and of stored thumbnails of ``:user`` and of the Pixels' owner, these
-#: in the size that ``:size`` gives (an RInt).
-FACTS: Final = (
-    "select p.id, i.id, i.details.group.id, i.details.owner.id, index(p), "
+#: of each Pixels of images: its id, the image's id, group and owner, the bits of the group's permissions, and the place
+#: of the Pixels among those of the image (the first is the one that is shown: `getPrimaryPixels`); then how many there
+#: are of rendering settings of ``:user`` and of the Pixels' owner, and of stored thumbnails of ``:user`` and of the
+#: Pixels' owner, these in the size that ``:size`` gives (an RInt)
+FACTS = (
+    "select p.id, i.id, i.details.group.id, i.details.owner.id, i.details.group.details.permissions.perm1, index(p), "
     "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = :user), "
     "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = p.details.owner.id), "
     "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = :user and OF_SIZE), "
@@ -31,6 +31,33 @@ FACTS: Final = (
     "from Image i join i.pixels p where i.id in (:ids)"
 ).replace("OF_SIZE", _OF_SIZE)
 
-#: The id and the permissions of each of the groups ``:ids``; permissions come as an RMap whose ``perm`` is their text,
-#: such as ``rwr---`` (`IceMapper.toRType` of omero-blitz).
-GROUP_PERMISSIONS: Final = "select g.id, g.details.permissions from ExperimenterGroup g where g.id in (:ids)"
+#: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
+PIXELS_IN_PROGRESS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
+IMAGES_IN_PROGRESS = (
+    "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
+)
+
+DEFAULT_SECTION = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
+
+NEWEST_IMAGES = "select i.id from Image i order by i.id desc"
+READABLE_IMAGES = "select i.id from Image i where i.id in (:ids)"
+
+#: the images in each kind of container, by its id
+IMAGES_IN = {
+    "Project": (
+        "select distinct i.id from Image i join i.datasetLinks dl join dl.parent d join d.projectLinks pl "
+        "where pl.parent.id = :id order by i.id"
+    ),
+    "Dataset": "select distinct i.id from Image i join i.datasetLinks dl where dl.parent.id = :id order by i.id",
+    "Screen": (
+        "select distinct i.id from Image i join i.wellSamples ws join ws.well w join w.plate p join p.screenLinks sl "
+        "where sl.parent.id = :id order by i.id"
+    ),
+    "Plate": (
+        "select distinct i.id from Image i join i.wellSamples ws join ws.well w where w.plate.id = :id order by i.id"
+    ),
+    "Well": "select distinct i.id from Image i join i.wellSamples ws where ws.well.id = :id order by i.id",
+}
+
+#: whether a container is there
+CONTAINER = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above

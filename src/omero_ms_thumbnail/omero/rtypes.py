@@ -154,18 +154,6 @@ def unwrap(value: RType | None) -> Unwrapped:
     raise MarshalException(f"{value.ICE_ID} has no plain value")
 
 
-def permissions_text(value: RType | None) -> str:
-    """The permissions of a group as text, such as ``rwr---``, from what stands for them in a query's answer.
-
-    That is an RMap with the text under ``perm`` (`IceMapper.toRType` of omero-blitz). Raises MarshalException for any
-    other.
-    """
-    text = value.val.get("perm") if type(value) is RMap else None
-    if type(text) is RString:
-        return text.val
-    raise MarshalException("permissions came as something else")
-
-
 def rlong_list(values: AbstractSequence[int]) -> RList:
     """An RList of RLongs, as a query's parameter ``:ids`` wants it."""
     return RList([RLong(value) for value in values])

@@ -294,26 +294,13 @@ class JoinedSession:
 
         `patiently` is as in `ask_database`.
         """
-        rows = await self.rows(query, parameters, group, limit=limit, patiently=patiently)
-        return [[unwrap(column) for column in row] for row in rows]
-
-    async def rows(
-        self,
-        query: str,
-        parameters: Mapping[str, RType],
-        group: str = ALL_GROUPS,
-        *,
-        limit: int | None = None,
-        patiently: bool = False,
-    ) -> list[list[RType | None]]:
-        """As `projection`, with columns as OMERO sent them: for those that hold more than one plain value."""
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows: list[list[RType | None]] = await self.ask_database(
+        rows = await self.ask_database(
             service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
         )
-        return rows
+        return [[unwrap(column) for column in row] for row in rows]
 
     @property
     def user_id(self) -> int | None:

@@ -10,6 +10,7 @@ import logging
 from typing import Final
 
 from ..omero.exceptions import ApiUsageException, ConcurrencyException, SecurityViolation, ValidationException
+from ..omero.hql import DEFAULT_SECTION
 from ..omero.rtypes import RLong
 from ..omero.session import GROUP, USER, JoinedSession
 from ..omero.stores import ThumbnailStore
@@ -22,8 +23,6 @@ SYSTEM_GROUP: Final = 0
 
 #: how `resetDefaults` says that there are settings (``ThumbnailBean._resetDefaults`` of omero-server)
 _ONLY_EMPTY: Final = "only resets"
-
-_DEFAULT_SECTION: Final = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
 
 
 async def render(
@@ -122,7 +121,7 @@ async def _default_section(session: JoinedSession, store: ThumbnailStore, contex
     except ApiUsageException:
         # none while the image is in progress: a clock shows no section
         return 0, 0
-    for row in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}, patiently=True):
+    for row in await session.projection(DEFAULT_SECTION, {"id": RLong(settings)}, patiently=True):
         match row:
             case [int(z), int(t)]:
                 return z, t

@@ -8,15 +8,13 @@ stays where the image is ready since, until its settings are saved anew: it says
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from ..omero.hql import PIXELS_IN_PROGRESS
 from ..omero.rtypes import rlong_list
 from ..omero.session import JoinedSession
-
-_QUERY: Final = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
 
 
 async def marked(session: JoinedSession, pixels_ids: Sequence[int]) -> set[int]:
     """Those Pixels that somebody has once been shown a clock for. Raises what OMERO throws, or IceException."""
-    rows = await session.projection(_QUERY, {"ids": rlong_list(pixels_ids)}, patiently=True)
+    rows = await session.projection(PIXELS_IN_PROGRESS, {"ids": rlong_list(pixels_ids)}, patiently=True)
     return {pixels_id for row in rows for pixels_id in row if isinstance(pixels_id, int)}

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, cast
 
 from ..ice.errors import MarshalException
-from ..omero.hql import FACTS, GROUP_PERMISSIONS
-from ..omero.rtypes import RInt, RLong, permissions_text, rlong_list
+from ..omero.hql import FACTS
+from ..omero.rtypes import RInt, RLong, rlong_list
 from ..omero.session import JoinedSession
 from .model import ImageFacts
 
@@ -25,7 +25,7 @@ FRESH: Final = 1.0
 #: images that are remembered for each session
 _REMEMBERED_MAX: Final = 20_000
 
-_COLUMNS: Final = 9
+_COLUMNS: Final = 10
 
 
 async def ask(session: JoinedSession, image_ids: Sequence[int], *, user_id: int, size: int) -> dict[int, ImageFacts]:
@@ -37,25 +37,12 @@ async def ask(session: JoinedSession, image_ids: Sequence[int], *, user_id: int,
     places: dict[int, int] = {}
     found: dict[int, ImageFacts] = {}
     for row in await session.projection(FACTS, parameters, patiently=True):
-        pixels_id, image_id, group_id, owner_id, place, own, owners, own_rows, owners_rows = _numbers(row)
+        pixels_id, image_id, group_id, owner_id, permissions, place, *counts = _numbers(row)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or place < places[image_id]:
             places[image_id] = place
-            found[image_id] = ImageFacts(
-                image_id, pixels_id, group_id, owner_id, size, own > 0, owners > 0, own_rows > 0, owners_rows > 0
-            )
-    return found
-
-
-async def ask_permissions(session: JoinedSession, group_ids: Collection[int]) -> dict[int, str]:
-    """The permissions of groups, such as ``rwr---``. Raises what OMERO throws, or IceException."""
-    found: dict[int, str] = {}
-    for row in await session.rows(GROUP_PERMISSIONS, {"ids": rlong_list(sorted(group_ids))}, patiently=True):
-        match row:
-            case [RLong(group_id), permissions]:
-                found[group_id] = permissions_text(permissions)
-            case _:
-                raise MarshalException("a projection of permissions returned something else")
+            are_there = (count > 0 for count in counts)
+            found[image_id] = ImageFacts(image_id, pixels_id, group_id, owner_id, permissions, size, *are_there)
     return found
 
 
@@ -106,30 +93,3 @@ class RememberedFacts:
     def forget(self, image_id: int) -> None:
         """They have proved wrong."""
         self._facts.pop(image_id, None)
-
-
-class RememberedPermissions:
-    """The permissions of the groups of one session's images; believed as long as facts are."""
-
-    def __init__(self, session: JoinedSession) -> None:
-        self._session = session
-        self._permissions: dict[int, tuple[float, str]] = {}
-        self._now = asyncio.get_running_loop().time
-
-    def get(self, group_id: int) -> str:
-        """The group's permissions; empty if `know` was not asked about it, or OMERO did not say."""
-        entry = self._permissions.get(group_id)
-        return entry[1] if entry is not None else ""
-
-    def are_known(self, group_id: int) -> bool:
-        """Whether they are known, and still believed."""
-        entry = self._permissions.get(group_id)
-        return entry is not None and entry[0] >= self._now() - _LIFE
-
-    async def know(self, group_ids: Iterable[int]) -> None:
-        """Ask for those that are not known. Raises what OMERO throws, or IceException."""
-        missing = {one for one in group_ids if not self.are_known(one)}
-        if missing:
-            asked_at = self._now()
-            told = await ask_permissions(self._session, missing)
-            self._permissions.update((one, (asked_at, told.get(one, ""))) for one in missing)

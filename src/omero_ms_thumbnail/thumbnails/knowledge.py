@@ -11,7 +11,7 @@ from .ahead import ReadAhead
 from .batches import Item
 from .careful import SYSTEM_GROUP
 from .model import ImageFacts, ThumbnailRequest
-from .ways import DIRECT, STORED, Viewer, Way, depends_on_permissions, way_of
+from .ways import DIRECT, STORED, Viewer, Way, way_of
 
 #: the size in which stored thumbnails are looked for until one is asked for that is stored: OMERO.web's
 _STORED_SIZE: Final = 96
@@ -23,7 +23,6 @@ class Knowledge:
     def __init__(self, session: JoinedSession) -> None:
         self._session = session
         self._remembered = facts.RememberedFacts()
-        self._permissions = facts.RememberedPermissions(session)
         self._viewer: Viewer | None = None
         self._ahead = ReadAhead()
         #: the size in which stored thumbnails are looked for
@@ -41,11 +40,7 @@ class Knowledge:
     def of(self, request: ThumbnailRequest) -> ImageFacts | None:
         """What is remembered, if it is all that `request` has to know."""
         found = self._remembered.get(request.image_id)
-        if found is None or self._viewer is None or (request.is_plain and found.size != request.width):
-            return None
-        if depends_on_permissions(found, self._viewer) and not self._permissions.are_known(found.group_id):
-            return None
-        return found
+        return None if found is None or (request.is_plain and found.size != request.width) else found
 
     def forget(self, image_id: int) -> None:
         """What is remembered of it has proved wrong, or soon will."""
@@ -66,14 +61,13 @@ class Knowledge:
         if not asked:
             return {}
         found = await facts.ask(self._session, asked, user_id=viewer.user_id, size=self.size)
-        await self._permissions.know(one.group_id for one in found.values() if depends_on_permissions(one, viewer))
         self._remembered.remember(found.values())
         return found
 
     def way_of(self, item: Item, found: ImageFacts) -> Way:
         """The way of an item of which `found` was told."""
         assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
-        way = way_of(item.request, found, self._viewer, self._permissions.get(found.group_id))
+        way = way_of(item.request, found, self._viewer)
         if item.is_lost:
             return DIRECT
         return STORED if way.lane is not None and item.is_single else way

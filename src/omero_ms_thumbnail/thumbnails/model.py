@@ -65,14 +65,15 @@ def digest_of(content: bytes) -> str:
 class ImageFacts(NamedTuple):
     """What has to be known of an image to ask for its thumbnail, as one user may see it.
 
-    Whether there are rendering settings of that user's own, and of the owner's; whether thumbnails of the longest side
-    `size` are stored of theirs.
+    `permissions` are the bits of its group's. Then whether there are rendering settings of that user's own, and of the
+    owner's; whether thumbnails of the longest side `size` are stored of theirs.
     """
 
     image_id: int
     pixels_id: int
     group_id: int
     owner_id: int
+    permissions: int = 0
     size: int = 0
     has_own_settings: bool = False
     has_owners_settings: bool = False
@@ -88,11 +89,6 @@ class ImageFacts(NamedTuple):
     def has_row(self) -> bool:
         """Whether there is a stored thumbnail that counts for the user: their own, else the owner's."""
         return self.has_own_row or self.has_owners_row
-
-    @property
-    def identity(self) -> tuple[int, int, int, int]:
-        """What it is, whatever was seen or stored of it."""
-        return self[:4]
 
 
 class ThumbnailError(Exception):

@@ -19,9 +19,11 @@ from typing import Final, NamedTuple
 
 from .model import ImageFacts, ThumbnailRequest
 
-#: the permissions of groups in which nobody but the owner of an image can make settings or store thumbnails of it
-PRIVATE: Final = "rw----"
-READ_ONLY: Final = "rwr---"
+#: bits of a group's permissions: others may read (``ome.model.internal.Permissions`` of omero-model)
+_GROUP_READ: Final = 1 << 6
+_WORLD_READ: Final = 1 << 2
+#: ``rwr---`` with the bits that mean nothing set, as a group has it for which `ThumbnailCtx` looks
+_READ_ONLY: Final = -56
 
 #: what images agree in that come in one set
 Lane = tuple[object, ...]
@@ -45,23 +47,30 @@ DIRECT: Final = Way(None, is_direct=True)
 STORED: Final = Way(None)
 
 
-def depends_on_permissions(facts: ImageFacts, viewer: Viewer) -> bool:
-    """Whether the permissions of the image's group make a difference: something would have to be made of another's."""
-    return facts.owner_id != viewer.user_id and not (facts.is_seen and facts.has_row)
+def is_private(permissions: int) -> bool:
+    """Whether a group shows its members nothing of another's, as ``rw----``."""
+    return not permissions & (_GROUP_READ | _WORLD_READ)
 
 
-def way_of(request: ThumbnailRequest, facts: ImageFacts, viewer: Viewer, permissions: str) -> Way:
-    """The way of one thumbnail; `permissions` are those of the image's group where the way depends on them."""
+def is_read_only(permissions: int) -> bool:
+    """Whether a group shows its members what is another's, and no more, as ``rwr---``."""
+    return permissions == _READ_ONLY
+
+
+def way_of(request: ThumbnailRequest, facts: ImageFacts, viewer: Viewer) -> Way:
+    """The way of one thumbnail."""
     if not request.is_plain:
         return DIRECT
-    if depends_on_permissions(facts, viewer):
+    if facts.owner_id != viewer.user_id and not (facts.is_seen and facts.has_row):
+        # something would have to be made of another's
+        private = is_private(facts.permissions)
         if not facts.is_seen and viewer.is_admin:
             # as OMERO.web: settings are made in the owner's name, and a set would make them in the administrator's
-            return DIRECT if permissions == PRIVATE and not facts.has_row else STORED
-        if permissions == PRIVATE:
+            return DIRECT if private and not facts.has_row else STORED
+        if private:
             # a group's owner is refused what is neither stored nor can be: OMERO.web shows no picture either
             return DIRECT if viewer.is_admin else STORED
-        if permissions == READ_ONLY and not viewer.is_admin:
+        if is_read_only(facts.permissions) and not viewer.is_admin:
             return DIRECT if facts.is_seen else STORED
     return Way(
         (
