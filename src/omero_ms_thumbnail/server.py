@@ -178,6 +178,7 @@ class Service:
             waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
             cache_used=self._telemetry.cache_used,
+            made=self._telemetry.made,
         )
         who_is_asking = WhoIsAsking(
             self._look_up,

@@ -95,6 +95,7 @@ class JoinedSession:
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
         self._asked_at = 0.0
+        self._asking = 0
         #: the ThumbnailStores of this session
         self.stores = ThumbnailStores(self, server.thumbnail_stores)
 
@@ -156,6 +157,11 @@ class JoinedSession:
     def is_active(self) -> bool:
         """Whether calls can be made."""
         return self._router.is_active
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether OMERO is asked something, or works on it, though perhaps nobody waits for it any more."""
+        return self._asking > 0 or self.stores.in_use > 0
 
     def has_answered_within(self, seconds: float) -> bool:
         """Whether OMERO has answered this session something that it was asked less than `seconds` ago.
@@ -222,12 +228,16 @@ class JoinedSession:
                 permit.watch(call.reply)
             return await call.answer(self.call_timeout, partial(self.fell_late, permit), lost_after=lost_after)
 
-        async with self.flight(operation.name) as permit:
-            try:
+        self._asking += 1
+        try:
+            async with self.flight(operation.name) as permit:
+                try:
+                    return await ask(permit)
+                except ObjectNotExistException as error:
+                    await self.add_again(proxy, error)
                 return await ask(permit)
-            except ObjectNotExistException as error:
-                await self.add_again(proxy, error)
-            return await ask(permit)
+        finally:
+            self._asking -= 1
 
     def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
         """``async with session.flight(kind) as permit``, for calls that hold a database connection, one at a time.

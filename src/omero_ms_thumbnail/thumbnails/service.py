@@ -27,7 +27,7 @@ from .model import (
     ThumbnailError,
     ThumbnailRequest,
 )
-from .work import CacheUsed, JoinLost, Outcome, SessionWork, hanging
+from .work import CacheUsed, JoinLost, Made, Outcome, SessionWork, hanging
 
 log: Final = logging.getLogger(__name__)
 
@@ -57,10 +57,12 @@ class Thumbnails:
         waiting_max: int = 5_000,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
+        made: Made | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._caches = caches or Caches()
         self._cache_used = cache_used
+        self._made = made
         self._permits = permits
         self._joins = joins
         self._admission = Admission(waiting_max)
@@ -168,6 +170,7 @@ class Thumbnails:
                 permits=self._permits,
                 caches=self._caches,
                 cache_used=self._cache_used,
+                made=self._made,
                 waiting=lambda: self._admission.waiting,
             )
             self._work[session] = work

@@ -65,8 +65,11 @@ Outcome = Thumbnail | ThumbnailError | JoinLost
 #: told for each request how many thumbnails came from memory, from the shared cache, and are asked of OMERO
 CacheUsed = Callable[[int, int, int], None]
 
+#: told how many rendering settings, and how many stored thumbnails, OMERO has made for what it gave
+Made = Callable[[int, int], None]
 
-def _untold(memory: int, shared: int, asked: int) -> None:
+
+def _untold(*numbers: int) -> None:
     """Nobody wants to know."""
 
 
@@ -81,11 +84,13 @@ class SessionWork:
         permits: Permits | None = None,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
+        made: Made | None = None,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting = waiting
         self._cache_used = cache_used or _untold
+        self._made = made or _untold
         self._session = session
         self._stores = stores
         self._permits = permits
@@ -433,6 +438,8 @@ class SessionWork:
     def _give(self, item: Item, thumbnail: Thumbnail, *, began: float, is_sure: bool) -> None:
         """OMERO has answered, asked at `began` by the loop's clock."""
         assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
+        if not thumbnail.in_progress:
+            self._made(not item.facts.is_seen, not (item.way.is_direct or item.facts.has_row))
         if not (item.facts.is_seen and (item.facts.has_own_row or item.way.is_direct)):
             # there are settings or a stored thumbnail now that there were not
             self._knowledge.forget(item.request.image_id)
