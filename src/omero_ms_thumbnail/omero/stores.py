@@ -216,11 +216,10 @@ class StoreLoan:
     async def __aenter__(self) -> ThumbnailStore:
         permit = await self._flight.__aenter__()
         try:
-            self._store = await self._stores.borrow(permit, is_for_sets=self._is_for_sets)
+            self._store = await self._stores.borrow(permit, self._patience, is_for_sets=self._is_for_sets)
         except BaseException as error:
             await self._flight.__aexit__(type(error), error, None)
             raise
-        self._store.patience = self._patience
         return self._store
 
     async def __aexit__(
@@ -268,19 +267,19 @@ class ThumbnailStores:
         """
         return StoreLoan(self, self._session.flight("store"), is_for_sets=True, patiently=patiently)
 
-    async def borrow(self, permit: Permit | None, *, is_for_sets: bool) -> ThumbnailStore:
-        """For `StoreLoan`: a store, once fewer than the limit are lent."""
+    async def borrow(self, permit: Permit | None, patience: int, *, is_for_sets: bool) -> ThumbnailStore:
+        """For `StoreLoan`: a store, once fewer than the limit are lent. OMERO has so many call time-outs for a call."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
         self._lent += 1
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit)
+            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit, patience)
         except BaseException:
             self._one_less()
             raise
-        store.permit = permit
+        store.permit, store.patience = permit, patience
         return store
 
     def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
@@ -333,20 +332,22 @@ class ThumbnailStores:
             # comes to them
             self.__dict__.pop("_session", None)
 
-    async def _create(self, permit: Permit | None) -> ThumbnailStore:
+    async def _create(self, permit: Permit | None, patience: int) -> ThumbnailStore:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
         creating = asyncio.create_task(self._session.create_thumbnail_store())
         if permit is not None:
             permit.watch(creating)
+        timeout = self._session.call_timeout
         try:
-            await until_done(creating, self._session.call_timeout)
+            if not await until_done(creating, timeout):
+                self._session.fell_late(permit)
+                await until_done(creating, timeout * (patience - 1))
         except asyncio.CancelledError:
             self._start(self._close_created(creating, permit), permit)
             raise
         if not creating.done():
-            self._session.fell_late(permit)
             self._start(self._close_created(creating, permit), permit)
-            raise InvocationTimeoutException(f"no ThumbnailStore within {self._session.call_timeout:g} s")
+            raise InvocationTimeoutException(f"no ThumbnailStore within {timeout * patience:g} s")
         try:
             proxy = creating.result()
         finally:

@@ -256,7 +256,8 @@ class SessionWork:
 
         Not when they may wait for the end of the set on its way.
         """
-        if self._knowledge.is_due:
+        if self._knowledge.is_due and not (self._permits is not None and self._permits.locked()):
+            # ahead of anybody's asking, so only where nobody waits for that permit
             return True
         return bool(self._unknown) and not (self._stores_now().end_soon and self._queue.can_wait(len(self._unknown)))
 
