@@ -5,8 +5,7 @@ users are told and when, and that nothing is asked twice. In virtual time, with 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -31,30 +30,27 @@ CALLS = 4
 
 USERS = ("researcher", "colleague", "pathologist")
 
-#: calls that come with a page, which are what hangs; joins go on
-_HANGING = ("projection", "getThumbnail", "setPixelsId", "resetDefaults")
+#: seconds between two looks at what hangs; what does not takes no time
+LOOK_EVERY = 0.05
 
 
 class LockedOmero(SimulatedOmero):
-    """From `lock` on it answers none of what needs the table, until it is unlocked; with the heart that asks it."""
+    """From `lock` on it answers none of what needs the table of thumbnails; with the heart that asks it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.unlocked = asyncio.Event()
-        self.unlocked.set()
-        #: calls that need the table and hold a database connection at the moment, and at the most until now
-        self.connections = self.most = 0
-        #: those that OMERO still works on though their connection went
-        self.cut_off = 0
-        workload = self.omero.workload
-        answer = workload.call
-
-        def call(operation: str, milliseconds: float = 0.0) -> Any:
-            answering = answer(operation, milliseconds)
-            return self._held(answering) if operation.startswith(_HANGING) else answering
-
-        workload.call = call  # type: ignore[method-assign]
         self.loop.do(self._make_heart)
+
+    @property
+    def hanging(self) -> int:
+        """Its database connections that calls hold now, also of those whose Ice connection went."""
+        return self.omero.driver.connections_held
+
+    def lock(self) -> None:
+        self.omero.driver.hold("rows")
+
+    def unlock(self) -> None:
+        self.omero.driver.release("rows")
 
     def _make_heart(self) -> None:
         self.permits, self.joins = Permits(CALLS), Permits(JOIN_PERMITS)
@@ -73,25 +69,9 @@ class LockedOmero(SimulatedOmero):
         async with self.joins.flight("join") as permit:
             return await permit.spent_on(JoinedSession.join(server, key))
 
-    @contextlib.asynccontextmanager
-    async def _held(self, call: Any) -> AsyncIterator[None]:
-        self.connections += 1
-        self.most = max(self.most, self.connections + self.cut_off)
-        try:
-            async with call:
-                await self.unlocked.wait()
-                yield
-        except asyncio.CancelledError:
-            # OMERO works on when a connection goes
-            self.cut_off += not self.unlocked.is_set()
-            raise
-        finally:
-            self.connections -= 1
-
     def asked(self) -> int:
-        """How many calls that need the table there were."""
-        calls = self.omero.workload.calls
-        return sum(count for operation, count in calls.items() if operation.startswith(_HANGING))
+        """How many calls there were, but for those that close what is not needed any more."""
+        return sum(count for operation, count in self.omero.workload.calls.items() if operation != "close")
 
     async def page(self, name: str, size: int = 96) -> list[Thumbnail | ThumbnailError]:
         return await self.thumbnails.get_all(
@@ -106,7 +86,6 @@ class LockedOmero(SimulatedOmero):
         return [one.id for one in world.images.values() if world.may_read(user, one) and one.state is ImageState.READY]
 
     async def end(self) -> None:
-        self.unlocked.set()
         await self.pool.close(LEAVE_WITHIN)
         self.permits.close()
         self.joins.close()
@@ -137,7 +116,7 @@ def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connectio
         loop = omero.loop
         for name in USERS:
             assert await _outcomes(omero.page(name)) == {Thumbnail}
-        omero.unlocked.clear()
+        omero.lock()
         locked = loop.time()
 
         async def reload(name: str, every: float) -> None:
@@ -158,10 +137,17 @@ def test_three_users_who_load_again_and_again_leave_people_four_of_ten_connectio
                     if session is not None:
                         omero.pool.drop(omero.keys[USERS[0]], session)
 
-        await asyncio.gather(reload(USERS[0], 0.7), reload(USERS[1], 1.1), reload(USERS[2], 3), leave(2))
-        assert CALLS <= omero.most <= CALLS + JOIN_PERMITS
-        omero.unlocked.set()
-        omero.cut_off = 0
+        most = 0
+
+        async def look() -> None:
+            nonlocal most
+            while loop.time() < locked + 20:
+                await asyncio.sleep(LOOK_EVERY)
+                most = max(most, omero.hanging)
+
+        await asyncio.gather(reload(USERS[0], 0.7), reload(USERS[1], 1.1), reload(USERS[2], 3), leave(2), look())
+        assert CALLS <= most <= CALLS + JOIN_PERMITS
+        omero.unlock()
         # where no call is left that could be answered, one finds out once OMERO was silent for as long again
         await asyncio.sleep(20 if is_cut else 1)
         for name in USERS:
@@ -177,14 +163,14 @@ def test_whoever_comes_while_it_hangs_is_told_at_once_and_served_as_soon_as_it_g
             await omero.page(name)
         # what is asked behind the answers has been answered too
         await asyncio.sleep(10)
-        omero.unlocked.clear()
+        omero.lock()
         locked = loop.time()
         told: list[set[type]] = []
         while loop.time() < locked + COLD_PAGE:
             pages = [_outcomes(omero.page(name, 100 + len(told))) for name in NAMES]
             told += await asyncio.gather(*pages)
         assert told == [{OmeroTooSlow}] * len(told)
-        assert omero.permits.usage().given_up == omero.connections == CALLS
+        assert omero.permits.usage().given_up == omero.hanging == CALLS
         now, asked = loop.time(), omero.asked()
         for name in NAMES:
             assert await _outcomes(omero.page(name, 120)) == {OmeroHangs}
@@ -194,7 +180,7 @@ def test_whoever_comes_while_it_hangs_is_told_at_once_and_served_as_soon_as_it_g
         omero.keys["researcher"] = key_of(omero.omero, "researcher")
         assert await _outcomes(omero.page("researcher")) == {OmeroHangs}
         assert (loop.time(), omero.asked()) == (now, asked)
-        omero.unlocked.set()
+        omero.unlock()
         await asyncio.sleep(0.1)
         assert omero.permits.usage().in_use == 0
         for name in NAMES:
@@ -211,7 +197,7 @@ def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[
         await omero.page("researcher")
         # what is asked behind the answers has been answered too
         await asyncio.sleep(10)
-        omero.unlocked.clear()
+        omero.lock()
         with pytest.raises(OmeroTooSlow):
             await omero.thumbnails.get(key, request)
         asked = omero.asked()
@@ -221,7 +207,7 @@ def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[
         await asyncio.sleep(0.1)
         assert omero.asked() == asked
         assert omero.permits.usage().given_up == omero.permits.usage().in_use == 1
-        omero.unlocked.set()
+        omero.unlock()
         assert {type(one) for one in await asyncio.gather(*waiting)} == {Thumbnail}
         # its store is closed behind it
         await asyncio.sleep(0.1)
