@@ -46,11 +46,11 @@ class LockedOmero(SimulatedOmero):
         """Its database connections that calls hold now, also of those whose Ice connection went."""
         return self.omero.driver.connections_held
 
-    def lock(self) -> None:
-        self.omero.driver.hold("rows")
+    def lock(self, what: str = "rows") -> None:
+        self.omero.driver.hold(what)
 
-    def unlock(self) -> None:
-        self.omero.driver.release("rows")
+    def unlock(self, what: str = "rows") -> None:
+        self.omero.driver.release(what)
 
     def _make_heart(self) -> None:
         self.permits, self.joins = Permits(CALLS), Permits(JOIN_PERMITS)
@@ -190,14 +190,15 @@ def test_whoever_comes_while_it_hangs_is_told_at_once_and_served_as_soon_as_it_g
 
 
 @pytest.mark.parametrize("more", [{}, {"height": 50}], ids=["a set", "alone"])
-def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[str, int]) -> None:
+@pytest.mark.parametrize("what", ["rows", "render"], ids=["the question for facts", "the picture"])
+def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[str, int], what: str) -> None:
     async def test(omero: LockedOmero) -> None:
         key = omero.keys["researcher"]
         request = ThumbnailRequest(101, 100, **more)
         await omero.page("researcher")
         # what is asked behind the answers has been answered too
         await asyncio.sleep(10)
-        omero.lock()
+        omero.lock(what)
         with pytest.raises(OmeroTooSlow):
             await omero.thumbnails.get(key, request)
         asked = omero.asked()
@@ -207,7 +208,7 @@ def test_what_was_given_up_still_runs_and_whoever_asks_again_gets_it(more: dict[
         await asyncio.sleep(0.1)
         assert omero.asked() == asked
         assert omero.permits.usage().given_up == omero.permits.usage().in_use == 1
-        omero.unlock()
+        omero.unlock(what)
         assert {type(one) for one in await asyncio.gather(*waiting)} == {Thumbnail}
         # its store is closed behind it
         await asyncio.sleep(0.1)
