@@ -28,6 +28,7 @@ from granian.server import Server
 
 from .config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
 from .ice.tls import client_context
+from .omero.permits import JOIN_PERMITS, Permits, patience
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
@@ -36,7 +37,7 @@ from .service_manager import ServiceManager
 from .shared_folder import shared_folder
 from .supervision import Supervisor, obey
 from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
-from .telemetry.observer import Census, Telemetry, Tracer
+from .telemetry.observer import Census, PermitCensus, Telemetry, Tracer
 from .telemetry.spans import JOIN, of_session_store
 from .thumbnails.keeping import Caches
 from .thumbnails.memory_cache import MemoryCache
@@ -148,16 +149,20 @@ class Service:
             start_logging(self._logs)
         self._store = session_store(settings, self._demo)
         self._caches = caches(settings)
+        waited_for = patience(settings.request_timeout)
+        self._calls = Permits(settings.worker_pool_size, patience=waited_for, folder=self._shared_folder, name="calls")
+        self._joins = Permits(JOIN_PERMITS, patience=waited_for, folder=self._shared_folder, name="joins")
         self._telemetry = Telemetry(
             VERSION,
             self._census,
+            self._permits,
             folder=self._shared_folder,
             access_log_wanted=settings.access_log,
             has_shared_cache=self._caches.shared is not None,
             tracer=tracer(settings),
         )
         self._session_span = of_session_store(settings.session_stores[0].type)
-        server = replace(omero_server(settings), observe=self._call)
+        server = replace(omero_server(settings), observe=self._call, permits=self._calls)
         self._pool = SessionPool(
             partial(self._join, server),
             idle_timeout=settings.omero.session_idle_timeout,
@@ -168,10 +173,12 @@ class Service:
             self._pool,
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
-            calls_at_once=settings.worker_pool_size,
+            permits=self._calls,
+            joins=self._joins,
             waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
             cache_used=self._telemetry.cache_used,
+            made=self._telemetry.made,
         )
         who_is_asking = WhoIsAsking(
             self._look_up,
@@ -216,6 +223,8 @@ class Service:
             await self._caches.shared.close()
         await self._store.close()
         self._telemetry.stop()
+        for permits in (self._calls, self._joins):
+            permits.close()
         for handler in logging.getLogger().handlers:
             handler.flush()
 
@@ -249,8 +258,9 @@ class Service:
         return found
 
     async def _join(self, server: OmeroServer, session_key: str) -> JoinedSession:
-        with self._telemetry.spans(JOIN):
-            return await JoinedSession.join(server, session_key)
+        async with self._joins.flight("join") as permit:
+            with self._telemetry.spans(JOIN):
+                return await permit.spent_on(JoinedSession.join(server, session_key))
 
     def _call(self, operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
         if operation == "getThumbnailByLongestSideSet":
@@ -270,6 +280,13 @@ class Service:
             cache_failures=shared.failures if shared is not None else 0,
             tasks=len(asyncio.all_tasks()),
         )
+
+    def _permits(self) -> list[PermitCensus]:
+        found = []
+        for kind, permits in (("calls", self._calls), ("joins", self._joins)):
+            usage = permits.usage()
+            found.append(PermitCensus(kind, usage.limit, usage.in_use, usage.given_up, usage.oldest))
+        return found
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)

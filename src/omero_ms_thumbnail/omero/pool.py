@@ -100,8 +100,10 @@ class Member:
         self.begun = 0
 
     def is_idle(self, now: float, timeout: float) -> bool:
-        """Whether nobody has used it for `timeout` seconds."""
-        return self.state is MemberState.JOINED and self.lent == 0 and now - self.last_used >= timeout
+        """Whether nobody has used it for `timeout` seconds, and OMERO works on nothing that was asked of it."""
+        if self.state is not MemberState.JOINED or self.lent or now - self.last_used < timeout:
+            return False
+        return not self.joined.result().is_busy
 
 
 class Loan:

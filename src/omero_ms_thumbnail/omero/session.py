@@ -14,8 +14,9 @@ import logging
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ..ice.connection import connect
@@ -30,7 +31,8 @@ from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
 from ..ice.values import UserException
-from .calls import OngoingCall
+from .calls import LOST_AFTER, OngoingCall
+from .permits import Permit, Permits
 from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
 from .secrets import leave_out
@@ -81,6 +83,8 @@ class OmeroServer:
     message_size_max: int = MESSAGE_SIZE_MAX
     thumbnail_stores: int = 4
     agent: str = "omero-ms-thumbnail"
+    #: for the calls that hold a database connection of OMERO's; None: as many as may come
+    permits: Permits | None = field(default=None, repr=False)
     observe: Observe = field(default=_unobserved, repr=False)
     #: what is known of its being read-only; learnt on the way by every session with it
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
@@ -103,6 +107,7 @@ class JoinedSession:
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
         self._asked_at = 0.0
+        self._asking = 0
         #: the ThumbnailStores of this session
         self.stores = ThumbnailStores(self, server.thumbnail_stores)
 
@@ -169,6 +174,11 @@ class JoinedSession:
         """Whether calls can be made."""
         return self._router.is_active
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether OMERO is asked something, or works on it, though perhaps nobody waits for it any more."""
+        return self._asking > 0 or self.stores.in_use > 0
+
     def has_answered_within(self, seconds: float) -> bool:
         """Whether OMERO has answered this session something that it was asked less than `seconds` ago.
 
@@ -222,6 +232,51 @@ class JoinedSession:
         self._asked_at = max(self._asked_at, began)
         return result
 
+    async def ask_database(
+        self,
+        proxy: ObjectPrx,
+        operation: Operation[Any],
+        *arguments: Any,
+        context: Mapping[str, str] | None = None,
+        patiently: bool = False,
+    ) -> Any:
+        """As `call`, for a call that holds a database connection: with a permit, until OMERO answers.
+
+        `patiently`: not within the call time-out, but for as long as an answer may come.
+        """
+        lost_after = LOST_AFTER * self.call_timeout if patiently else 0.0
+
+        async def ask(permit: Permit | None) -> Any:
+            call = self.begin(proxy, operation, *arguments, context=context)
+            if permit is not None:
+                permit.watch(call.reply)
+            return await call.answer(self.call_timeout, partial(self.fell_late, permit), lost_after=lost_after)
+
+        self._asking += 1
+        try:
+            async with self.flight(operation.name) as permit:
+                try:
+                    return await ask(permit)
+                except ObjectNotExistException as error:
+                    await self.add_again(proxy, error)
+                return await ask(permit)
+        finally:
+            self._asking -= 1
+
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        """``async with session.flight(kind) as permit``, for calls that hold a database connection, one at a time.
+
+        Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
+        """
+        permits = self._server.permits
+        return permits.flight(kind) if permits is not None else nullcontext()
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """A call was not answered within the time-out: OMERO works on, if it is there at all."""
+        if permit is not None:
+            permit.give_up()
+        self.doubt()
+
     def begin(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
     ) -> OngoingCall:
@@ -266,13 +321,24 @@ class JoinedSession:
     # services
 
     async def projection(
-        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
+        self,
+        query: str,
+        parameters: Mapping[str, RType],
+        group: str = ALL_GROUPS,
+        *,
+        limit: int | None = None,
+        patiently: bool = False,
     ) -> list[list[Unwrapped]]:
-        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`."""
+        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`.
+
+        `patiently` is as in `ask_database`.
+        """
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
+        rows = await self.ask_database(
+            service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
+        )
         return [[unwrap(column) for column in row] for row in rows]
 
     @property
@@ -291,7 +357,7 @@ class JoinedSession:
         return self._event_context
 
     async def _get_event_context(self) -> EventContext:
-        context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
+        context = await self.ask_database(await self._service("getAdminService"), IADMIN["getEventContext"])
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         return context
