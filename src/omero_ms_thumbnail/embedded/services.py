@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from ..ice.references import ObjectPrx
 from ..ice.server import Current
+from ..omero import hql
 from ..omero.exceptions import QueryException
 from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
-from ..omero.rtypes import RInt, RList, RLong, RType
+from ..omero.rtypes import RInt, RList, RLong, RString, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
 from ..omero.system import EventContext, Parameters, Permissions
@@ -98,6 +99,9 @@ class QueryServant(JoinServant):
                 return self._clocks_among(values.get("ids"))
             if asked == self._SECTION_OF_RENDERING_DEF:
                 return self._section_of(values.get("id"))
+            stored = self._stored(asked, values.get("ids"))
+            if stored is not None:
+                return stored
             listed = self._listed(asked, params)
             if listed is not None:
                 return [[RLong(one)] for one in listed]
@@ -142,6 +146,36 @@ class QueryServant(JoinServant):
                 return containers.images_in(kind, one.val)
             if asked == CONTAINER[kind]:
                 return [one.val] if containers.has(kind, one.val) else []
+        return None
+
+    def _stored(self, asked: str, ids: RType | None) -> list[list[RType]] | None:
+        """The rows that one of `omero.stored` asks for; None if it is none of them."""
+        world, user = self.join.omero.world, self.join.user
+        if asked == hql.PIXELS_WITH_SIZES:
+            images = [world.images[one] for one in _longs(ids) if one in world.images]
+            rows = [
+                (i.pixels_id, i.id, i.group_id, i.owner_id, i.picture.size_x, i.picture.size_y)
+                for i in images
+                if world.may_read(user, i)
+            ]
+            return [[RLong(column) for column in row] for row in rows]
+        if asked == hql.NAMES_OF_USERS:
+            return [[RLong(one), RString(world.users[one].name)] for one in _longs(ids) if one in world.users]
+        of_pixels = (world.image_of_pixels(one) for one in _longs(ids)) if isinstance(ids, RList) else ()
+        readable = [one for one in of_pixels if one is not None and world.may_read(user, one)]
+        if asked == hql.THUMBNAILS_OF_PIXELS:
+            pixels = {one.pixels_id for one in readable}
+            return [
+                [RLong(number), *(RLong(column) for column in row), RInt(version)]
+                for number, (row, version) in enumerate(world.thumbnails.items(), 1)
+                if row[0] in pixels
+            ]
+        if asked == hql.SETTINGS_OF_PIXELS:
+            return [
+                [RLong(column) for column in (one.id, image.pixels_id, one.owner_id, 1, 1)]
+                for image in readable
+                for one in image.rendering_defs
+            ]
         return None
 
     def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:

@@ -24,6 +24,7 @@ from ..omero.exceptions import (
 from ..omero.rtypes import RInt
 from ..omero.services import THUMBNAIL_STORE
 from ..omero.session import ALL_GROUPS, GROUP, USER
+from ..omero.stored import thumbnail_size
 from .faults import thrown
 from .images.picture import fit
 from .images.settings import default_settings
@@ -118,11 +119,19 @@ class ThumbnailStoreServant(JoinServant):
 
     async def getThumbnailByLongestSide(self, current: Current, size: RInt | None) -> bytes:  # noqa: N802
         """A JPEG with that longest side."""
+        if self._image is not None:
+            self._keep(self._image, self._user(current), _number(size))
         return await self._picture(current, _number(size), None)
 
     async def getThumbnailByLongestSideDirect(self, current: Current, size: RInt | None) -> bytes:  # noqa: N802
         """As getThumbnailByLongestSide."""
         return await self._picture(current, _number(size), None)
+
+    async def createThumbnailsByLongestSideSet(  # noqa: N802
+        self, current: Current, size: RInt | None, pixels_ids: list[int]
+    ) -> None:
+        """As getThumbnailByLongestSideSet, and tells nothing."""
+        await self._pictures(current, _number(size), pixels_ids)
 
     async def getThumbnailForSectionDirect(  # noqa: N802
         self, current: Current, z: int, t: int, size_x: RInt | None, size_y: RInt | None
@@ -148,10 +157,12 @@ class ThumbnailStoreServant(JoinServant):
         """JPEGs with that longest side of several images."""
         return await self._pictures(current, _number(size), pixels_ids)
 
-    async def thumbnailExists(self, current: Current, _size_x: RInt | None, _size_y: RInt | None) -> bool:  # noqa: N802
-        """Whether a thumbnail could be had at once."""
+    async def thumbnailExists(self, current: Current, size_x: RInt | None, size_y: RInt | None) -> bool:  # noqa: N802
+        """Whether a thumbnail is there."""
         async with self._call(current):
-            return self._chosen().state is ImageState.READY and self._settings is not None
+            image, size = self._chosen(), _exactly(size_x, size_y)
+            rows = self._omero.world.thumbnails
+            return any((image.pixels_id, one, *size) in rows for one in (self._user(current).id, image.owner_id))
 
     # inside
 
@@ -176,6 +187,7 @@ class ThumbnailStoreServant(JoinServant):
                         continue
                     settings = self._omero.world.add_settings(image, user, default_settings(image.picture))
                 await self._omero.workload.take(self._omero.workload.latency.thumbnail)
+                self._keep(image, user, size)
                 try:
                     pictures[pixels_id] = await self._render(image, settings, size, None)
                 except ResourceError:
@@ -201,6 +213,11 @@ class ThumbnailStoreServant(JoinServant):
             return await self._omero.renderer.render(picture, settings.settings, pixels, section)
         except ValueError as error:
             raise thrown(ApiUsageException, str(error)) from error
+
+    def _keep(self, image: Image, user: User, size: int | tuple[int, int]) -> None:
+        picture = image.picture
+        kept = size if isinstance(size, tuple) else thumbnail_size(picture.size_x, picture.size_y, size)
+        self._omero.world.keep_thumbnail(image, user, kept, is_clock=image.state is ImageState.IN_PROGRESS)
 
     def _chosen(self) -> Image:
         if self._image is None:

@@ -135,6 +135,8 @@ class World:
         self.images = {image.id: image for image in images}
         self.datasets = tuple(datasets)
         self.plates = tuple(plates)
+        #: version of each row of the table ``thumbnail``, by Pixels, owner, width and height
+        self.thumbnails: dict[tuple[int, int, int, int], int] = {}
         self._by_pixels = {image.pixels_id: image for image in self.images.values()}
         self._last_rendering_def = max(
             (one.id for image in self.images.values() for one in image.rendering_defs), default=0
@@ -184,6 +186,15 @@ class World:
         made = RenderingDef(self._last_rendering_def, owner.id, settings)
         image.rendering_defs.append(made)
         return made
+
+    def keep_thumbnail(self, image: Image, user: User, size: tuple[int, int], *, is_clock: bool) -> None:
+        """Keep a row for a thumbnail that was drawn for `user`, unless the owner's is there, or none may be made."""
+        if (image.pixels_id, image.owner_id, *size) in self.thumbnails:
+            user = self.users[image.owner_id]
+        elif not self.may_make_settings(user, image):
+            return
+        row = (image.pixels_id, user.id, *size)
+        self.thumbnails[row] = -1 if is_clock else self.thumbnails.get(row, 0)
 
     def set_groups(self, user_id: int, groups: tuple[int, ...], leads: tuple[int, ...] = ()) -> None:
         """Make a user member of `groups` alone, and owner of `leads`."""

@@ -71,6 +71,7 @@ THUMBNAIL_STORE: Final = _table(
         "getThumbnailForSectionDirect", (("theZ", INT), ("theT", INT), ("sizeX", _RINT), ("sizeY", _RINT)), BYTE_SEQ
     ),
     _idempotent("getThumbnailForSectionByLongestSideDirect", (("theZ", INT), ("theT", INT), ("size", _RINT)), BYTE_SEQ),
+    _normal("createThumbnailsByLongestSideSet", (("size", _RINT), ("pixelsIds", LONG_SEQ)), VOID),
     _idempotent("thumbnailExists", (("sizeX", _RINT), ("sizeY", _RINT)), BOOL),
     _idempotent("resetDefaults", (), VOID),
     _normal("close", (), VOID),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -112,6 +112,18 @@ class ThumbnailStore:
         )
         return thumbnails
 
+    async def create_thumbnails_by_longest_side_set(self, size: int, pixels_ids: list[int], context: Context) -> None:
+        """Make OMERO draw and keep thumbnails of several Pixels; nothing says which could not be drawn."""
+        await self._call("createThumbnailsByLongestSideSet", RInt(size), pixels_ids, context=context)
+
+    async def get_thumbnail_by_longest_side_direct(self, size: int, context: Context) -> bytes:
+        """A JPEG whose longest side has that size, drawn now: nothing stored is read, and nothing stored."""
+        return bytes(await self._call("getThumbnailByLongestSideDirect", RInt(size), context=context))
+
+    async def thumbnail_exists(self, size_x: int, size_y: int, context: Context) -> bool:
+        """Whether OMERO would take a stored thumbnail of exactly that size; nothing is stored or changed."""
+        return bool(await self._call("thumbnailExists", RInt(size_x), RInt(size_y), context=context))
+
     async def get_thumbnail_for_section(self, z: int, t: int, size_x: int, size_y: int, context: Context) -> bytes:
         """A JPEG of exactly that size of one section."""
         return bytes(
@@ -188,6 +200,20 @@ class StoreLoan:
     ) -> None:
         # where OMERO threw, it answered: the store is as good as before, and setPixelsId comes first anyway
         self._stores.give_back(self._store, reusable=error is None or isinstance(error, UserException))
+
+
+@asynccontextmanager
+async def fresh_store(stores: ThumbnailStores) -> AsyncIterator[ThumbnailStore]:
+    """A store for a single question: nobody has used it before, and it is closed afterwards.
+
+    A store that has drawn an image draws its later settings as the earlier ones, so what is asked about one image, and
+    what is to leave the right picture behind, is asked of one that knows nothing yet.
+    """
+    store = await stores.borrow()
+    try:
+        yield store
+    finally:
+        stores.give_back(store, reusable=False)
 
 
 class ThumbnailStores:
