@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.check.sessions import session_id_in
+from omero_ms_thumbnail.embedded.world import ImageState
 from tests.check.site import COOKIE, SESSION_KEY, Site, omero_web
 
 STEPS = [
@@ -53,6 +54,24 @@ def test_the_image_that_is_named_is_tried(site: Site) -> None:
     image = site.omero.readable("researcher")[0]
     checked = site.check("--image", str(image))
     assert f"of image {image}," in checked.step("thumbnail")["found"]
+    looked_at = ["stored thumbnail", "stored sizes", "rendering settings"]
+    assert [step["step"] for step in checked.steps] == [*STEPS[:-1], *looked_at, STEPS[-1]]
+    assert {step["outcome"] for step in checked.steps} == {"ok"}
+    # once it is stored, it is what OMERO draws
+    assert "the same that OMERO draws now" in site.check("--image", str(image)).step("stored thumbnail")["found"]
+
+
+def test_an_image_that_was_a_clock_once_is_none_now(site: Site) -> None:
+    world = site.omero.omero.world
+    image = next(image for image in world.images.values() if image.state is ImageState.IN_PROGRESS)
+    asked = ("--image", str(image.id))
+    assert site.check(*asked).codes == ["import-in-progress"]
+    image.state = ImageState.READY
+    try:
+        checked = site.check(*asked)
+    finally:
+        image.state = ImageState.IN_PROGRESS
+    assert (checked.status, checked.codes) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ..ice.errors import MarshalException
 from . import hql
-from .rtypes import rlong_list
+from .rtypes import Unwrapped, rlong_list
 from .session import JoinedSession
 
 #: the version of a row whose picture was once only a clock (``PROGRESS_VERSION`` of omero-server's ``ThumbnailBean``).
@@ -46,7 +46,8 @@ class StoredThumbnail(NamedTuple):
     owner_id: int
     size_x: int
     size_y: int
-    version: int
+    #: null until OMERO draws it anew
+    version: int | None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,8 +83,8 @@ def thumbnail_size(size_x: int, size_y: int, longest_side: int) -> tuple[int, in
 async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, StoredPixels]:
     """The Pixels of those images that exist and that the user may read, by image id. Raises as a call does."""
     found: dict[int, StoredPixels] = {}
-    for row in await _numbers(session, hql.PIXELS_WITH_SIZES, image_ids, columns=6):
-        pixels_id, image_id, group_id, owner_id, size_x, size_y = row
+    for row in await _rows(session, hql.PIXELS_WITH_SIZES, image_ids):
+        pixels_id, image_id, group_id, owner_id, size_x, size_y = _numbers(row, 6)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or pixels_id < found[image_id].pixels_id:
             found[image_id] = StoredPixels(image_id, pixels_id, group_id, owner_id, size_x, size_y)
@@ -92,12 +93,19 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
 
 async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredThumbnail]:
     """The rows that the user may read, of whichever user and size. Raises as a call does."""
-    return [StoredThumbnail(*row) for row in await _numbers(session, hql.THUMBNAILS_OF_PIXELS, pixels_ids, columns=6)]
+    found: list[StoredThumbnail] = []
+    for *numbers, version in await _rows(session, hql.THUMBNAILS_OF_PIXELS, pixels_ids):
+        if version is not None and not isinstance(version, int):
+            raise MarshalException("a projection of versions returned something else")
+        row_id, of_pixels, owner_id, size_x, size_y = _numbers(numbers, 5)
+        found.append(StoredThumbnail(row_id, of_pixels, owner_id, size_x, size_y, version))
+    return found
 
 
 async def settings_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredSettings]:
     """The settings that the user may read, of whichever user. Raises as a call does."""
-    return [StoredSettings(*row) for row in await _numbers(session, hql.SETTINGS_OF_PIXELS, pixels_ids, columns=5)]
+    rows = await _rows(session, hql.SETTINGS_OF_PIXELS, pixels_ids)
+    return [StoredSettings(*_numbers(row, 5)) for row in rows]
 
 
 async def names_of(session: JoinedSession, user_ids: Iterable[int]) -> dict[int, str]:
@@ -112,16 +120,20 @@ async def names_of(session: JoinedSession, user_ids: Iterable[int]) -> dict[int,
     return names
 
 
-async def _numbers(session: JoinedSession, query: str, ids: Sequence[int], *, columns: int) -> list[list[int]]:
-    """The rows of a projection of whole numbers."""
-    found: list[list[int]] = []
+async def _rows(session: JoinedSession, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
+    """The rows of a projection with the parameter ``:ids``."""
+    found: list[list[Unwrapped]] = []
     for begin in range(0, len(ids), _IDS_MAX):
-        for row in await session.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])}):
-            numbers = [column for column in row if isinstance(column, int)]
-            if len(numbers) != columns:
-                raise MarshalException("a projection of numbers returned something else")
-            found.append(numbers)
+        found += await session.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
     return found
+
+
+def _numbers(row: Sequence[Unwrapped], columns: int) -> list[int]:
+    """A row of whole numbers."""
+    numbers = [column for column in row if isinstance(column, int)]
+    if len(numbers) != columns or len(row) != columns:
+        raise MarshalException("a projection of numbers returned something else")
+    return numbers
 
 
 def _float(value: float) -> float:
