@@ -77,7 +77,7 @@ class Omero:
         ids = {one.val for one in parameters["ids"].val}
         images = [one for one in self.owners if {one, 100 + one} & ids]
         if query == hql.PIXELS_WITH_SIZES:
-            return [[100 + one, one, GROUP_ID, self.owners[one], 256, 192] for one in images]
+            return [[100 + one, one, GROUP_ID, self.owners[one], 256, 192, 0] for one in images]
         if query == hql.SETTINGS_OF_PIXELS:
             return [[one, 100 + one, OWNER, 1, 1] for one in images if one in self.settings]
         assert query == hql.THUMBNAILS_OF_PIXELS

@@ -9,7 +9,7 @@ from ..ice.references import ObjectPrx
 from ..ice.server import Current
 from ..omero import hql
 from ..omero.exceptions import QueryException
-from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
+from ..omero.hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from ..omero.rtypes import RInt, RList, RLong, RString, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
@@ -154,7 +154,7 @@ class QueryServant(JoinServant):
         if asked == hql.PIXELS_WITH_SIZES:
             images = [world.images[one] for one in _longs(ids) if one in world.images]
             rows = [
-                (i.pixels_id, i.id, i.group_id, i.owner_id, i.picture.size_x, i.picture.size_y)
+                (i.pixels_id, i.id, i.group_id, i.owner_id, i.picture.size_x, i.picture.size_y, 0)
                 for i in images
                 if world.may_read(user, i)
             ]

@@ -1,7 +1,6 @@
 """Questions to OMERO's query service that are more than one line, as typed functions.
 
-The paths are those of OMERO's model (``ome.xml`` mappings: ``core.ome.xml``, ``container.ome.xml``,
-``screen.ome.xml``). All ask across the groups of the user: what the user may not read is not in an answer.
+All ask across the groups of the user: what the user may not read is not in an answer.
 """
 
 from __future__ import annotations
@@ -10,36 +9,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..ice.errors import MarshalException
+from .hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from .rtypes import RLong, rlong_list
 from .session import JoinedSession
-
-NEWEST_IMAGES: Final = "select i.id from Image i order by i.id desc"
-READABLE_IMAGES: Final = "select i.id from Image i where i.id in (:ids)"
-
-#: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
-IMAGES_IN_PROGRESS: Final = (
-    "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
-)
-
-#: the images in each kind of container, by its id
-IMAGES_IN: Final = {
-    "Project": (
-        "select distinct i.id from Image i join i.datasetLinks dl join dl.parent d join d.projectLinks pl "
-        "where pl.parent.id = :id order by i.id"
-    ),
-    "Dataset": "select distinct i.id from Image i join i.datasetLinks dl where dl.parent.id = :id order by i.id",
-    "Screen": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w join w.plate p join p.screenLinks sl "
-        "where sl.parent.id = :id order by i.id"
-    ),
-    "Plate": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w where w.plate.id = :id order by i.id"
-    ),
-    "Well": "select distinct i.id from Image i join i.wellSamples ws where ws.well.id = :id order by i.id",
-}
-
-#: whether a container is there
-CONTAINER: Final = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above
 
 #: ids in one question at most
 _IDS_MAX: Final = 1_000

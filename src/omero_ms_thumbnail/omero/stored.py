@@ -83,10 +83,12 @@ def thumbnail_size(size_x: int, size_y: int, longest_side: int) -> tuple[int, in
 async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, StoredPixels]:
     """The Pixels of those images that exist and that the user may read, by image id. Raises as a call does."""
     found: dict[int, StoredPixels] = {}
+    places: dict[int, int] = {}
     for row in await _rows(session, hql.PIXELS_WITH_SIZES, image_ids):
-        pixels_id, image_id, group_id, owner_id, size_x, size_y = _numbers(row, 6)
+        pixels_id, image_id, group_id, owner_id, size_x, size_y, place = _numbers(row, 7)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
-        if image_id not in found or pixels_id < found[image_id].pixels_id:
+        if place < places.get(image_id, place + 1):
+            places[image_id] = place
             found[image_id] = StoredPixels(image_id, pixels_id, group_id, owner_id, size_x, size_y)
     return found
 

@@ -10,6 +10,7 @@ import logging
 from typing import Final
 
 from ..omero.exceptions import ConcurrencyException, SecurityViolation, ValidationException
+from ..omero.hql import DEFAULT_SECTION
 from ..omero.rtypes import RLong
 from ..omero.session import GROUP, USER, JoinedSession
 from ..omero.stores import ThumbnailStore
@@ -19,8 +20,6 @@ log: Final = logging.getLogger(__name__)
 
 #: the group whose members are administrators
 _SYSTEM_GROUP: Final = 0
-
-_DEFAULT_SECTION: Final = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
 
 
 async def render(
@@ -89,7 +88,7 @@ async def _get(
 
 async def _default_section(session: JoinedSession, store: ThumbnailStore, context: dict[str, str]) -> tuple[int, int]:
     settings = await store.get_rendering_def_id(context)
-    for row in await session.projection(_DEFAULT_SECTION, {"id": RLong(settings)}):
+    for row in await session.projection(DEFAULT_SECTION, {"id": RLong(settings)}):
         match row:
             case [int(z), int(t)]:
                 return z, t

@@ -7,15 +7,13 @@ imported with version -1 (``PROGRESS_VERSION`` of omero-server's ``ThumbnailBean
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from ..omero.hql import PIXELS_IN_PROGRESS
 from ..omero.rtypes import rlong_list
 from ..omero.session import JoinedSession
-
-_QUERY: Final = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
 
 
 async def in_progress(session: JoinedSession, pixels_ids: Sequence[int]) -> set[int]:
     """Those Pixels that somebody has been shown a clock for. Raises what OMERO throws, or IceException."""
-    rows = await session.projection(_QUERY, {"ids": rlong_list(pixels_ids)})
+    rows = await session.projection(PIXELS_IN_PROGRESS, {"ids": rlong_list(pixels_ids)})
     return {pixels_id for row in rows for pixels_id in row if isinstance(pixels_id, int)}

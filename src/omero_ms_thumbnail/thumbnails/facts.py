@@ -11,13 +11,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..ice.errors import MarshalException
+from ..omero.hql import PIXELS_OF_IMAGES
 from ..omero.rtypes import rlong_list
 from ..omero.session import JoinedSession
 from .model import ImageFacts
-
-_QUERY: Final = (
-    "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
-)
 
 #: seconds that facts are believed: an image may be moved to another group or be given to another user
 _LIFE: Final = 60.0
@@ -29,7 +26,7 @@ _REMEMBERED_MAX: Final = 20_000
 async def ask(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, ImageFacts]:
     """Facts of those images that exist and that the user may read. Raises what OMERO throws, or IceException."""
     found: dict[int, ImageFacts] = {}
-    for row in await session.projection(_QUERY, {"ids": rlong_list(image_ids)}):
+    for row in await session.projection(PIXELS_OF_IMAGES, {"ids": rlong_list(image_ids)}):
         pixels_id, image_id, group_id, owner_id = _numbers(row)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or pixels_id < found[image_id].pixels_id:
