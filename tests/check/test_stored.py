@@ -69,7 +69,7 @@ class Omero:
     async def projection(self, query: str, _parameters: Mapping[str, Any]) -> list[list[Any]]:
         return {
             hql.PIXELS_WITH_SIZES: [[PIXELS, IMAGE, GROUP_ID, OWNER, 256, 192, 0]],
-            hql.THUMBNAILS_OF_PIXELS: [[number, PIXELS, *row] for number, *row in self.rows],
+            hql.THUMBNAILS_OF_PIXELS: [[number, PIXELS, *row[:3], 9, row[3]] for number, *row in self.rows],
             hql.SETTINGS_OF_PIXELS: [[number, PIXELS, *settings] for number, *settings in self.settings],
             hql.NAMES_OF_USERS: [[number, name] for number, name in NAMES.items()],
         }[query]

@@ -445,8 +445,8 @@ STORED_FILE_MISSING = _diagnosis(
     "stored-thumbnail-file-missing",
     STORED,
     "OMERO has a row for the thumbnail and no file, and this user may not have it drawn",
-    "Files below `Thumbnails` in OMERO's data directory were deleted or not restored; the image is another's, in a"
-    " group where only its owner may change what is stored.",
+    "The image is another's, in a group where only its owner may change what is stored. Its file below `Thumbnails` in"
+    " OMERO's data directory was deleted or not restored; or it was a clock, whose file OMERO removes.",
     "The image's owner looks at it, or an administrator runs `omero-ms-thumbnail warm Image:<id>`.",
 )
 STRETCHED = _diagnosis(

@@ -166,7 +166,7 @@ class QueryServant(JoinServant):
         if asked == hql.THUMBNAILS_OF_PIXELS:
             pixels = {one.pixels_id for one in readable}
             return [
-                [RLong(number), *(RLong(column) for column in row), RInt(version)]
+                [RLong(number), *(RLong(column) for column in row), RLong(1), RInt(version)]
                 for number, (row, version) in enumerate(world.thumbnails.items(), 1)
                 if row[0] in pixels
             ]

@@ -49,7 +49,7 @@ PIXELS_WITH_SIZES = (
     "from Image i join i.pixels p where i.id in (:ids)"
 )
 THUMBNAILS_OF_PIXELS = (
-    "select t.id, t.pixels.id, t.details.owner.id, t.sizeX, t.sizeY, t.version "
+    "select t.id, t.pixels.id, t.details.owner.id, t.sizeX, t.sizeY, t.details.updateEvent.id, t.version "
     "from Thumbnail t where t.pixels.id in (:ids)"
 )
 SETTINGS_OF_PIXELS = (

@@ -46,6 +46,8 @@ class StoredThumbnail(NamedTuple):
     owner_id: int
     size_x: int
     size_y: int
+    #: the event in which it was last changed
+    update_event: int
     #: null until OMERO draws it anew
     version: int | None
 
@@ -99,8 +101,8 @@ async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> li
     for *numbers, version in await _rows(session, hql.THUMBNAILS_OF_PIXELS, pixels_ids):
         if version is not None and not isinstance(version, int):
             raise MarshalException("a projection of versions returned something else")
-        row_id, of_pixels, owner_id, size_x, size_y = _numbers(numbers, 5)
-        found.append(StoredThumbnail(row_id, of_pixels, owner_id, size_x, size_y, version))
+        row_id, pixels_id, owner_id, size_x, size_y, update_event = _numbers(numbers, 6)
+        found.append(StoredThumbnail(row_id, pixels_id, owner_id, size_x, size_y, update_event, version))
     return found
 
 

@@ -1,16 +1,20 @@
-"""Thumbnails that OMERO draws and keeps, made as the images' owners: a set at a time, and singly where a set fails.
+"""Thumbnails that OMERO draws and keeps, made as the images' owners: in sets, and singly where a set will not do.
 
-The call that makes a set says nothing of what became of each image, and one of which there is a row may still have no
-picture: OMERO makes the rows of a set before it draws, and a full disk leaves an empty file. So what was made is read
-once, as the owner's page will read it, which costs OMERO a millisecond an image. What it does not give, and what was
-once a clock, is looked at alone.
+The call that makes a set sends no pictures back and says nothing of what became of each image; and one of which there
+is a row may still have no picture, since OMERO makes the rows of a set before it draws, and a full disk leaves an empty
+file. So what was made is read once, as the owner's page will read it, which costs OMERO a millisecond an image. What
+has a row already is only read: OMERO draws it again where its file is lost.
+
+What reading does not give, and what was once a clock, is made alone. So is what has a row older than its settings: a
+set that cannot draw it leaves the old picture as that of the new settings (the row has been changed by then, and the
+set is not undone), a single call leaves all as it was.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -21,7 +25,7 @@ from ..omero.exceptions import ApiUsageException, ConcurrencyException, Security
 from ..omero.faults import Fault, fault_of
 from ..omero.pool import SessionPool
 from ..omero.session import JoinedSession
-from ..omero.stored import CLOCK_VERSION, StoredPixels, pixels_of, settings_of, thumbnails_of
+from ..omero.stored import CLOCK_VERSION, StoredPixels, StoredThumbnail, pixels_of, settings_of, thumbnails_of
 from ..omero.stores import ThumbnailStore, fresh_store
 from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from .whose import Known, Warmer, sets_of
@@ -59,16 +63,20 @@ class ThumbnailMaker:
             found = await pixels_of(session, image_ids)
             pixels = [one for one in found.values() if self._warmer.can_help(one.owner_id)]
             ids = [one.pixels_id for one in pixels]
-            settings = {(one.pixels_id, one.owner_id) for one in await settings_of(session, ids)}
-            rows = {(one.pixels_id, one.owner_id, one.size) for one in await thumbnails_of(session, ids)}
-        return [
-            Known(
-                one,
-                has_settings=(one.pixels_id, one.owner_id) in settings,
-                has_row=(one.pixels_id, one.owner_id, one.thumbnail_size(self._size)) in rows,
+            settings = _newest(
+                (one.pixels_id, one.owner_id, one.update_event) for one in await settings_of(session, ids)
             )
-            for one in pixels
-        ]
+            rows = await thumbnails_of(session, ids)
+        return [self._known(one, settings, [row for row in rows if row.pixels_id == one.pixels_id]) for one in pixels]
+
+    def _known(
+        self, pixels: StoredPixels, settings: dict[tuple[int, int], int], rows: Sequence[StoredThumbnail]
+    ) -> Known:
+        saved = settings.get((pixels.pixels_id, pixels.owner_id))
+        size = pixels.thumbnail_size(self._size)
+        drawn = [row.update_event for row in rows if (row.owner_id, row.size) == (pixels.owner_id, size)]
+        is_stale = saved is not None and bool(drawn) and max(drawn) < saved
+        return Known(pixels, has_settings=saved is not None, has_row=bool(drawn), is_stale=is_stale)
 
     async def make(self, images: Sequence[Known]) -> Outcomes:
         """Make their thumbnails. Raises SessionRefused, OmeroUnavailable, OmeroTooSlow where OMERO cannot be asked."""
@@ -105,7 +113,10 @@ class ThumbnailMaker:
         pixels = [one.pixels for one in alike]
         context = self._warmer.context(pixels[0].group_id, pixels[0].owner_id)
         try:
-            there = await self._there_after_set(session, pixels, context)
+            if alike[0].is_stale:
+                there: set[int] = set()
+            else:
+                there = await self._there_after_set(session, pixels, context, have_rows=alike[0].has_row)
         except (IceException, UserException) as error:
             if fault_of(error) not in (Fault.TOO_SLOW, Fault.UNAVAILABLE):
                 raise
@@ -116,29 +127,29 @@ class ThumbnailMaker:
         return outcomes
 
     async def _there_after_set(
-        self, session: JoinedSession, pixels: Sequence[StoredPixels], context: dict[str, str]
+        self, session: JoinedSession, pixels: Sequence[StoredPixels], context: dict[str, str], *, have_rows: bool
     ) -> set[int]:
         """The Pixels of which the owner has a thumbnail that is no clock, once OMERO has been told to make them all."""
         ids = [one.pixels_id for one in pixels]
         try:
+            if not have_rows:
+                async with fresh_store(session.stores) as store:
+                    await store.create_thumbnails_by_longest_side_set(self._size, ids, context)
             async with fresh_store(session.stores) as store:
-                await store.create_thumbnails_by_longest_side_set(self._size, ids, context)
-            expected = {(one.pixels_id, one.owner_id, one.thumbnail_size(self._size)) for one in pixels}
-            stored = sorted(
-                one.pixels_id
-                for one in await thumbnails_of(session, ids)
-                if (one.pixels_id, one.owner_id, one.size) in expected and one.version != CLOCK_VERSION
-            )
-            if not stored:
-                return set()
-            async with fresh_store(session.stores) as store:
-                read = await store.get_thumbnail_by_longest_side_set(self._size, stored, context)
+                read = await store.get_thumbnail_by_longest_side_set(self._size, ids, context)
         except (UserException, UnknownException) as error:
             if fault_of(error) is not Fault.REFUSED:
                 raise
             log.info("OMERO refused a set of %d thumbnails: %s", len(ids), type(error).__name__)
             return set()
-        return {pixels_id for pixels_id, jpeg in read.items() if jpeg}
+        expected = {(one.pixels_id, one.owner_id, one.thumbnail_size(self._size)) for one in pixels}
+        return {
+            row.pixels_id
+            for row in await thumbnails_of(session, ids)
+            if (row.pixels_id, row.owner_id, row.size) in expected
+            and row.version != CLOCK_VERSION
+            and read.get(row.pixels_id)
+        }
 
     # single images
 
@@ -185,6 +196,14 @@ async def _make_settings(store: ThumbnailStore, pixels_id: int, context: dict[st
         log.info("no default settings of Pixels %d yet: %s", pixels_id, type(error).__name__)
         return
     await store.set_pixels_id(pixels_id, context)
+
+
+def _newest(events: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
+    """The newest event by Pixels and owner."""
+    newest: dict[tuple[int, int], int] = {}
+    for pixels_id, owner_id, event in events:
+        newest[pixels_id, owner_id] = max(event, newest.get((pixels_id, owner_id), event))
+    return newest
 
 
 def _said(error: IceException | UserException) -> str:

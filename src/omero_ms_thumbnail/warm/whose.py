@@ -36,21 +36,22 @@ class Warmer:
 
 
 class Known(NamedTuple):
-    """An image, and what its owner has of it: settings, a row of the size that is wanted."""
+    """An image, and what its owner has of it: settings, a row of the size that is wanted, older than the settings."""
 
     pixels: StoredPixels
     has_settings: bool
     has_row: bool
+    is_stale: bool = False
 
     @property
-    def kind(self) -> tuple[int, int, bool, bool]:
+    def kind(self) -> tuple[int, int, bool, bool, bool]:
         """What images in one set have in common."""
-        return self.pixels.group_id, self.pixels.owner_id, self.has_settings, self.has_row
+        return self.pixels.group_id, self.pixels.owner_id, self.has_settings, self.has_row, self.is_stale
 
 
 def sets_of(images: Iterable[Known], at_once: int) -> Iterator[Sequence[Known]]:
     """Sets of images alike, each kind in `at_once` parts as far as there are images for them."""
-    by_kind: dict[tuple[int, int, bool, bool], list[Known]] = {}
+    by_kind: dict[tuple[int, int, bool, bool, bool], list[Known]] = {}
     for image in images:
         by_kind.setdefault(image.kind, []).append(image)
     for alike in by_kind.values():

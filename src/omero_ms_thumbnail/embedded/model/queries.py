@@ -146,7 +146,7 @@ def _pixels_with_sizes(asked: Asked) -> Iterable[Row]:
 
 def _thumbnails_of_pixels(asked: Asked) -> Iterable[Row]:
     return [
-        (row.id, pixels.id, row.owner_id, Int(row.size_x), Int(row.size_y), _int(row.version))
+        (row.id, pixels.id, row.owner_id, Int(row.size_x), Int(row.size_y), row.event.id, _int(row.version))
         for pixels in asked.pixels()
         for row in asked.rows_of(pixels)
     ]
