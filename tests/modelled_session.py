@@ -19,7 +19,7 @@ class ModelledSession:
     """The session of one of the stage's people, and the pool that lends it."""
 
     def __init__(self, stage: Stage, who: str) -> None:
-        self._server, self._session = stage.server, stage._sessions[who]
+        self.server, self.session = stage.server, stage._sessions[who]
         self.stores_open = 0
         #: each call to a ThumbnailStore: its operation and its context
         self.calls: list[tuple[str, Mapping[str, str]]] = []
@@ -32,30 +32,39 @@ class ModelledSession:
         raise AssertionError("no session is ever lost here")
 
     @property
-    def stores(self) -> ModelledSession:
-        return self
+    def stores(self) -> _Stores:
+        return _Stores(self)
 
     async def event_context(self) -> EventContext:
-        who = _answer(self._server.who_am_i(self._session))
+        who = _answer(self.server.who_am_i(self.session))
         return EventContext(userId=who.user_id, isAdmin=who.is_admin, memberOfGroups=who.member_of)
 
     async def projection(self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS) -> list[list[Any]]:
         plain = {name: _plain(value) for name, value in parameters.items()}
-        rows = _answer(self._server.projection(self._session, query, plain, {GROUP: group}))
+        rows = _answer(self.server.projection(self.session, query, plain, {GROUP: group}))
         return [[*row] for row in rows]
-
-    async def borrow(self) -> ThumbnailStore:
-        self.stores_open += 1
-        return _Store(self, _answer(self._server.create_thumbnail_store(self._session)))
-
-    def give_back(self, store: _Store, *, reusable: bool) -> None:
-        assert not reusable
-        self.stores_open -= 1
-        self.call(store.name, "close", (), {})
 
     def call(self, name: str, operation: str, arguments: tuple[Any, ...], context: Mapping[str, str]) -> Any:
         self.calls.append((operation, context))
-        return _answer(self._server.call_store(self._session, name, operation, arguments, context))
+        return _answer(self.server.call_store(self.session, name, operation, arguments, context))
+
+
+class _Stores:
+    """Lends new ones."""
+
+    def __init__(self, session: ModelledSession) -> None:
+        self._session = session
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[ThumbnailStore]:
+        session = self._session
+        name = _answer(session.server.create_thumbnail_store(session.session))
+        session.stores_open += 1
+        try:
+            yield _Store(session, name)
+        finally:
+            session.stores_open -= 1
+            session.call(name, "close", (), {})
 
 
 class _Store(ThumbnailStore):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -74,13 +75,13 @@ class Omero:
             hql.NAMES_OF_USERS: [[number, name] for number, name in NAMES.items()],
         }[query]
 
-    async def borrow(self) -> _Store:
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[_Store]:
         self.lent += 1
-        return _Store(self)
-
-    def give_back(self, _store: _Store, *, reusable: bool) -> None:
-        assert not reusable
-        self.lent -= 1
+        try:
+            yield _Store(self)
+        finally:
+            self.lent -= 1
 
 
 class _Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ class Omero:
     # the pool and the session
 
     @asynccontextmanager
-    async def lend(self, _key: str) -> Any:
+    async def lend(self, _key: str) -> AsyncIterator[Omero]:
         if self.join_error is not None:
             raise self.join_error
         yield self
@@ -71,8 +71,8 @@ class Omero:
         self.dropped += 1
 
     @property
-    def stores(self) -> Omero:
-        return self
+    def stores(self) -> _Stores:
+        return _Stores(self)
 
     async def projection(self, query: str, parameters: Mapping[str, Any]) -> list[list[int]]:
         self._throw("projection")
@@ -87,13 +87,6 @@ class Omero:
 
     # the ThumbnailStores
 
-    async def borrow(self) -> _Store:
-        return _Store(self)
-
-    def give_back(self, _store: _Store, *, reusable: bool) -> None:
-        assert not reusable
-        self.closed += 1
-
     def call(self, name: str, *arguments: Any, context: Mapping[str, str]) -> None:
         self.calls.append((name, arguments, context))
         self._throw(name)
@@ -104,6 +97,18 @@ class Omero:
 
     def row(self, image: int) -> None:
         self.versions.setdefault(image, CLOCK_VERSION if image in self.clocks else 0)
+
+
+class _Stores:
+    def __init__(self, omero: Omero) -> None:
+        self._omero = omero
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[_Store]:
+        try:
+            yield _Store(self._omero)
+        finally:
+            self._omero.closed += 1
 
 
 class _Store:

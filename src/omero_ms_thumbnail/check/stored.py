@@ -25,7 +25,6 @@ from ..omero.stored import (
     settings_of,
     thumbnails_of,
 )
-from ..omero.stores import fresh_store
 from . import jpeg
 from .diagnoses import STORED_DIFFERS, STORED_EMPTY, STORED_FILE_MISSING, STRETCHED, Diagnosis
 from .finding import Finding, Outcome, Stopwatch
@@ -96,7 +95,7 @@ async def look_at_stored(session: JoinedSession, image_id: int, size: int) -> li
 async def draw_now(session: JoinedSession, pixels: StoredPixels, size: int) -> Drawn | None:
     """What OMERO draws now for the session's user; None where there are no settings. Raises as a call does."""
     context = {GROUP: str(pixels.group_id)}
-    async with fresh_store(session.stores) as store:
+    async with session.stores.lend() as store:
         if not await store.set_pixels_id(pixels.pixels_id, context):
             return None
         drawn = await store.get_thumbnail_by_longest_side_direct(size, context)
@@ -128,7 +127,7 @@ async def _compare(session: JoinedSession, known: _Known, size: int, now: Drawn 
 async def _stored(session: JoinedSession, pixels: StoredPixels, size: int) -> bytes | None:
     """The stored thumbnail, if there is one that OMERO would take; raises ResourceError where it has lost the file."""
     context = {GROUP: str(pixels.group_id)}
-    async with fresh_store(session.stores) as store:
+    async with session.stores.lend() as store:
         await store.set_pixels_id(pixels.pixels_id, context)
         if not await store.thumbnail_exists(*pixels.thumbnail_size(size), context):
             return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..ice.references import ObjectPrx
 from ..ice.server import Current
 from ..omero import hql
 from ..omero.exceptions import QueryException
-from ..omero.hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
+from ..omero.hql import CONTAINER, FACTS, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from ..omero.rtypes import RInt, RList, RLong, RString, RType
 from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
 from ..omero.session import ALL_GROUPS, GROUP
@@ -84,6 +84,7 @@ class QueryServant(JoinServant):
     _PIXELS_OF_IMAGES = (
         "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
     )
+    _FACTS = " ".join(FACTS.split())
     _CLOCKS_AMONG_PIXELS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
     _SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
 
@@ -95,6 +96,8 @@ class QueryServant(JoinServant):
             asked = " ".join(query.split())
             if asked == self._PIXELS_OF_IMAGES:
                 return self._pixels_of(values.get("ids"), current.context.get(GROUP, ALL_GROUPS))
+            if asked == self._FACTS:
+                return self._facts_of(values)
             if asked == self._CLOCKS_AMONG_PIXELS:
                 return self._clocks_among(values.get("ids"))
             if asked == self._SECTION_OF_RENDERING_DEF:
@@ -116,6 +119,22 @@ class QueryServant(JoinServant):
                 continue
             columns = (image.pixels_id, image.id, image.group_id, image.owner_id)
             rows.append([RLong(column) for column in columns])
+        return rows
+
+    def _facts_of(self, values: Mapping[str, RType | None]) -> list[list[RType]]:
+        user, rows = values.get("user"), self._pixels_of(values.get("ids"), ALL_GROUPS)
+        if not isinstance(user, RLong):
+            raise thrown(QueryException, "user is not a long")
+        for row in rows:
+            image_id = row[1]
+            image = self.join.omero.world.images[image_id.val] if isinstance(image_id, RLong) else None
+            owners = [one.owner_id for one in image.rendering_defs] if image is not None else []
+            own = RLong(owners.count(user.val))
+            owner = RLong(owners.count(image.owner_id) if image is not None else 0)
+            # as if every owner who has settings had looked
+            rows_of_own = owner if image is not None and image.owner_id == user.val else RLong(0)
+            permissions = self.join.omero.world.groups[image.group_id].permissions if image is not None else ""
+            row.extend([RLong(PERMISSION_BITS[permissions]), RInt(0), own, owner, rows_of_own, owner])
         return rows
 
     def _clocks_among(self, ids: RType | None) -> list[list[RType]]:

@@ -91,8 +91,10 @@ class ThumbnailStoreServant(JoinServant):
                     MissingPyramidException, "the image is being imported", backOff=1000, pixelsID=image.pixels_id
                 )
             own = any(one.owner_id == user.id for one in image.rendering_defs)
-            if self._settings is not None or own or not self._omero.world.may_make_settings(user, image):
-                raise thrown(ApiUsageException, "settings exist, or you may not make any")
+            if self._settings is not None or own:
+                raise thrown(ApiUsageException, "The thumbnail service only resets **empty** rendering settings.")
+            if not self._omero.world.may_make_settings(user, image):
+                raise thrown(ApiUsageException, "you may not make any settings")
             self._omero.world.add_settings(image, user, default_settings(image.picture))
 
     async def isInProgress(self, current: Current) -> bool:  # noqa: N802

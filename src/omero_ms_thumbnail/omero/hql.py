@@ -9,6 +9,28 @@ PIXELS_OF_IMAGES = (
     "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
 )
 
+#: the rows of ``Thumbnail`` in the size that a longest side of ``:size`` pixels gives (`ThumbnailCtx.calculateXYWidths`
+#: of omero-server): a square only of an image that is one, since where a square was stored of another, it is stretched
+_OF_SIZE = (
+    "((p.sizeX > p.sizeY and t.sizeX = :size and t.sizeY < :size)"
+    " or (p.sizeX < p.sizeY and t.sizeX < :size and t.sizeY = :size)"
+    " or (p.sizeX = p.sizeY and t.sizeX = :size and t.sizeY = :size))"
+)
+
+#: of each Pixels of images: its id, the image's id, group and owner, the bits of the group's permissions, and the place
+#: of the Pixels among those of the image (the first is the one that is shown: `getPrimaryPixels`); then how many there
+#: are of rendering settings of ``:user`` and of the Pixels' owner, and of stored thumbnails of ``:user`` and of the
+#: Pixels' owner, these in the size that ``:size`` gives (an RInt)
+FACTS = (
+    "select p.id, i.id, i.details.group.id, i.details.owner.id, i.details.group.details.permissions.perm1, index(p), "
+    "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = :user), "
+    "(select count(r.id) from RenderingDef r where r.pixels.id = p.id and r.details.owner.id = p.details.owner.id), "
+    "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = :user and OF_SIZE), "
+    "(select count(t.id) from Thumbnail t where t.pixels.id = p.id and t.details.owner.id = p.details.owner.id"
+    " and OF_SIZE) "
+    "from Image i join i.pixels p where i.id in (:ids)"
+).replace("OF_SIZE", _OF_SIZE)
+
 #: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
 PIXELS_IN_PROGRESS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
 IMAGES_IN_PROGRESS = (

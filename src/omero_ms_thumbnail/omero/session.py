@@ -135,7 +135,14 @@ class JoinedSession:
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
+        session._begin_services()
         return session
+
+    def _begin_services(self) -> None:
+        """Ask for what the first request needs, and every other after it, in one flight and before it does."""
+        for task in (self._begin_service("getQueryService"), self._begin_event_context()):
+            # whoever needs it asks again where it failed, and then is told
+            task.add_done_callback(_failed)
 
     async def end_on_leaving(self) -> None:
         """Let the session itself end when it is left, as one that was made by a password should. Raises as a call."""
@@ -247,9 +254,12 @@ class JoinedSession:
 
     async def event_context(self) -> EventContext:
         """Who this session belongs to; asked for once."""
-        if self._event_context is None or _failed(self._event_context):
-            self._event_context = asyncio.create_task(self._get_event_context())
-        return await _shared(self._event_context)
+        task = self._event_context
+        return await _shared(self._begin_event_context() if task is None or _failed(task) else task)
+
+    def _begin_event_context(self) -> asyncio.Task[EventContext]:
+        self._event_context = asyncio.create_task(self._get_event_context())
+        return self._event_context
 
     async def _get_event_context(self) -> EventContext:
         context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
@@ -264,10 +274,11 @@ class JoinedSession:
     async def _service(self, getter: str) -> ObjectPrx:
         """A stateless service, got once for all who ask."""
         task = self._services.get(getter)
-        if task is None or _failed(task):
-            task = asyncio.create_task(self._get_service(getter))
-            self._services[getter] = task
-        return await _shared(task)
+        return await _shared(self._begin_service(getter) if task is None or _failed(task) else task)
+
+    def _begin_service(self, getter: str) -> asyncio.Task[ObjectPrx]:
+        task = self._services[getter] = asyncio.create_task(self._get_service(getter))
+        return task
 
     async def _get_service(self, getter: str) -> ObjectPrx:
         return _not_null(await self.call(self._router.session, SERVICE_FACTORY[getter]))

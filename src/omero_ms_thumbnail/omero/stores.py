@@ -1,15 +1,23 @@
 """The ThumbnailStores of one joined session: a few, each used by one call at a time, each closed in the end.
 
-A ThumbnailStore is stateful: `setPixelsId` decides what the next call is about. A call that its caller gave up on still
-runs in OMERO, so its store is nobody's until it has ended.
+A ThumbnailStore remembers more than its last call says. `setPixelsId` of the Pixels that it has starts nothing anew:
+whose settings count, the renderer and whether a picture was a clock stay, so that new settings are drawn as the old
+ones, and what was drawn so is stored as current (`setPixelsId` and `newContext` of omero-server's `ThumbnailBean`).
+So whoever asks for one thumbnail has a store made for it, which is closed behind it. A set begins with a new context,
+and so may come to a store that has answered sets before.
+
+After an exception the Hibernate session behind a store may be unsound: none outlives one. Nor does any idle for long:
+OMERO keeps a user from changing groups who has a stateful service open (`SessionManagerImpl.setSecurityContext`).
+
+A call that its caller gave up on still runs in OMERO, so its store is nobody's until it has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -27,6 +35,9 @@ from .calls import OngoingCall
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 from .waiting import until_done
+
+#: seconds that a store may wait for its next set
+_IDLE_MAX: Final = 1.5
 
 #: call time-outs after which a call that OMERO never answers is given up, and its store with it
 _LOST_AFTER: Final = 20
@@ -95,18 +106,22 @@ class ThumbnailStore:
         """Whether the last thumbnail was only a clock, since the image is still being imported."""
         return bool(await self._call("isInProgress", context=context))
 
-    async def get_thumbnail(self, size_x: int, size_y: int, context: Context) -> bytes:
-        """A JPEG of exactly that size."""
-        return bytes(await self._call("getThumbnail", RInt(size_x), RInt(size_y), context=context))
+    async def get_thumbnail_direct(self, size_x: int, size_y: int, context: Context) -> bytes:
+        """A JPEG of exactly that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailDirect", RInt(size_x), RInt(size_y), context=context))
 
     async def get_thumbnail_by_longest_side(self, size: int, context: Context) -> bytes:
-        """A JPEG whose longest side has that size."""
+        """A JPEG whose longest side has that size, the stored one; where there is none, it is stored."""
         return bytes(await self._call("getThumbnailByLongestSide", RInt(size), context=context))
+
+    async def get_thumbnail_by_longest_side_direct(self, size: int, context: Context) -> bytes:
+        """A JPEG whose longest side has that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailByLongestSideDirect", RInt(size), context=context))
 
     async def get_thumbnail_by_longest_side_set(
         self, size: int, pixels_ids: list[int], context: Context
     ) -> dict[int, bytes]:
-        """JPEGs of several Pixels; some may be left out or empty."""
+        """JPEGs of several Pixels, stored as one is; some may be left out or empty."""
         thumbnails: dict[int, bytes] = await self._call(
             "getThumbnailByLongestSideSet", RInt(size), pixels_ids, context=context
         )
@@ -115,10 +130,6 @@ class ThumbnailStore:
     async def create_thumbnails_by_longest_side_set(self, size: int, pixels_ids: list[int], context: Context) -> None:
         """Make OMERO draw and keep thumbnails of several Pixels; nothing says which could not be drawn."""
         await self._call("createThumbnailsByLongestSideSet", RInt(size), pixels_ids, context=context)
-
-    async def get_thumbnail_by_longest_side_direct(self, size: int, context: Context) -> bytes:
-        """A JPEG whose longest side has that size, drawn now: nothing stored is read, and nothing stored."""
-        return bytes(await self._call("getThumbnailByLongestSideDirect", RInt(size), context=context))
 
     async def thumbnail_exists(self, size_x: int, size_y: int, context: Context) -> bool:
         """Whether OMERO would take a stored thumbnail of exactly that size; nothing is stored or changed."""
@@ -184,36 +195,22 @@ class ThumbnailStore:
 
 
 class StoreLoan:
-    """A ThumbnailStore while it is lent; see `ThumbnailStores.lend`. To be entered once."""
+    """A ThumbnailStore while it is lent; see `ThumbnailStores`. To be entered once."""
 
-    __slots__ = ("_store", "_stores")
+    __slots__ = ("_is_for_sets", "_store", "_stores")
 
-    def __init__(self, stores: ThumbnailStores) -> None:
+    def __init__(self, stores: ThumbnailStores, *, is_for_sets: bool) -> None:
         self._stores = stores
+        self._is_for_sets = is_for_sets
 
     async def __aenter__(self) -> ThumbnailStore:
-        self._store = await self._stores.borrow()
+        self._store = await self._stores.borrow(is_for_sets=self._is_for_sets)
         return self._store
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # where OMERO threw, it answered: the store is as good as before, and setPixelsId comes first anyway
-        self._stores.give_back(self._store, reusable=error is None or isinstance(error, UserException))
-
-
-@asynccontextmanager
-async def fresh_store(stores: ThumbnailStores) -> AsyncIterator[ThumbnailStore]:
-    """A store for a single question: nobody has used it before, and it is closed afterwards.
-
-    A store that has drawn an image draws its later settings as the earlier ones, so what is asked about one image, and
-    what is to leave the right picture behind, is asked of one that knows nothing yet.
-    """
-    store = await stores.borrow()
-    try:
-        yield store
-    finally:
-        stores.give_back(store, reusable=False)
+        self._stores.give_back(self._store, is_reusable=self._is_for_sets and error is None)
 
 
 class ThumbnailStores:
@@ -222,7 +219,9 @@ class ThumbnailStores:
     def __init__(self, session: StoreSession, limit: int) -> None:
         self._session = session
         self._slots = asyncio.Semaphore(limit)
-        self._free: list[ThumbnailStore] = []
+        #: those that wait for their next set, with the loop's time since when; the last came last
+        self._idle: list[tuple[float, ThumbnailStore]] = []
+        self._sweep: asyncio.TimerHandle | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
         self._lent = 0
@@ -236,14 +235,20 @@ class ThumbnailStores:
         return self._lent
 
     def lend(self) -> StoreLoan:
-        """``async with stores.lend() as store``: for one caller at a time.
+        """``async with stores.lend() as store``: for one thumbnail. It is a new one, and is closed in the end.
 
-        One whose last call failed in a way that leaves its state in doubt, or still runs, is closed, not lent again.
         Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        return StoreLoan(self)
+        return StoreLoan(self, is_for_sets=False)
 
-    async def borrow(self) -> ThumbnailStore:
+    def lend_for_sets(self) -> StoreLoan:
+        """As `lend`, for sets alone: it may have answered sets before, and may answer others.
+
+        One whose last call failed, or still runs, or that nobody wants for a while is closed.
+        """
+        return StoreLoan(self, is_for_sets=True)
+
+    async def borrow(self, *, is_for_sets: bool) -> ThumbnailStore:
         """For `StoreLoan`: a store, once fewer than the limit are lent."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
@@ -251,18 +256,31 @@ class ThumbnailStores:
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            return self._free.pop() if self._free else await self._create()
+            return self._idle.pop()[1] if is_for_sets and self._idle else await self._create()
         except BaseException:
             self._one_less()
             raise
 
-    def give_back(self, store: ThumbnailStore, *, reusable: bool) -> None:
+    def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
         """For `StoreLoan`: the store is lent no more."""
-        if reusable and store.running is None and not self._closed and self._session.is_active:
-            self._free.append(store)
+        if is_reusable and store.running is None and not self._closed and self._session.is_active:
+            self._idle.append((asyncio.get_running_loop().time(), store))
+            self._sweep_later(_IDLE_MAX)
         else:
             self._retire(store)
         self._one_less()
+
+    def _sweep_later(self, seconds: float) -> None:
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_idle)
+
+    def _close_idle(self) -> None:
+        self._sweep = None
+        now = asyncio.get_running_loop().time()
+        while self._idle and now - self._idle[0][0] >= _IDLE_MAX:
+            self._retire(self._idle.pop(0)[1])
+        if self._idle:
+            self._sweep_later(self._idle[0][0] + _IDLE_MAX - now)
 
     def _one_less(self) -> None:
         self._lent -= 1
@@ -275,8 +293,10 @@ class ThumbnailStores:
         One that is not closed stays in the user's OMERO session, which goes on.
         """
         self._closed = True
-        free, self._free = self._free, []
-        for store in free:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        idle, self._idle = self._idle, []
+        for _, store in idle:
             self._retire(store)
         try:
             async with asyncio.timeout(timeout):

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.values import UserException
 from ..omero.session import JoinedSession
-from . import clocks
+from . import careful, clocks
 from .memory_cache import MemoryCache
-from .model import Thumbnail, ThumbnailRequest
+from .model import ImageFacts, Thumbnail, ThumbnailRequest
 from .redis_cache import RedisCache
 
 log: Final = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ _LOOK_AGAIN: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
 #: thumbnails that are enough for a question: they take memory and are not kept yet
 _ENOUGH: Final = 500
+#: images of which is found out for one question whether they are in progress: each is drawn for that
+_LOOKED_AT_MAX: Final = 8
+#: images of which that is remembered
+_REMEMBERED_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Caches:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A thumbnail that OMERO gave; `pixels_id` where it may still be only a clock."""
+    """A thumbnail that OMERO gave; `unsure` of which image it may be only a clock."""
 
-    pixels_id: int | None
+    unsure: ImageFacts | None
     thumbnail: Thumbnail
     asked_at: float
 
@@ -51,11 +56,20 @@ class Kept:
     What is kept may have been given to another session of the user, here or elsewhere. So a session of which OMERO has
     not heard for the life of a cache is shown nothing of it: it may have ended.
 
-    `on_their_way` is whatever OMERO still works on for somebody who waits.
+    `on_their_way` is whatever OMERO still works on for somebody who waits, `calls` limits how much that is at a time.
     """
 
-    def __init__(self, session: JoinedSession, caches: Caches, on_their_way: Collection[object]) -> None:
+    def __init__(
+        self,
+        session: JoinedSession,
+        caches: Caches,
+        on_their_way: Collection[object],
+        calls: AbstractAsyncContextManager[object] | None = None,
+    ) -> None:
         self._session = session
+        self._calls = calls or contextlib.nullcontext()
+        #: Pixels that are marked as those of a clock, and are ready
+        self._ready: set[int] = set()
         self._on_their_way = on_their_way
         self._caches = caches
         self._given: dict[ThumbnailRequest, _Given] = {}
@@ -93,7 +107,7 @@ class Kept:
         return {request: thumbnail for request, (_, thumbnail) in found.items()}
 
     def keep(
-        self, request: ThumbnailRequest, pixels_id: int, thumbnail: Thumbnail, *, asked_at: float, is_sure: bool
+        self, request: ThumbnailRequest, facts: ImageFacts, thumbnail: Thumbnail, *, asked_at: float, is_sure: bool
     ) -> None:
         """Keep a thumbnail that OMERO has just given, behind whoever asked for it.
 
@@ -106,7 +120,7 @@ class Kept:
             return
         if is_sure and thumbnail.in_progress:
             return
-        self._given[request] = _Given(None if is_sure else pixels_id, thumbnail, asked_at)
+        self._given[request] = _Given(None if is_sure else facts, thumbnail, asked_at)
         if self._making_sure is None or self._making_sure.done():
             self._making_sure = asyncio.create_task(self._make_sure())
 
@@ -116,15 +130,31 @@ class Kept:
             given, self._given = self._given, {}
             try:
                 user = (await self._session.event_context()).userId
-                asked = sorted({one.pixels_id for one in given.values() if one.pixels_id is not None})
-                clocks_of = await clocks.in_progress(self._session, asked) if asked else set()
+                clocks_of = await self._clocks_among({one.unsure for one in given.values() if one.unsure is not None})
             except (IceException, UserException) as error:
                 # nothing is lost but the time that keeping them would have saved
                 log.info("%d thumbnails are not kept: %s", len(given), error)
                 continue
             await self._keep_final(
-                user, {request: one for request, one in given.items() if one.pixels_id not in clocks_of}
+                user, {request: one for request, one in given.items() if one.unsure not in clocks_of}
             )
+
+    async def _clocks_among(self, given: set[ImageFacts]) -> set[ImageFacts]:
+        """Those that may be clocks, for all that OMERO says. Raises what OMERO throws, or IceException."""
+        asked = sorted({one.pixels_id for one in given} - self._ready)
+        marked = await clocks.marked(self._session, asked) if asked else set()
+        found = {one for one in given if one.pixels_id in marked}
+        for one in sorted(found)[:_LOOKED_AT_MAX]:
+            if not await self._is_in_progress(one):
+                found.discard(one)
+                if len(self._ready) >= _REMEMBERED_MAX:
+                    self._ready.clear()
+                self._ready.add(one.pixels_id)
+        return found
+
+    async def _is_in_progress(self, facts: ImageFacts) -> bool:
+        async with self._calls, self._session.stores.lend() as store:
+            return await careful.is_in_progress(store, facts)
 
     async def _until_nobody_waits(self) -> None:
         await self._pause(_COLLECT)

@@ -26,7 +26,7 @@ from ..omero.faults import Fault, fault_of
 from ..omero.pool import SessionPool
 from ..omero.session import JoinedSession
 from ..omero.stored import CLOCK_VERSION, StoredPixels, StoredThumbnail, pixels_of, settings_of, thumbnails_of
-from ..omero.stores import ThumbnailStore, fresh_store
+from ..omero.stores import ThumbnailStore
 from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from .whose import Known, Warmer, sets_of
 
@@ -133,9 +133,9 @@ class ThumbnailMaker:
         ids = [one.pixels_id for one in pixels]
         try:
             if not have_rows:
-                async with fresh_store(session.stores) as store:
+                async with session.stores.lend() as store:
                     await store.create_thumbnails_by_longest_side_set(self._size, ids, context)
-            async with fresh_store(session.stores) as store:
+            async with session.stores.lend() as store:
                 read = await store.get_thumbnail_by_longest_side_set(self._size, ids, context)
         except (UserException, UnknownException) as error:
             if fault_of(error) is not Fault.REFUSED:
@@ -157,7 +157,7 @@ class ThumbnailMaker:
         self, session: JoinedSession, pixels: StoredPixels, context: dict[str, str]
     ) -> NotMade | None:
         try:
-            async with fresh_store(session.stores) as store:
+            async with session.stores.lend() as store:
                 if not await store.set_pixels_id(pixels.pixels_id, context):
                     await _make_settings(store, pixels.pixels_id, context)
                 jpeg = await store.get_thumbnail_by_longest_side(self._size, context)

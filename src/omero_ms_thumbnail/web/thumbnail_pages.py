@@ -90,8 +90,8 @@ class ThumbnailPages:
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
-        if asker.default_size not in (None, DEFAULT_SIZE) and not route.width:
-            asked = asked.of_size(asker.default_size)
+        if asker.default_size not in (None, DEFAULT_SIZE):
+            asked = asked.of_default(asker.default_size, has_width=bool(route.width))
         with self._span(_SPANS[route.kind]):
             outcomes = await self._get(asker, asked.requests, client)
         if route.kind is Kind.GET_THUMBNAILS:

@@ -16,6 +16,8 @@ from .calls import Call
 from .containers import Containers
 from .data import PROGRESS_VERSION, Image, Pixels, RenderingDef, Thumbnail
 from .errors import OmeroError
+from .people import PERMISSION_BITS
+from .thumbnail_context import widths
 
 #: what a column may be; a time is a `Time`
 Plain = Union[None, bool, int, float, str, "Time"]
@@ -92,6 +94,27 @@ def _pixels_of_images(asked: Asked) -> Iterable[Row]:
     return [
         (pixels.id, image.id, image.group_id, image.owner_id) for image in asked.images() for pixels in image.pixels
     ]
+
+
+def _facts(asked: Asked) -> Iterable[Row]:
+    return [_facts_of(asked, pixels, place) for image in asked.images() for place, pixels in enumerate(image.pixels)]
+
+
+def _facts_of(asked: Asked, pixels: Pixels, place: int) -> Row:
+    image, user, size = pixels.image, asked.id("user"), widths(pixels, asked.id("size"))
+    of_size = [row for row in asked.rows_of(pixels) if (row.size_x, row.size_y) == size]
+    return (
+        pixels.id,
+        image.id,
+        image.group_id,
+        image.owner_id,
+        PERMISSION_BITS[asked.call.people.permissions_of(image.group_id)],
+        Int(place),
+        len(asked.settings_of(pixels, user)),
+        len(asked.settings_of(pixels, image.owner_id)),
+        sum(row.owner_id == user for row in of_size),
+        sum(row.owner_id == image.owner_id for row in of_size),
+    )
 
 
 def _is_in_progress(asked: Asked, pixels: Pixels) -> bool:
@@ -171,6 +194,7 @@ def _int(value: int | None) -> Int | None:
 
 QUERIES: dict[str, Answer] = {
     hql.PIXELS_OF_IMAGES: _pixels_of_images,
+    hql.FACTS: _facts,
     hql.PIXELS_IN_PROGRESS: _pixels_in_progress,
     hql.IMAGES_IN_PROGRESS: _images_in_progress,
     hql.DEFAULT_SECTION: _default_section,
