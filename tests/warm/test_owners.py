@@ -111,7 +111,7 @@ def test_where_all_is_another_users_nothing_is_drawn(bench: Bench) -> None:
 def test_it_asks_for_sets_and_not_for_each_image(bench: Bench) -> None:
     calls = bench.omero.omero.workload.calls
     before = dict(calls)
-    assert bench.run("Plate:1", key=ADMINISTRATOR).returncode == 0
+    assert bench.run("Plate:1", "--size", "56", key=ADMINISTRATOR).returncode == 0
     wells = len(images_of(bench, "Plate:1"))
     sets = calls["createThumbnailsByLongestSideSet"] - before.get("createThumbnailsByLongestSideSet", 0)
     assert 0 < sets < wells / 2
