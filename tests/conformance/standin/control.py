@@ -10,14 +10,18 @@
     {"do": "release"}                                        calls that wait for a "held" image go on
     {"do": "wait", "operation": "…", "count": 2, "seconds": 5}                          or the operation "overlaps"
     {"do": "wait-until-left", "seconds": 5}
+    begin, image, save, in_progress, newest, left, events       for scenarios: see tests/real/omero/command_driver.py
 
 An answer is {"ok": …}, or {"error": "a sentence"}.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
+
+from tests.real.omero.hand import Hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +47,19 @@ def _start_session(stage: Stage, asked: dict[str, Any]) -> Any:
     return stage.start_session(asked["user"], asked.get("key"), asked.get("group"), asked.get("refuse", "")).key
 
 
+def _replay(stage: Stage, asked: dict[str, Any]) -> Any:
+    """A command that prepares a recorded scenario or looks at what one has left."""
+    with stage.lock:
+        if asked["do"] == "begin":
+            stage.hand = Hand(
+                stage.world.people,
+                stage.world.database,
+                start_session=lambda user, group: stage.start_session(user.name, None, group).key,
+                look=lambda pixels, colour: dataclasses.replace(stage.world.default_look(pixels), colour=colour),
+            )
+        return getattr(stage.hand, asked["do"])(asked)
+
+
 COMMANDS: dict[str, Callable[[Stage, dict[str, Any]], Any]] = {
     "stats": _stats,
     "log": lambda stage, _: stage.ledger.log(),
@@ -54,6 +71,7 @@ COMMANDS: dict[str, Callable[[Stage, dict[str, Any]], Any]] = {
     "thaw": lambda stage, _: stage.gate.open(),
     "release": lambda stage, _: stage.release(),
     "wait": lambda stage, asked: stage.ledger.wait_for(asked["operation"], asked["count"], asked["seconds"]),
+    **dict.fromkeys(("begin", "image", "save", "in_progress", "newest", "left", "events"), _replay),
     "wait-until-left": lambda stage, asked: stage.ledger.wait_until_left(asked["seconds"]),
 }
 

@@ -44,7 +44,7 @@ class PermissionsVerifierI(Servant, Glacier2.PermissionsVerifier):
             if name == password:
                 return True, ""
             return False, "username and password must be equal; use joinSession"
-        user = self.stage.world.users.get(name)
+        user = self.stage.world.people.named(name)
         if user is not None and user.password == password:
             return True, ""
         return False, f"Password check failed for '{name}': []"
@@ -157,9 +157,10 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
         return omero.api.RenderingEnginePrx.uncheckedCast(proxy)
 
     def _stateful(self, kind: Any, service: str) -> Any:
+        # not under the lock: the model may let it wait
+        servant = kind(self.stage, self.session, self.client)
         with self.stage.lock:
-            name = f"{uuid.uuid4()}{service}"
-            proxy = self.stage.add_service(self.session, name, kind(self.stage, self.session, self.client))
+            proxy = self.stage.add_service(self.session, f"{uuid.uuid4()}{service}", servant)
         self.stage.ledger.add(self.client, "services_created")
         return proxy
 
