@@ -11,7 +11,7 @@ from omero_ms_thumbnail.check.finding import Finding, Outcome
 from omero_ms_thumbnail.check.stored import look_at_stored
 from omero_ms_thumbnail.embedded.model.data import Thumbnail
 from tests.embedded.truth import PEOPLE, Stage, Store
-from tests.modelled_session import ModelledSession
+from tests.thumbnails.model_session import ModelSession
 
 GROUPS = ["rw----", "rwr---", "rwra--", "rwrw--"]
 ROW = "96x72"
@@ -26,7 +26,7 @@ def staged(permissions: str, *steps: str) -> Stage:
 
 async def checked(stage: Stage, who: str = "owner") -> dict[str, Finding]:
     """What is found, having seen to it that nothing was left."""
-    session: Any = ModelledSession(stage, who)
+    session: Any = ModelSession(stage, who)
     database = stage.database
     before = stage._left(stage.image(0)), dict(database.files), [*database.thumbnails], [*database.rendering_defs]
     findings = await look_at_stored(session, 1001, 96)
@@ -36,7 +36,8 @@ async def checked(stage: Stage, who: str = "owner") -> dict[str, Finding]:
         [*database.thumbnails],
         [*database.rendering_defs],
     ) == before
-    assert session.stores_open == 0
+    await session.leave()
+    assert stage.server.sessions.stores_open == 0
     return {one.step: one for one in findings}
 
 
@@ -137,7 +138,9 @@ async def test_settings_that_a_mixed_page_made_are_told_from_those_that_somebody
     stage.step("of member", 1)
     stage.step("member saves blue", 1)
     # the page that makes them: the member has settings of the other image
-    Store(stage, "member").call("getThumbnailByLongestSideSet", 96, [2001, 2002])
+    page = Store(stage, "member")
+    page.call("getThumbnailByLongestSideSet", 96, [2001, 2002])
+    page.close()
     stage.step("leader saves green", 0)
     settings = (await checked(stage))["rendering settings"]
     assert "user 103 (member), user 104 (leader)" in settings.found
