@@ -112,8 +112,8 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         default="none",
         metavar="REALISTIC|none|key=ms,…",
         help=(
-            "what OMERO takes for join, query, store and thumbnail, in ms, and at_once, the calls it works on at "
-            "once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
+            "what OMERO takes for join, query, store, load, settings and thumbnail, in ms, and at_once, the calls it "
+            "works on at once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
         ),
     )
     demo.add_argument(

@@ -189,7 +189,7 @@ def test_omero_comes_back(bench: Bench) -> None:
         assert process.stdout is not None
         while int(process.stdout.readline().partition("/")[0]) == 0:
             pass
-        bench.omero._run(omero.close())
+        bench.omero._run(omero.stop_router())
         omero.workload.latency = Latency()
         bench.omero._run(omero.start(tcp_port=omero.tcp_port, ssl_port=omero.ssl_port))
         said = process.stdout.read()

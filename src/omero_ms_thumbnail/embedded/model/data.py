@@ -112,6 +112,8 @@ class Table(Generic[RowT]):
         self._rows: dict[int, RowT] = {}
         self._by_pixels: dict[int, dict[int, RowT]] = {}
         self._last_id = 0
+        #: told of every row that is inserted or updated
+        self.watchers: list[Callable[[RowT], None]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -137,6 +139,8 @@ class Table(Generic[RowT]):
         self._last_id = max(self._last_id, row.id)
         self._rows[row.id] = row
         self._by_pixels.setdefault(row.pixels_id, {})[row.id] = row
+        for watcher in self.watchers:
+            watcher(row)
 
     def delete(self, row_id: int) -> None:
         """Delete a row."""

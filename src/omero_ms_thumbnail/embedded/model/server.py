@@ -56,7 +56,7 @@ class OmeroServer:
         self.database = database
         self.containers = containers or Containers()
         self.limits = limits or Limits()
-        self.sessions = sessions or OmeroSessions(people)
+        self.sessions = OmeroSessions(people) if sessions is None else sessions
         self.files = ThumbnailFiles(database.files)
         self._draw = draw
         self._defaults = defaults
@@ -99,6 +99,11 @@ class OmeroServer:
         self.sessions.use(session)
         yield Work("query")
         return self.sessions.set_group(session, group_id)
+
+    def configuration(self) -> dict[str, str]:
+        """What ``IConfig`` tells everybody. Source: ``ReadOnlyConfigInit`` of omero-server."""
+        said = "true" if self.limits.read_only else "false"
+        return {f"omero.cluster.read_only.runtime.{part}": said for part in ("db", "repo")}
 
     # queries and settings
 

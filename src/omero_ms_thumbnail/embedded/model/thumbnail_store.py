@@ -40,7 +40,7 @@ class ThumbnailStore(StoreState):
 
     def setPixelsId(self, call: Call, pixels_id: int) -> Steps[bool]:  # noqa: N802
         """Choose Pixels; whether there are settings to show them with."""
-        yield Work("query")
+        yield Work("load")
         context = self._context
         if context is None or self._pixels is None or self._pixels.id != pixels_id:
             context = self._new_context(call)
@@ -52,7 +52,7 @@ class ThumbnailStore(StoreState):
 
     def setRenderingDefId(self, call: Call, settings_id: int) -> Steps[None]:  # noqa: N802
         """Choose settings; their owner's rows count from now on."""
-        yield Work("query")
+        yield Work("load")
         self._check_pixels()
         context, pixels_id = self._chosen()
         context.load_chosen_settings(call, pixels_id, settings_id)
@@ -298,7 +298,7 @@ class ThumbnailStore(StoreState):
         yield from self.getThumbnailByLongestSideSet(call, size, pixels_ids)
 
     def _prepare_set(self, call: Call, pixels_ids: Collection[int]) -> Steps[ThumbnailContext]:
-        yield Work("query")
+        yield Work("load")
         context = self._new_context(call)
         context.load_settings(call, pixels_ids)
         yield from context.make_missing_settings(call, pixels_ids)
@@ -374,7 +374,7 @@ class ThumbnailStore(StoreState):
 
     def thumbnailExists(self, call: Call, size_x: int | None, size_y: int | None) -> Steps[bool]:  # noqa: N802
         """Whether a stored thumbnail of exactly that size would be shown as it is."""
-        yield Work("query")
+        yield Work("load")
         self._check_pixels_and_settings(call)
         if self._in_progress:
             return False
