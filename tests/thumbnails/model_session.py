@@ -89,6 +89,11 @@ class ModelSession:
         self._closed.set()
         await self.stores.close(TIMEOUT)
 
+    @property
+    def has_stores(self) -> bool:
+        """Whether OMERO has a store of this session open."""
+        return self._session.stores_open > 0
+
     def count(self, name: str) -> int:
         """How often an operation was asked for."""
         return sum(one[0] == name for one in self.asked)
@@ -111,7 +116,7 @@ class Asker:
 
     async def __aexit__(self, *_: object) -> None:
         await self.session.leave()
-        assert self.stage.server.sessions.stores_open == 0
+        assert not self.session.has_stores
 
     async def ask(self, *requests: ThumbnailRequest) -> list[Any]:
         """What comes of `requests` in one go: pictures as `Stage` has them, or what the failure is called."""
