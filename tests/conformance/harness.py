@@ -159,6 +159,10 @@ class OmeroStandin:
         """End an OMERO session: calls are answered ObjectNotExist, or with this exception if one is named."""
         self.command("end-session", key=key, exception=exception)
 
+    def fail(self, operation: str, exception: str, times: int = 1) -> None:
+        """Let the next calls of an operation fail with this exception of OMERO's, whatever they are about."""
+        self.command("fail", operation=operation, exception=exception, times=times)
+
     def freeze(self) -> None:
         """Let calls wait at OMERO's door until `thaw`."""
         self.command("freeze")

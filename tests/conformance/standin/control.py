@@ -6,6 +6,7 @@
     {"do": "set", "image": 11, "behaviour": "held", …}       change an image: see world.py
     {"do": "start-session", "user": "alice", "key": "…", "group": 3, "refuse": "…"}     all but the user optional
     {"do": "end-session", "key": "…", "exception": "RemovedSessionException"}           exception optional
+    {"do": "fail", "operation": "…", "exception": "TryAgain", "times": 1}               the next calls of that operation
     {"do": "freeze"}, {"do": "thaw"}                         calls wait at the door
     {"do": "release"}                                        calls that wait for a "held" image go on
     {"do": "wait", "operation": "…", "count": 2, "seconds": 5}                          or the operation "overlaps"
@@ -21,6 +22,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from omero_ms_thumbnail.embedded.model.errors import OmeroError
 from tests.real.omero.hand import Hand
 
 if TYPE_CHECKING:
@@ -47,6 +49,12 @@ def _start_session(stage: Stage, asked: dict[str, Any]) -> Any:
     return stage.start_session(asked["user"], asked.get("key"), asked.get("group"), asked.get("refuse", "")).key
 
 
+def _fail(stage: Stage, asked: dict[str, Any]) -> None:
+    error = OmeroError(asked["exception"], "as it was ordered", 100)
+    with stage.lock:
+        stage.server.limits.fail(error, asked["operation"], asked["times"])
+
+
 def _replay(stage: Stage, asked: dict[str, Any]) -> Any:
     """A command that prepares a recorded scenario or looks at what one has left."""
     with stage.lock:
@@ -67,6 +75,7 @@ COMMANDS: dict[str, Callable[[Stage, dict[str, Any]], Any]] = {
     "set": _set,
     "start-session": _start_session,
     "end-session": lambda stage, asked: stage.end_session(asked["key"], asked.get("exception", "")),
+    "fail": _fail,
     "freeze": lambda stage, _: stage.gate.close(),
     "thaw": lambda stage, _: stage.gate.open(),
     "release": lambda stage, _: stage.release(),
