@@ -61,6 +61,28 @@ def test_the_image_that_is_named_is_tried(site: Site) -> None:
     assert "the same that OMERO draws now" in site.check("--image", str(image)).step("stored thumbnail")["found"]
 
 
+def test_a_wrong_picture_that_omero_has_stored_is_found(site: Site) -> None:
+    database = site.omero.omero.world.database
+    first, second = site.omero.readable("researcher")[:2]
+    assert site.check("--image", str(first)).codes == site.check("--image", str(second)).codes == []
+    stored = {image: _file_of(site, image) for image in (first, second)}
+    right = database.files[stored[first]]
+    database.files[stored[first]] = database.files[stored[second]]
+    try:
+        checked = site.check("--image", str(first))
+    finally:
+        database.files[stored[first]] = right
+    assert (checked.status, checked.codes) == (0, ["stored-thumbnail-differs"])
+    assert "user 2 (researcher)" in checked.step("stored thumbnail")["found"]
+
+
+def _file_of(site: Site, image_id: int) -> int:
+    """The number of the one thumbnail that is stored of an image."""
+    world = site.omero.omero.world
+    (row,) = world.database.thumbnails.of(world.images[image_id].primary.id)
+    return row
+
+
 def test_an_image_that_was_a_clock_once_is_none_now(site: Site) -> None:
     world = site.omero.omero.world
     image = next(image for image in world.images.values() if image.state is ImageState.IN_PROGRESS)
