@@ -177,3 +177,11 @@ async def test_a_file_that_was_lost_is_drawn_again() -> None:
     outcomes, _ = await warmed(stage)
     assert not failed(outcomes)
     assert [picture.decode() for picture in stage.database.files.values()] == [f"{ROW} red"]
+
+
+async def test_a_read_only_omero_is_named_and_what_is_stored_there_is_found() -> None:
+    stage = staged("rwr---", ["owner saves red", "owner stores 96"], ["owner saves red"], [])
+    stage.server.limits.read_only = True
+    outcomes, _ = await warmed(stage)
+    assert failed(outcomes) == [1, 2]
+    assert all("it is read-only" in str(outcomes[image]) for image in (1002, 1003))

@@ -19,6 +19,7 @@ from omero_ms_thumbnail.omero.exceptions import (
     ApiUsageException,
     InternalException,
     MissingPyramidException,
+    RemovedSessionException,
     ResourceError,
     SecurityViolation,
     TryAgain,
@@ -287,6 +288,15 @@ async def test_a_session_that_has_ended(omero: Omero, maker: ThumbnailMaker) -> 
     with pytest.raises(SessionRefused) as caught:
         await make(maker)
     assert SAID not in str(caught.value)
+
+
+async def test_a_session_that_has_ended_is_joined_once_more_and_no_more(omero: Omero, maker: ThumbnailMaker) -> None:
+    for outcome in (OmeroUnavailable, SessionRefused):
+        omero.errors["create"] = [thrown(RemovedSessionException)]
+        with pytest.raises(outcome) as caught:
+            await make(maker)
+        assert SAID not in str(caught.value)
+    assert omero.dropped == 2
 
 
 async def test_an_omero_that_hangs(omero: Omero, maker: ThumbnailMaker) -> None:

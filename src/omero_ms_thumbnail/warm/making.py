@@ -53,6 +53,7 @@ class ThumbnailMaker:
         self._warmer = warmer
         self._size = size
         self._at_once = at_once
+        self._has_ended = False
 
     async def look(self, image_ids: Sequence[int]) -> list[Known]:
         """What there is of those images that are still there, and still the warmer's to help with.
@@ -87,6 +88,7 @@ class ThumbnailMaker:
                 if isinstance(made, BaseException):
                     raise made
                 outcomes.update(made)
+        self._has_ended = False
         return outcomes
 
     @asynccontextmanager
@@ -105,6 +107,9 @@ class ThumbnailMaker:
             if session is not None and fault in (Fault.SESSION_GONE, Fault.JOIN_GONE):
                 # a fresh join tells whether the session itself is gone
                 self._pool.drop(self._key, session)
+                if self._has_ended:
+                    raise SessionRefused("the OMERO session has ended") from error
+                self._has_ended = fault is Fault.SESSION_GONE
             raise (OmeroTooSlow if fault is Fault.TOO_SLOW else OmeroUnavailable)(_said(error)) from error
 
     # sets
@@ -156,21 +161,30 @@ class ThumbnailMaker:
     async def _make_alone(
         self, session: JoinedSession, pixels: StoredPixels, context: dict[str, str]
     ) -> NotMade | None:
+        has_settings = True
         try:
             async with session.stores.lend() as store:
                 if not await store.set_pixels_id(pixels.pixels_id, context):
-                    await _make_settings(store, pixels.pixels_id, context)
+                    has_settings = await _make_settings(store, pixels.pixels_id, context)
                 jpeg = await store.get_thumbnail_by_longest_side(self._size, context)
                 # a set does not tell of each image, and a row with the version of a clock tells of the past
                 is_clock = await store.is_in_progress(context)
         except SecurityViolation:
-            return NotMade(f"OMERO does not let this user act as its owner, user {pixels.owner_id}")
+            return NotMade(
+                f"OMERO lets nothing be stored for its owner, user {pixels.owner_id}: it is read-only, or this user "
+                "may not act as others"
+            )
         except (IceException, UserException) as error:
             fault = fault_of(error)
             if fault in (Fault.SESSION_GONE, Fault.JOIN_GONE):
                 raise
             if fault is not Fault.REFUSED or isinstance(error, ConcurrencyException):
                 return NotMade(_said(error), again=True)
+            if not has_settings:
+                return NotMade(
+                    f"OMERO makes no rendering settings for it ({type(error).__name__}): it is read-only, or the "
+                    "image's file cannot be read"
+                )
             return NotMade(f"OMERO cannot draw it ({type(error).__name__})")
         if is_clock:
             return NotMade(
@@ -185,17 +199,17 @@ class ThumbnailMaker:
         return None
 
 
-async def _make_settings(store: ThumbnailStore, pixels_id: int, context: dict[str, str]) -> None:
-    """Default settings, where there are still none."""
+async def _make_settings(store: ThumbnailStore, pixels_id: int, context: dict[str, str]) -> bool:
+    """Default settings, where there are still none; whether there are any now."""
     try:
         await store.reset_defaults(context)
     except ApiUsageException:
-        log.info("somebody has made settings of Pixels %d meanwhile", pixels_id)
+        log.info("OMERO made no settings of Pixels %d: somebody has meanwhile, or nobody may", pixels_id)
     except ConcurrencyException as error:
         # no pixels or no pyramid yet: OMERO then answers with a clock
         log.info("no default settings of Pixels %d yet: %s", pixels_id, type(error).__name__)
-        return
-    await store.set_pixels_id(pixels_id, context)
+        return False
+    return await store.set_pixels_id(pixels_id, context)
 
 
 def _newest(events: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
