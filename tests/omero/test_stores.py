@@ -61,6 +61,7 @@ async def test_one_thumbnail_has_a_store_of_its_own_closed_behind_it() -> None:
         async with joined(omero) as session:
             for number in range(1, 4):
                 assert await draw(session)
+                assert session.stores._idle == []
                 await until_closed(session, number)
         assert_all_closed(omero, created=3)
 
