@@ -16,9 +16,11 @@ from .names import (
     QUERY,
     REACHABLE,
     ROUTER,
+    ROWS,
     SESSION,
     SESSION_STORE,
     SESSIONS,
+    STORED,
     THUMBNAIL,
     TLS,
 )
@@ -437,6 +439,43 @@ QUERY_REFUSED = _diagnosis(
     "OMERO refuses the query",
     "OMERO's answer says why; its database may be in trouble, or its version may be too old (5.4 is needed).",
     "Look into Blitz's log at this time.",
+)
+
+STORED_DIFFERS = _diagnosis(
+    "stored-thumbnail-differs",
+    STORED,
+    "The stored thumbnail is not what OMERO draws now",
+    "Something stored the picture of other settings as that of these: an earlier version of this service did, when"
+    " settings were saved between two looks, and OMERO.web does with `?rdefId=` at its own size. Where the two look"
+    " alike, another version of Java or OMERO drew the stored one, and nothing is wrong.",
+    "The user named, whose settings they are, saves them once more (OMERO.web: Preview, change something and change it"
+    " back, Save): at the next look OMERO draws the thumbnail anew, for everybody who sees it by these settings. An"
+    " administrator can delete the row instead: `omero delete Thumbnail:<its number>`.",
+)
+STORED_EMPTY = _diagnosis(
+    "stored-thumbnail-empty",
+    STORED,
+    "The stored thumbnail has no bytes",
+    "OMERO's disk was full when it was stored. OMERO gives it as it is, and OMERO.web shows nothing.",
+    "See to the disk of OMERO's data directory; then the user named saves the rendering settings once more, or an"
+    " administrator deletes the row: `omero delete Thumbnail:<its number>`.",
+)
+STORED_FILE_MISSING = _diagnosis(
+    "stored-thumbnail-file-missing",
+    STORED,
+    "OMERO has a row for the thumbnail and no file, and this user may not have it drawn",
+    "The image is another's, in a group where only its owner may change what is stored. Its file below `Thumbnails` in"
+    " OMERO's data directory was deleted or not restored; or it was a clock, whose file OMERO removes.",
+    "The image's owner looks at it, or an administrator runs `omero-ms-thumbnail warm Image:<id>`.",
+)
+STRETCHED = _diagnosis(
+    "thumbnail-stretched",
+    ROWS,
+    "A stored thumbnail has another shape than its image",
+    "It was stored for somebody who asked for that width and height, or by an earlier version of this service for"
+    " somebody who may not store any: OMERO then draws a square.",
+    "It is shown to nobody who asks for the longest side, as OMERO.web's pages do. To be rid of it, its user or an"
+    " administrator deletes the row: `omero delete Thumbnail:<its number>`.",
 )
 
 RENDERING_FAILED = _diagnosis(

@@ -14,6 +14,7 @@ from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
+from ..omero.stored import pixels_of
 from ..thumbnails.model import (
     ImageUnavailable,
     OmeroTooSlow,
@@ -38,6 +39,7 @@ from .diagnoses import (
 )
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import JOIN, QUERY, THUMBNAIL
+from .stored import draw_now, look_at_stored
 
 #: seconds that leaving waits for: a join that is broken off would end the user's session
 _PATIENCE = 60.0
@@ -103,6 +105,14 @@ class OmeroSteps:
             raise _trouble(error) from error
         return self._timed(Finding(QUERY, Outcome.OK, f"image {image_id} can be read", watch.seconds)), image_id
 
+    async def stored(self, image_id: int) -> list[Finding]:
+        """What OMERO has stored of the image's thumbnail, and whether it is right; leaves nothing. Raises Trouble."""
+        try:
+            async with self._pool.lend(self._key) as session:
+                return await look_at_stored(session, image_id, self._size)
+        except (IceException, UserException) as error:
+            raise _trouble(error) from error
+
     async def thumbnail(self, image_id: int) -> Finding:
         """Get a thumbnail. Raises Trouble."""
         watch = Stopwatch()
@@ -112,14 +122,22 @@ class OmeroSteps:
             raise Trouble(_THUMBNAIL_DIAGNOSES.get(type(error), RENDERING_FAILED), str(error)) from error
         try:
             async with self._pool.lend(self._key) as session:
-                # a set of thumbnails does not tell
-                is_clock = thumbnail.in_progress or image_id in await images_in_progress(session, [image_id])
+                is_clock = thumbnail.in_progress or await self._is_clock(session, image_id)
         except (IceException, UserException) as error:
             raise _trouble(error) from error
         found = f"{len(thumbnail.jpeg)} bytes of image {image_id}, longest side {self._size}"
         if is_clock:
             return Finding(THUMBNAIL, Outcome.WARNING, f"a clock, {found}", watch.seconds, IMPORT_IN_PROGRESS)
         return self._timed(Finding(THUMBNAIL, Outcome.OK, found, watch.seconds))
+
+    async def _is_clock(self, session: JoinedSession, image_id: int) -> bool:
+        """Whether OMERO shows a clock now: of a set it does not tell, and a row that was one once may be no more."""
+        if image_id not in await images_in_progress(session, [image_id]):
+            return False
+        pixels = (await pixels_of(session, [image_id])).get(image_id)
+        now = await draw_now(session, pixels, self._size) if pixels is not None else None
+        # without settings there would have been no picture
+        return now is None or now.is_clock
 
     def _timed(self, finding: Finding) -> Finding:
         """The finding, as a warning where it took much of the time that there is."""

@@ -29,6 +29,7 @@ from .names import (
     SESSION,
     SESSION_STORE,
     SESSIONS,
+    STORED,
     THUMBNAIL,
     TLS,
 )
@@ -222,6 +223,10 @@ class _Walk:
             step, watch = QUERY, Stopwatch()
             finding, image_id = await steps.query(self._request.image_id)
             yield finding
+            if self._request.image_id is not None:
+                # before the thumbnail is asked for, which may store one
+                async for finding in self._stored(steps, self._request.image_id):
+                    yield finding
             step, watch = THUMBNAIL, Stopwatch()
             if image_id is None:
                 yield _skipped(THUMBNAIL, "needs an image")
@@ -231,6 +236,14 @@ class _Walk:
             yield _failed(step, trouble, watch)
             for later in (JOIN, QUERY, THUMBNAIL)[(JOIN, QUERY, THUMBNAIL).index(step) + 1 :]:
                 yield _skipped(later, f"needs {step}")
+
+    async def _stored(self, steps: OmeroSteps, image_id: int) -> AsyncIterator[Finding]:
+        watch = Stopwatch()
+        try:
+            for finding in await steps.stored(image_id):
+                yield finding
+        except Trouble as trouble:
+            yield _failed(STORED, trouble, watch)
 
 
 def _failed(step: str, trouble: Trouble, watch: Stopwatch) -> Finding:

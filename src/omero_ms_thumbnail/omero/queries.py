@@ -59,7 +59,7 @@ async def readable_images(session: JoinedSession, image_ids: Sequence[int]) -> s
 
 
 async def images_in_progress(session: JoinedSession, image_ids: Sequence[int]) -> set[int]:
-    """Those of `image_ids` of which somebody was last shown a clock: they are still being imported.
+    """Those of `image_ids` of which somebody was once shown a clock: they may still be imported, or long be there.
 
     Raises as a call does.
     """

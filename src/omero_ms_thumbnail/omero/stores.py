@@ -135,6 +135,14 @@ class ThumbnailStore:
         )
         return thumbnails
 
+    async def create_thumbnails_by_longest_side_set(self, size: int, pixels_ids: list[int], context: Context) -> None:
+        """Make OMERO draw and keep thumbnails of several Pixels; nothing says which could not be drawn."""
+        await self._call("createThumbnailsByLongestSideSet", RInt(size), pixels_ids, context=context)
+
+    async def thumbnail_exists(self, size_x: int, size_y: int, context: Context) -> bool:
+        """Whether OMERO would take a stored thumbnail of exactly that size; nothing is stored or changed."""
+        return bool(await self._call("thumbnailExists", RInt(size_x), RInt(size_y), context=context))
+
     async def get_thumbnail_for_section(self, z: int, t: int, size_x: int, size_y: int, context: Context) -> bytes:
         """A JPEG of exactly that size of one section."""
         return bytes(
