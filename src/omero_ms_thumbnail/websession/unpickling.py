@@ -26,6 +26,7 @@ from omero_ms_thumbnail.websession import pickle_bytes, pickle_globals, pickle_r
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
 from omero_ms_thumbnail.websession.pickle_memo import Memo
+from omero_ms_thumbnail.websession.pickle_types import NESTED_NAME
 from omero_ms_thumbnail.websession.placeholder import Placeholder
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ class _Machine:
         if not isinstance(made_by, Placeholder):
             raise damaged("it calls a value")
         name = made_by.name
-        if name in pickle_globals.NESTED_NAME:
+        if name in NESTED_NAME:
             self.push_new(_nested(name, arguments), _NAMED)
             return
         if name in _INSTANCE_MAKERS and isinstance(arguments, tuple) and arguments:
