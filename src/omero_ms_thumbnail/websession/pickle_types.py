@@ -88,7 +88,7 @@ _VALUES = {
     # exceptions whose names do not say so
     "http.client": "HTTPMessage BadStatusLine IncompleteRead InvalidURL LineTooLong NotConnected RemoteDisconnected",
     "queue": "Empty Full",
-    "signal": "itimer_error",
+    "signal": "itimer_error struct_siginfo",
     "socket": "error gaierror herror timeout",
     "struct": "error",
     "subprocess": "TimeoutExpired",
