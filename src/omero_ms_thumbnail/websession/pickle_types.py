@@ -90,6 +90,7 @@ _VALUES = {
     "queue": "Empty Full",
     "signal": "itimer_error struct_siginfo",
     "socket": "error gaierror herror timeout",
+    "ssl": "DefaultVerifyPaths",
     "struct": "error",
     "subprocess": "TimeoutExpired",
     "zlib": "error",
