@@ -72,7 +72,7 @@ _VALUES = {
     "pwd": "struct_passwd",
     "resource": "struct_rusage",
     "random": "Random",
-    "re": "Pattern _compile",
+    "re": "Pattern _compile error",
     "shutil": "_ntuple_diskusage usage",
     "statistics": "LinearRegression NormalDist",
     "string": "Template",
