@@ -13,12 +13,12 @@ import asyncpg
 import redis.asyncio
 from redis import exceptions
 
+from ..addresses import parse_redis_uri
 from ..config import ConfigError, SessionStoreSettings, Settings
 from ..server import plain_session_store
 from ..websession import MemorySessionStore, SessionStoreUnavailable, WebSession, is_session_id
 from ..websession.decode_error import SessionDecodeError
 from ..websession.redis_store import redis_client
-from ..websession.redis_uri import parse_redis_uri
 from .diagnoses import (
     CLOCK_DIFFERS,
     CONFIGURATION_WRONG,

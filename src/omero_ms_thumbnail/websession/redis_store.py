@@ -21,11 +21,11 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
+from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.reading import SessionReader
 from omero_ms_thumbnail.websession.redis_connections import RedisConnections
 from omero_ms_thumbnail.websession.redis_tracking import RedisTracking
-from omero_ms_thumbnail.websession.redis_uri import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _ENGINES = ("cache", "cached_db")
 class RedisSessionStore:
     """A `SessionStore` on a Redis, on the master of a group of sentinels, or on a Redis Cluster.
 
-    uri is any form of `redis_uri`, else ValueError. key_prefix and version are those of OMERO.web's cache
+    uri is any form of `addresses`, else ValueError. key_prefix and version are those of OMERO.web's cache
     (``omero.web.caches``). timeout bounds one look-up as a whole, waiting for a connection included, in seconds; one in
     the URI wins over it. Nothing is connected before the first look-up, and after a failure each look-up tries again.
     """
@@ -243,7 +243,7 @@ def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
 def _tls(address: RedisAddress) -> ssl.SSLContext | None:
     if not address.tls:
         return None
-    context = ssl.create_default_context()
+    context = ssl.create_default_context(cafile=address.ca_file)
     context.check_hostname = address.verify_peer == "FULL"
     if address.verify_peer == "NONE":
         context.verify_mode = ssl.CERT_NONE
@@ -268,4 +268,6 @@ def _connection_options(address: RedisAddress, timeout: float) -> dict[str, Any]
             "ssl_cert_reqs": "none" if address.verify_peer == "NONE" else "required",
             "ssl_check_hostname": address.verify_peer == "FULL",
         }
+        if address.ca_file is not None:
+            options["ssl_ca_certs"] = str(address.ca_file)
     return options

@@ -192,12 +192,12 @@ class _Machine:
                 room -= _LIST + 2 * _ITEM
             elif code == _SET_ITEMS and marked and type(marked[-1][-1]) is dict:
                 items, stack = stack, marked.pop()
-                target = stack[-1]
+                target = cast("dict[object, object]", stack[-1])
                 room -= _PAIR * len(items) // 2 + _FIRST_ITEM
                 target.update(_pairs(items))
             elif code == _APPENDS and marked and type(marked[-1][-1]) is list:
                 items, stack = stack, marked.pop()
-                stack[-1] += items
+                cast("list[object]", stack[-1]).extend(items)
                 room -= _ITEM * len(items)
             elif code == _STOP:
                 self.stack, self.room = stack, room
