@@ -218,7 +218,7 @@ def _timeout(parameters: dict[str, str]) -> float | None:
     if "timeout" not in parameters:
         texts = [parameters[name] for name in _SOCKET_TIMEOUTS if name in parameters]
         if any(not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) for text in texts):
-            raise ValueError(f"{' and '.join(_SOCKET_TIMEOUTS)} in the Redis URI are numbers of texts")
+            raise ValueError(f"{' and '.join(_SOCKET_TIMEOUTS)} in the Redis URI are numbers of seconds")
         return max(map(float, texts), default=None) or None
     match = _TIMEOUT.fullmatch(parameters["timeout"].lower())
     seconds = int(match[1][:12]) * _SECONDS[match[2]] if match else 0
