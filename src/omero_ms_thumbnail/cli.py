@@ -33,7 +33,11 @@ class _Failed(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, or 1 with a sentence on standard error, or 2 for a wrong command line."""
-    parsed = command_line().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        # as the Java microservice is called, by its script and its unit
+        given.insert(0, "serve")
+    parsed = command_line().parse_args(given)
     run: Callable[[argparse.Namespace], None] = parsed.run
     try:
         run(parsed)
@@ -49,7 +53,10 @@ def command_line() -> argparse.ArgumentParser:
     """The parser of the command line, with one below it for each command."""
     parser = argparse.ArgumentParser(
         prog="omero-ms-thumbnail",
-        description="Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web.",
+        description=(
+            "Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web. "
+            "Without a command, it is serve."
+        ),
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -373,7 +374,7 @@ def tracer(settings: Settings) -> Tracer | None:
         raise ConfigError(
             [f"http-tracing.enabled: {error}; install omero-ms-thumbnail[tracing], or write enabled: false"]
         ) from error
-    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url, tracing.otlp_url))
+    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url or None, tracing.otlp_url or None))
 
 
 def log_options(settings: Settings, config: Path | None = None, level: str | None = None) -> LogOptions:
@@ -416,8 +417,7 @@ def _tls(omero: OmeroSettings) -> ssl.SSLContext:
 
 def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None = None) -> None:
     """Serve until interrupted; workers log by `logs`. Raises ConfigError or CannotServe where that cannot begin."""
-    _try_parts(settings, demo)
-    address = _address(settings.host, settings.port)
+    address = preflight(settings, demo)
     for line in settings.notes:
         log.info("%s", line)
     for line in settings.warnings:
@@ -490,8 +490,12 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
         ) from error
 
 
-def _try_parts(settings: Settings, demo: Demo | None) -> None:
-    """Make what settings can be wrong for, so that it is said once and before any worker starts."""
+def preflight(settings: Settings, demo: Demo | None = None, *, is_running: bool = False) -> str:
+    """Make and let go of whatever can keep the service from starting; for `serve`, before a worker starts, and `check`.
+
+    The numeric address to listen on. is_running says that something may have the port already, which is the service
+    itself. Raises ConfigError or CannotServe.
+    """
 
     async def make() -> None:
         await session_store(settings, demo).close()
@@ -504,6 +508,22 @@ def _try_parts(settings: Settings, demo: Demo | None) -> None:
     tracing = tracer(settings)
     if tracing is not None:
         tracing.close()
+    with _shared_folder():
+        pass
+    if settings.logging.file is not None and not _can_be_written(settings.logging.file):
+        raise CannotServe(
+            f"logging.file: {settings.logging.file} cannot be written by this user; name another file, or let the "
+            "service's user write there"
+        )
+    return _address(settings.host, settings.port, is_running=is_running)
+
+
+def _can_be_written(file: Path) -> bool:
+    """Whether this user may write the file, or make it and the folders above it; nothing is made."""
+    if file.exists():
+        return os.access(file, os.W_OK)
+    nearest = next(folder for folder in file.absolute().parents if folder.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def url(host: str, port: int) -> str:
@@ -511,7 +531,7 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _address(host: str, port: int) -> str:
+def _address(host: str, port: int, *, is_running: bool = False) -> str:
     """The numeric address of `host`, the only form that Granian takes, which can be had now.
 
     Granian's workers would share a port with another service without a word. Raises CannotServe.
@@ -526,6 +546,8 @@ def _address(host: str, port: int) -> str:
     except UnicodeError as error:
         raise CannotServe(f"cannot listen on {host}:{port}: {host!r} is not the name of a host") from error
     except OSError as error:
+        if is_running and error.errno == errno.EADDRINUSE:
+            return str(address[0])
         raise CannotServe(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             "choose another port with --port or in the configuration, or stop what uses it"

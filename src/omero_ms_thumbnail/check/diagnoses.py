@@ -60,6 +60,14 @@ CONFIGURATION_WRONG = _diagnosis(
     "A key is misspelt, or a value is not what its key takes; the service would not start with it either.",
     "Change the lines named; `docs/configuration.md` has every key.",
 )
+CANNOT_START = _diagnosis(
+    "cannot-start",
+    CONFIGURATION,
+    "The service would not start with this configuration",
+    "Something that it names is not there or may not be used: an extra that is not installed, a file, a folder, an"
+    " address to listen on.",
+    "Do what the sentence says; `serve` says the same.",
+)
 OMERO_WEB_UNREADABLE = _diagnosis(
     "omeroweb-unreadable",
     OMERO_WEB,
@@ -112,7 +120,7 @@ STORE_PERMISSION = _diagnosis(
     SESSION_STORE,
     "The session store does not permit its user to read sessions",
     "The user in `session-store.uri` was given less than reading sessions takes.",
-    "In Redis: `ACL SETUSER <user> +ping +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
+    "In Redis: `ACL SETUSER <user> +ping +select +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
     " `GRANT SELECT ON django_session TO <user>`.",
 )
 STORE_DATABASE = _diagnosis(
@@ -137,6 +145,14 @@ STORE_UNREACHABLE = _diagnosis(
     "The session store cannot be reached",
     "It does not run, or it listens on another host, port or interface than `session-store.uri` names.",
     "Start it; compare `session-store.uri` with its `port` and `bind`; look for a firewall between.",
+)
+STORE_SOCKET = _diagnosis(
+    "session-store-socket",
+    SESSION_STORE,
+    "Redis does not answer at its socket",
+    "It does not run, its `unixsocket` is another path or is off, or this service's user may not use the socket.",
+    "Start it; compare the path in `session-store.uri` with Redis's `unixsocket`; let this service's user use it by"
+    " `unixsocketperm 770` and Redis's group.",
 )
 STORE_SLOW = _diagnosis(
     "session-store-slow",
@@ -197,6 +213,14 @@ NO_SESSIONS = _diagnosis(
     " logged in at the moment.",
     "Log in to OMERO.web and try again. If there is still none: `omero config get omero.web.session_engine` must say"
     " `django.contrib.sessions.backends.cache`; if it says file or db, set it or `session-store.type` accordingly.",
+)
+LOOKING_NOT_ALLOWED = _diagnosis(
+    "redis-without-scan",
+    SESSIONS,
+    "This Redis does not let anybody look through it",
+    "Its user may only read single sessions, or SCAN and INFO were renamed, as managed ones have it. Thumbnails need"
+    " neither.",
+    "Nothing. To know whether sessions are found, give `--session` a cookie.",
 )
 SESSION_FORMAT = _diagnosis(
     "session-format",
