@@ -42,6 +42,7 @@ class ModelSession:
     def __init__(self, stage: Stage, who: str, *, stores: int = 4) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.is_active = True
+        self.is_known_to_be_read_only = False
         self.call_timeout = TIMEOUT
         self.user_id = PEOPLE[who]
         self._server = stage.server
@@ -74,6 +75,11 @@ class ModelSession:
 
     def forget(self, proxy: Any) -> None:
         """Nothing is remembered."""
+
+    async def is_read_only(self) -> bool:
+        self.asked.append(("getConfigValues",))
+        self.is_known_to_be_read_only = self._server.limits.read_only
+        return self.is_known_to_be_read_only
 
     def doubt(self) -> None:
         """There is no connection."""

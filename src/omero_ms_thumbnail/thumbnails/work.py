@@ -352,6 +352,8 @@ class SessionWork:
             if items:
                 await self._render_set(items)
         except (IceException, UserException) as error:
+            if await self._lines_up_directly(items, error):
+                return
             if len(items) == 1:
                 # what OMERO throws for a set of one, it throws for that one
                 items[0].is_single = True
@@ -360,6 +362,17 @@ class SessionWork:
             if late is not None:
                 late.cancel()
                 self._late.discard(batch)
+
+    async def _lines_up_directly(self, items: list[Item], error: Exception) -> bool:
+        """Whether OMERO refused `items` since it is read-only, and is asked for them without storing anything."""
+        may_write = any(not item.way.is_direct for item in items)
+        if fault_of(error) is not Fault.REFUSED or not may_write or not await self._session.is_read_only():
+            return False
+        for item in items:
+            item.is_lost = True
+            if item.facts is not None:
+                self._line_up(item, item.facts)
+        return True
 
     def _fall_late(self, batch: Batch) -> None:
         """What waits for the end of this set waits no longer."""
