@@ -61,6 +61,7 @@ async def test_one_thumbnail_has_a_store_of_its_own_closed_behind_it() -> None:
         async with joined(omero) as session:
             for number in range(1, 4):
                 assert await draw(session)
+                assert session.stores._idle == []
                 await until_closed(session, number)
         assert_all_closed(omero, created=3)
 
@@ -167,7 +168,7 @@ async def test_a_store_whose_caller_gave_up_is_closed_when_the_call_ends_and_not
 
 
 async def test_a_store_whose_call_is_never_answered_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "_LOST_AFTER", 2)
+    monkeypatch.setattr(stores, "LOST_AFTER", 2)
     async with small_omero() as omero:
         held = hold(omero)
         async with joined(omero, call_timeout=IMPATIENT) as session:

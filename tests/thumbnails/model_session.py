@@ -42,6 +42,7 @@ class ModelSession:
     def __init__(self, stage: Stage, who: str, *, stores: int = 4) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.is_active = True
+        self.is_known_to_be_read_only = False
         self.call_timeout = TIMEOUT
         self.user_id = PEOPLE[who]
         self._server = stage.server
@@ -75,6 +76,11 @@ class ModelSession:
     def forget(self, proxy: Any) -> None:
         """Nothing is remembered."""
 
+    async def is_read_only(self) -> bool:
+        self.asked.append(("getConfigValues",))
+        self.is_known_to_be_read_only = self._server.limits.read_only
+        return self.is_known_to_be_read_only
+
     def doubt(self) -> None:
         """There is no connection."""
 
@@ -88,6 +94,11 @@ class ModelSession:
         self.is_active = False
         self._closed.set()
         await self.stores.close(TIMEOUT)
+
+    @property
+    def has_stores(self) -> bool:
+        """Whether OMERO has a store of this session open."""
+        return self._session.stores_open > 0
 
     def count(self, name: str) -> int:
         """How often an operation was asked for."""
@@ -111,7 +122,7 @@ class Asker:
 
     async def __aexit__(self, *_: object) -> None:
         await self.session.leave()
-        assert self.stage.server.sessions.stores_open == 0
+        assert not self.session.has_stores
 
     async def ask(self, *requests: ThumbnailRequest) -> list[Any]:
         """What comes of `requests` in one go: pictures as `Stage` has them, or what the failure is called."""

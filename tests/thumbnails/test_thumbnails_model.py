@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from omero_ms_thumbnail.embedded.images.picture import fit
 from omero_ms_thumbnail.embedded.images.settings import default_settings
 from omero_ms_thumbnail.embedded.world import ImageState
+from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.thumbnails.keeping import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
@@ -75,7 +76,7 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         )
         caches = Caches(MemoryCache(bytes_max=1 << 20, life=20.0, clock=self.loop.time))
         self.thumbnails = self.loop.do(
-            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, calls_at_once=5, caches=caches)
+            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, permits=Permits(5), caches=caches)
         )
         self.askers: list[Asker] = []
         self.weather: frozenset[str] = frozenset()
@@ -93,12 +94,12 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         size = fit(picture.size_x, picture.size_y, request.width)
         if request.height is not None:
             size = (request.width, request.height)
-        if image.state is ImageState.IN_PROGRESS:
-            return told_clock(size)
         chosen = next((one for one in image.rendering_defs if one.id == request.rendering_def_id), None)
         chosen = chosen or world.settings_for(user, image)
         if image.state is ImageState.FAILING or (chosen is None and not world.may_make_settings(user, image)):
             return None
+        if image.state is ImageState.IN_PROGRESS:
+            return told_clock((max(size), max(size)))
         shown = chosen.settings if chosen is not None else default_settings(picture)
         return told(picture, shown, size, (shown.default_z, shown.default_t))
 

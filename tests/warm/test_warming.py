@@ -56,7 +56,7 @@ def test_what_has_no_thumbnail_is_named(bench: Bench) -> None:
     assert ended.returncode == 1
     assert "1 thumbnails of 5 images, 4 failed" in ended.stdout
     assert "Dataset:4711 does not exist" in ended.stdout
-    assert f"image {clock} is still being imported" in ended.stdout
+    assert f"image {clock}: OMERO shows a clock: it is still being imported" in ended.stdout
     assert f"image {failing}" in ended.stdout
     assert "image 99999999" in ended.stdout
 

@@ -279,3 +279,12 @@ def test_literal_of_protocol_0(literal: bytes, value: object) -> None:
     read = loads(literal + b"\n.", LIMITS)
     assert read == value
     assert type(read) is type(value)
+
+
+@every_protocol
+@pytest.mark.parametrize("after", [b"\n", b"\0", b"garbage", pickle.dumps({}), b"cos\nsystem\n."])
+def test_what_follows_the_end_is_nobodys(protocol: int, after: bytes) -> None:
+    session = {"connector": {"omero_session_key": EXPECTED.omero_session_key}}
+    payload = pickle.dumps(session, protocol) + after
+    assert pickle.loads(payload) == session
+    assert decode_payload(payload, LIMITS) == session

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
-from ..websession.redis_uri import parse_redis_uri
+from ..addresses import parse_redis_uri
 
 _ACTIVE: Final = "__ACTIVE__"
 _PROFILE: Final = "omero.config.profile"

@@ -13,7 +13,7 @@ from .workload import Workload
 ResultT = TypeVar("ResultT")
 
 #: what `Work` is of these kinds takes no time unless a latency says so, and lets nobody else run
-_AT_ONCE: Final = frozenset({"join", "load", "query", "store", "thumbnail"})
+_AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnail"})
 
 
 class Driver:
@@ -23,6 +23,7 @@ class Driver:
         self.workload = workload
         self._connections = asyncio.Semaphore(limits.database_connections)
         self._running: set[asyncio.Task[Any]] = set()
+        self._held: dict[str, asyncio.Event] = {}
         #: calls that hold a connection now, and the most that ever did
         self.connections_held = 0
         self.most_connections_held = 0
@@ -36,6 +37,17 @@ class Driver:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def hold(self, kind: str) -> None:
+        """Let calls wait, with all that they hold, where they come to `Work` of this kind.
+
+        "rows" is what a lock on the table ``thumbnail`` does, "render" a disk that does not answer.
+        """
+        self._held[kind] = asyncio.Event()
+
+    def release(self, kind: str) -> None:
+        """Let them go on."""
+        self._held.pop(kind).set()
 
     async def close(self) -> None:
         """Give up what runs, as when the process of OMERO ends."""
@@ -78,6 +90,9 @@ class Driver:
                     self._connections.release()
 
     async def _work(self, work: Work) -> Any:
+        held = self._held.get(work.kind)
+        if held is not None:
+            await held.wait()
         milliseconds = self.workload.latency.of(work.kind)
         if milliseconds > 0:
             await asyncio.sleep(milliseconds / 1000)

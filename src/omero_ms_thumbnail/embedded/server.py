@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from ..ice.references import socket_endpoint
@@ -14,6 +15,7 @@ from .driving import Driver
 from .joins import Omero, OmeroJoin
 from .model.data import Pixels
 from .model.drawing import Drawing
+from .model.folder import ThumbnailFolder
 from .model.limits import Limits
 from .model.server import OmeroServer
 from .model.sessions import OmeroSessions
@@ -30,7 +32,8 @@ class EmbeddedOmero:
     """An OMERO in this process. `start` it in a running event loop; `close` it in the end.
 
     `database_connections` is ``omero.db.poolsize``, `read_only` is ``omero.cluster.read_only``. A session that is not
-    called for `time_to_idle` seconds ends.
+    called for `time_to_idle` seconds ends. Thumbnails are kept in memory, or below `data_dir` as OMERO has them below
+    ``omero.data.dir``.
     """
 
     def __init__(
@@ -41,8 +44,11 @@ class EmbeddedOmero:
         time_to_idle: float = 600.0,
         database_connections: int = 10,
         read_only: bool = False,
+        data_dir: Path | None = None,
     ) -> None:
         self.world = world
+        if data_dir is not None:
+            world.database.files = ThumbnailFolder(data_dir)
         self.limits = Limits(database_connections=database_connections, read_only=read_only)
         self.sessions = OmeroSessions(world.people, time_to_idle=time_to_idle)
         self.model = OmeroServer(

@@ -61,3 +61,21 @@ IMAGES_IN = {
 
 #: whether a container is there
 CONTAINER = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above
+
+# what OMERO has stored of images' thumbnails, and by whose settings: `omero.stored`
+
+#: whose Pixels they are decides in omero-server's ``ThumbnailBean``, and their size how large a thumbnail is; the last
+#: is the place among the image's Pixels, of which the first are shown
+PIXELS_WITH_SIZES = (
+    "select p.id, i.id, p.details.group.id, p.details.owner.id, p.sizeX, p.sizeY, index(p) "
+    "from Image i join i.pixels p where i.id in (:ids)"
+)
+THUMBNAILS_OF_PIXELS = (
+    "select t.id, t.pixels.id, t.details.owner.id, t.sizeX, t.sizeY, t.details.updateEvent.id, t.version "
+    "from Thumbnail t where t.pixels.id in (:ids)"
+)
+SETTINGS_OF_PIXELS = (
+    "select r.id, r.pixels.id, r.details.owner.id, r.details.creationEvent.id, r.details.updateEvent.id "
+    "from RenderingDef r where r.pixels.id in (:ids)"
+)
+NAMES_OF_USERS = "select e.id, e.omeName from Experimenter e where e.id in (:ids)"

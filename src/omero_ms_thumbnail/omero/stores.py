@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -31,16 +31,14 @@ from ..ice.errors import (
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.values import UserException
-from .calls import OngoingCall
+from .calls import LOST_AFTER, OngoingCall
+from .permits import Permit
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 from .waiting import until_done
 
 #: seconds that a store may wait for its next set
 _IDLE_MAX: Final = 1.5
-
-#: call time-outs after which a call that OMERO never answers is given up, and its store with it
-_LOST_AFTER: Final = 20
 
 log: Final = logging.getLogger(__name__)
 
@@ -66,6 +64,12 @@ class StoreSession(Protocol):
     ) -> OngoingCall:
         """Call an object now; raises IceException if the connection is not active."""
 
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        """For calls that hold a database connection, one at a time: waits for their turn."""
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """A call was not answered within the time-out."""
+
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again that the router had dropped. Raises `error` where it has another reason."""
 
@@ -76,9 +80,13 @@ class StoreSession(Protocol):
 class ThumbnailStore:
     """``omero::api::ThumbnailStore``. Sizes are in pixels; `context` carries ``omero.group`` and ``omero.user``."""
 
-    def __init__(self, session: StoreSession, proxy: ObjectPrx) -> None:
+    def __init__(self, session: StoreSession, proxy: ObjectPrx, permit: Permit | None = None) -> None:
         self._session = session
         self._proxy = proxy
+        #: that of the flight which its calls are in
+        self.permit = permit
+        #: call time-outs that OMERO has for a call
+        self.patience = 1
         self._running: asyncio.Future[Any] | None = None
 
     @property
@@ -127,6 +135,14 @@ class ThumbnailStore:
         )
         return thumbnails
 
+    async def create_thumbnails_by_longest_side_set(self, size: int, pixels_ids: list[int], context: Context) -> None:
+        """Make OMERO draw and keep thumbnails of several Pixels; nothing says which could not be drawn."""
+        await self._call("createThumbnailsByLongestSideSet", RInt(size), pixels_ids, context=context)
+
+    async def thumbnail_exists(self, size_x: int, size_y: int, context: Context) -> bool:
+        """Whether OMERO would take a stored thumbnail of exactly that size; nothing is stored or changed."""
+        return bool(await self._call("thumbnailExists", RInt(size_x), RInt(size_y), context=context))
+
     async def get_thumbnail_for_section(self, z: int, t: int, size_x: int, size_y: int, context: Context) -> bytes:
         """A JPEG of exactly that size of one section."""
         return bytes(
@@ -157,19 +173,22 @@ class ThumbnailStore:
         if self._running is not None:
             raise RuntimeError("a ThumbnailStore is used by two calls at once")
         call = self._session.begin(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
-        self._running = call.reply
-        has_ended = False
+        self._running = reply = call.reply
+        if self.permit is not None:
+            self.permit.watch(reply)
+        timeout = self._session.call_timeout
         try:
-            # not awaited directly: neither a time-out nor a cancellation may end it here while it runs in OMERO
-            has_ended = await until_done(call.reply, self._session.call_timeout)
+            return await call.answer(timeout, self._fell_late, lost_after=self.patience * timeout)
         finally:
-            if has_ended:
+            if reply.done():
                 self._running = None
             else:
-                call.reply.add_done_callback(partial(self._ended, call))
-        if not has_ended:
-            raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
-        return call.result()
+                reply.add_done_callback(self._ended)
+            # an exception knows its frames: one that knew the reply too would keep all of them and itself
+            del reply
+
+    def _fell_late(self) -> None:
+        self._session.fell_late(self.permit)
 
     def give_up(self) -> None:
         """Wait no longer for a call that OMERO still works on."""
@@ -178,31 +197,44 @@ class ThumbnailStore:
             self._running.cancel()
             self._running = None
 
-    def _ended(self, call: OngoingCall, reply: asyncio.Future[Any]) -> None:
+    def _ended(self, reply: asyncio.Future[Any]) -> None:
         """A call that nobody waits for any more has ended."""
         if self._running is reply:
             self._running = None
-        with suppress(IceException, UserException, asyncio.CancelledError):
-            call.result()
 
 
 class StoreLoan:
     """A ThumbnailStore while it is lent; see `ThumbnailStores`. To be entered once."""
 
-    __slots__ = ("_is_for_sets", "_store", "_stores")
+    __slots__ = ("_flight", "_is_for_sets", "_patience", "_store", "_stores")
 
-    def __init__(self, stores: ThumbnailStores, *, is_for_sets: bool) -> None:
+    def __init__(
+        self,
+        stores: ThumbnailStores,
+        flight: AbstractAsyncContextManager[Permit | None],
+        *,
+        is_for_sets: bool,
+        patiently: bool,
+    ) -> None:
         self._stores = stores
+        self._flight = flight
         self._is_for_sets = is_for_sets
+        self._patience = LOST_AFTER if patiently else 1
 
     async def __aenter__(self) -> ThumbnailStore:
-        self._store = await self._stores.borrow(is_for_sets=self._is_for_sets)
+        permit = await self._flight.__aenter__()
+        try:
+            self._store = await self._stores.borrow(permit, self._patience, is_for_sets=self._is_for_sets)
+        except BaseException as error:
+            await self._flight.__aexit__(type(error), error, None)
+            raise
         return self._store
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stores.give_back(self._store, is_reusable=self._is_for_sets and error is None)
+        await self._flight.__aexit__(kind, error, traceback)
 
 
 class ThumbnailStores:
@@ -226,36 +258,42 @@ class ThumbnailStores:
         """How many are lent, or are being made to be."""
         return self._lent
 
-    def lend(self) -> StoreLoan:
+    def lend(self, *, patiently: bool = False) -> StoreLoan:
         """``async with stores.lend() as store``: for one thumbnail. It is a new one, and is closed in the end.
+
+        It has one permit from its making to its closing, of the flight that it is lent in if there is one. `patiently`:
+        its calls have not the call time-out, but as long as an answer may come.
 
         Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        return StoreLoan(self, is_for_sets=False)
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=False, patiently=patiently)
 
-    def lend_for_sets(self) -> StoreLoan:
+    def lend_for_sets(self, *, patiently: bool = False) -> StoreLoan:
         """As `lend`, for sets alone: it may have answered sets before, and may answer others.
 
         One whose last call failed, or still runs, or that nobody wants for a while is closed.
         """
-        return StoreLoan(self, is_for_sets=True)
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=True, patiently=patiently)
 
-    async def borrow(self, *, is_for_sets: bool) -> ThumbnailStore:
-        """For `StoreLoan`: a store, once fewer than the limit are lent."""
+    async def borrow(self, permit: Permit | None, patience: int, *, is_for_sets: bool) -> ThumbnailStore:
+        """For `StoreLoan`: a store, once fewer than the limit are lent. OMERO has so many call time-outs for a call."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
         self._lent += 1
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            return self._idle.pop()[1] if is_for_sets and self._idle else await self._create()
+            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit, patience)
         except BaseException:
             self._one_less()
             raise
+        store.permit, store.patience = permit, patience
+        return store
 
     def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
         """For `StoreLoan`: the store is lent no more."""
         if is_reusable and store.running is None and not self._closed and self._session.is_active:
+            store.permit = None
             self._idle.append((asyncio.get_running_loop().time(), store))
             self._sweep_later(_IDLE_MAX)
         else:
@@ -302,17 +340,22 @@ class ThumbnailStores:
             # comes to them
             self.__dict__.pop("_session", None)
 
-    async def _create(self) -> ThumbnailStore:
+    async def _create(self, permit: Permit | None, patience: int) -> ThumbnailStore:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
         creating = asyncio.create_task(self._session.create_thumbnail_store())
+        if permit is not None:
+            permit.watch(creating)
+        timeout = self._session.call_timeout
         try:
-            await until_done(creating, self._session.call_timeout)
+            if not await until_done(creating, timeout):
+                self._session.fell_late(permit)
+                await until_done(creating, timeout * (patience - 1))
         except asyncio.CancelledError:
-            self._start(self._close_created(creating))
+            self._start(self._close_created(creating, permit), permit)
             raise
         if not creating.done():
-            self._start(self._close_created(creating))
-            raise InvocationTimeoutException(f"no ThumbnailStore within {self._session.call_timeout:g} s")
+            self._start(self._close_created(creating, permit), permit)
+            raise InvocationTimeoutException(f"no ThumbnailStore within {timeout * patience:g} s")
         try:
             proxy = creating.result()
         finally:
@@ -321,31 +364,36 @@ class ThumbnailStores:
         self.created += 1
         return ThumbnailStore(self._session, proxy)
 
-    async def _close_created(self, creating: asyncio.Task[ObjectPrx]) -> None:
+    async def _close_created(self, creating: asyncio.Task[ObjectPrx], permit: Permit | None) -> None:
         try:
             proxy = await creating
         except (IceException, UserException):
             return
         self.created += 1
-        await self._close(ThumbnailStore(self._session, proxy))
+        await self._close(ThumbnailStore(self._session, proxy, permit))
 
     def _retire(self, store: ThumbnailStore) -> None:
-        self._start(self._close(store))
+        self._start(self._close(store), store.permit)
 
     async def _close(self, store: ThumbnailStore) -> None:
         if store.running is not None:
-            await until_done(store.running, _LOST_AFTER * self._session.call_timeout)
+            await until_done(store.running, LOST_AFTER * self._session.call_timeout)
             # an answer that is lost must not keep this waiting for ever; OMERO closes once the call has ended
             store.give_up()
         await store.close()
         store.give_up()
         self.closed += 1
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None], permit: Permit | None) -> None:
+        """In the background, with the permit until it has ended."""
         task = asyncio.create_task(coroutine)
+        if permit is not None:
+            permit.hold()
         self._retiring.add(task)
-        task.add_done_callback(self._retired)
+        task.add_done_callback(partial(self._retired, permit))
 
-    def _retired(self, task: asyncio.Task[None]) -> None:
+    def _retired(self, permit: Permit | None, task: asyncio.Task[None]) -> None:
         self._retiring.discard(task)
+        if permit is not None:
+            permit.release()
         self._changed.set()

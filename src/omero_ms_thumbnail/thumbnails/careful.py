@@ -121,7 +121,7 @@ async def _default_section(session: JoinedSession, store: ThumbnailStore, contex
     except ApiUsageException:
         # none while the image is in progress: a clock shows no section
         return 0, 0
-    for row in await session.projection(DEFAULT_SECTION, {"id": RLong(settings)}):
+    for row in await session.projection(DEFAULT_SECTION, {"id": RLong(settings)}, patiently=True):
         match row:
             case [int(z), int(t)]:
                 return z, t

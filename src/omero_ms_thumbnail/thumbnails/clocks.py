@@ -16,5 +16,5 @@ from ..omero.session import JoinedSession
 
 async def marked(session: JoinedSession, pixels_ids: Sequence[int]) -> set[int]:
     """Those Pixels that somebody has once been shown a clock for. Raises what OMERO throws, or IceException."""
-    rows = await session.projection(PIXELS_IN_PROGRESS, {"ids": rlong_list(pixels_ids)})
+    rows = await session.projection(PIXELS_IN_PROGRESS, {"ids": rlong_list(pixels_ids)}, patiently=True)
     return {pixels_id for row in rows for pixels_id in row if isinstance(pixels_id, int)}

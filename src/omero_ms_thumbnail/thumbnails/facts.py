@@ -36,7 +36,7 @@ async def ask(session: JoinedSession, image_ids: Sequence[int], *, user_id: int,
     parameters = {"ids": rlong_list(image_ids), "user": RLong(user_id), "size": RInt(size)}
     places: dict[int, int] = {}
     found: dict[int, ImageFacts] = {}
-    for row in await session.projection(FACTS, parameters):
+    for row in await session.projection(FACTS, parameters, patiently=True):
         pixels_id, image_id, group_id, owner_id, permissions, place, *counts = _numbers(row)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if image_id not in found or place < places[image_id]:

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.values import UserException
+from ..omero.permits import outside_flights
 from ..omero.session import JoinedSession
 from . import careful, clocks
 from .memory_cache import MemoryCache
@@ -56,18 +56,11 @@ class Kept:
     What is kept may have been given to another session of the user, here or elsewhere. So a session of which OMERO has
     not heard for the life of a cache is shown nothing of it: it may have ended.
 
-    `on_their_way` is whatever OMERO still works on for somebody who waits, `calls` limits how much that is at a time.
+    `on_their_way` is whatever OMERO still works on for somebody who waits.
     """
 
-    def __init__(
-        self,
-        session: JoinedSession,
-        caches: Caches,
-        on_their_way: Collection[object],
-        calls: AbstractAsyncContextManager[object] | None = None,
-    ) -> None:
+    def __init__(self, session: JoinedSession, caches: Caches, on_their_way: Collection[object]) -> None:
         self._session = session
-        self._calls = calls or contextlib.nullcontext()
         #: Pixels that are marked as those of a clock, and are ready
         self._ready: set[int] = set()
         self._on_their_way = on_their_way
@@ -125,6 +118,7 @@ class Kept:
             self._making_sure = asyncio.create_task(self._make_sure())
 
     async def _make_sure(self) -> None:
+        outside_flights()
         while self._given:
             await self._until_nobody_waits()
             given, self._given = self._given, {}
@@ -153,7 +147,7 @@ class Kept:
         return found
 
     async def _is_in_progress(self, facts: ImageFacts) -> bool:
-        async with self._calls, self._session.stores.lend() as store:
+        async with self._session.stores.lend(patiently=True) as store:
             return await careful.is_in_progress(store, facts)
 
     async def _until_nobody_waits(self) -> None:

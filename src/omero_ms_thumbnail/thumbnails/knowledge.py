@@ -68,7 +68,8 @@ class Knowledge:
         """The way of an item of which `found` was told."""
         assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
         way = way_of(item.request, found, self._viewer)
-        if item.is_lost:
+        if item.is_lost or (self._session.is_known_to_be_read_only and not found.has_row):
+            # a read-only OMERO has what is stored, and draws the rest without storing it
             return DIRECT
         return STORED if way.lane is not None and item.is_single else way
 

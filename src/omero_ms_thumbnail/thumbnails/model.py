@@ -92,7 +92,12 @@ class ImageFacts(NamedTuple):
 
 
 class ThumbnailError(Exception):
-    """There is no thumbnail, for a reason that the subclass names and the text says in a sentence."""
+    """There is no thumbnail, for a reason that the subclass names and the text says in a sentence.
+
+    `cause` is that of a status 503, of which it is told how often each is; there are few of them.
+    """
+
+    cause = ""
 
 
 class ImageUnavailable(ThumbnailError):
@@ -104,11 +109,24 @@ class SessionRefused(ThumbnailError):
 
 
 class OmeroUnavailable(ThumbnailError):
-    """OMERO cannot be reached or cannot work now; later it may."""
+    """OMERO cannot be reached or cannot work now; later it may. `cause` where it is more special than that."""
+
+    def __init__(self, text: str, cause: str = "OMERO unavailable") -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+class OmeroHangs(OmeroUnavailable):
+    """OMERO works on as many calls as it may be given, and none has ended for a long time."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "OMERO hangs")
 
 
 class TooManyWaiting(ThumbnailError):
     """So many thumbnails are waited for already that one more would come too late."""
+
+    cause = "too many waiting"
 
 
 class OmeroTooSlow(ThumbnailError):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final
@@ -18,6 +19,7 @@ from ..ice.errors import IceException
 from ..ice.values import UserException
 from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
+from ..omero.permits import Permit, Permits, outside_flights
 from ..omero.session import GROUP, JoinedSession
 from ..omero.waiting import until_done
 from . import careful
@@ -28,6 +30,7 @@ from .knowledge import Knowledge
 from .model import (
     ImageFacts,
     ImageUnavailable,
+    OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
     Thumbnail,
@@ -62,8 +65,11 @@ Outcome = Thumbnail | ThumbnailError | JoinLost
 #: told for each request how many thumbnails came from memory, from the shared cache, and are asked of OMERO
 CacheUsed = Callable[[int, int, int], None]
 
+#: told how many rendering settings, and how many stored thumbnails, OMERO has made for what it gave
+Made = Callable[[int, int], None]
 
-def _untold(memory: int, shared: int, asked: int) -> None:
+
+def _untold(*numbers: int) -> None:
     """Nobody wants to know."""
 
 
@@ -75,17 +81,19 @@ class SessionWork:
         session: JoinedSession,
         *,
         stores: int,
-        calls: asyncio.Semaphore | None = None,
+        permits: Permits | None = None,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
+        made: Made | None = None,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting = waiting
         self._cache_used = cache_used or _untold
+        self._made = made or _untold
         self._session = session
         self._stores = stores
-        self._calls = calls
+        self._permits = permits
         self._knowledge = Knowledge(session)
         self._saves = Saves()
         self._first_looks = FirstLooks()
@@ -97,7 +105,7 @@ class SessionWork:
         self._on_their_way: set[Batch] = set()
         self._late: set[Batch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept = Kept(session, caches or Caches(), self._tasks, calls)
+        self._kept = Kept(session, caches or Caches(), self._tasks)
 
     async def thumbnails(self, requests: Sequence[ThumbnailRequest], timeout: float) -> list[Outcome]:
         """What becomes of each of `requests`, in their order, within `timeout` seconds."""
@@ -121,6 +129,8 @@ class SessionWork:
         found: dict[ThumbnailRequest, Thumbnail] = {}
         remembered = 0
         try:
+            if self._session.user_id is None and self._permits is not None and self._permits.hangs():
+                return found
             await self._kept.know_user()
             found.update((one, thumbnail) for one in requests if (thumbnail := self._kept.remembered(one)) is not None)
             remembered = len(found)
@@ -134,6 +144,8 @@ class SessionWork:
     async def _ask_omero(
         self, requests: Sequence[ThumbnailRequest], timeout: float, *, is_alone: bool
     ) -> list[Outcome]:
+        if self._permits is not None and self._permits.hangs():
+            return [hanging(self._permits) for _ in requests]
         deadline = self._loop.time() + timeout
         items = [self._item(request, is_alone=is_alone) for request in requests]
         for item in items:
@@ -244,7 +256,8 @@ class SessionWork:
 
         Not when they may wait for the end of the set on its way.
         """
-        if self._knowledge.is_due:
+        if self._knowledge.is_due and not (self._permits is not None and self._permits.locked()):
+            # ahead of anybody's asking, so only where nobody waits for that permit
             return True
         return bool(self._unknown) and not (self._stores_now().end_soon and self._queue.can_wait(len(self._unknown)))
 
@@ -304,8 +317,8 @@ class SessionWork:
     async def _render(self, batch: Batch) -> None:
         asked: Batch | None = batch
         try:
-            has_to_wait = self._calls is not None and self._calls.locked()
-            async with self._calls or _UNLIMITED:
+            has_to_wait = self._permits is not None and self._permits.locked()
+            async with self._flight("set" if batch.is_set else "single"):
                 if has_to_wait:
                     asked = self._regrouped(batch)
                 if asked is not None:
@@ -315,6 +328,9 @@ class SessionWork:
                 self._on_their_way.discard(asked)
             if self._queue or self._unknown or self._knowledge.is_due:
                 self._pump_soon()
+
+    def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
 
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
@@ -336,6 +352,8 @@ class SessionWork:
             if items:
                 await self._render_set(items)
         except (IceException, UserException) as error:
+            if await self._lines_up_directly(items, error):
+                return
             if len(items) == 1:
                 # what OMERO throws for a set of one, it throws for that one
                 items[0].is_single = True
@@ -344,6 +362,17 @@ class SessionWork:
             if late is not None:
                 late.cancel()
                 self._late.discard(batch)
+
+    async def _lines_up_directly(self, items: list[Item], error: Exception) -> bool:
+        """Whether OMERO refused `items` since it is read-only, and is asked for them without storing anything."""
+        may_write = any(not item.way.is_direct for item in items)
+        if fault_of(error) is not Fault.REFUSED or not may_write or not await self._session.is_read_only():
+            return False
+        for item in items:
+            item.is_lost = True
+            if item.facts is not None:
+                self._line_up(item, item.facts)
+        return True
 
     def _fall_late(self, batch: Batch) -> None:
         """What waits for the end of this set waits no longer."""
@@ -375,7 +404,7 @@ class SessionWork:
         return alike
 
     async def _render_set(self, items: list[Item]) -> None:
-        async with self._session.stores.lend_for_sets() as store:
+        async with self._session.stores.lend_for_sets(patiently=True) as store:
             items = _wanted(items)
             if not items:
                 return
@@ -403,7 +432,7 @@ class SessionWork:
         assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
         if not _wanted((item,)):
             return
-        async with self._session.stores.lend() as store:
+        async with self._session.stores.lend(patiently=True) as store:
             if not _wanted((item,)):
                 return
             began = self._loop.time()
@@ -423,6 +452,8 @@ class SessionWork:
     def _give(self, item: Item, thumbnail: Thumbnail, *, began: float, is_sure: bool) -> None:
         """OMERO has answered, asked at `began` by the loop's clock."""
         assert item.facts is not None  # noqa: S101 - the queue takes no item without facts
+        if not thumbnail.in_progress:
+            self._made(not item.facts.is_seen, not (item.way.is_direct or item.facts.has_row))
         if not (item.facts.is_seen and (item.facts.has_own_row or item.way.is_direct)):
             # there are settings or a stored thumbnail now that there were not
             self._knowledge.forget(item.request.image_id)
@@ -477,9 +508,20 @@ class SessionWork:
             item.done.set_exception(_no_thumbnail(item))
 
     def _start(self, coroutine: Coroutine[Any, Any, None], context: Context) -> None:
+        # a task of its own is a flight of its own, whatever it was that had it begin; and a context is one task's
+        context = context.copy()
+        context.run(outside_flights)
         task = asyncio.create_task(coroutine, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def hanging(permits: Permits) -> OmeroHangs:
+    """Why nothing is asked of OMERO."""
+    return OmeroHangs(
+        f"OMERO has ended none of {permits.limit} calls for more than {permits.patience:g} s, and is asked nothing more"
+        " until it does; look at OMERO.server's log, and for locks in its database"
+    )
 
 
 def _wanted(items: Sequence[Item]) -> list[Item]:

@@ -148,7 +148,7 @@ class Application:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
-                    return found.kind.value, picture or _refusal(refused), None
+                    return found.kind.value, (picture or _refusal(refused))._replace(cause=refused.cause), None
                 return found.kind.value, response, asker
             return *await self._answer_other(scope), None
         except RequestRefused as refused:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from ..thumbnails.model import (
     ImageUnavailable,
+    OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
     SessionRefused,
@@ -29,6 +30,7 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
     ImageUnavailable: 404,
     SessionRefused: 403,
     OmeroUnavailable: 503,
+    OmeroHangs: 503,
     TooManyWaiting: 503,
     OmeroTooSlow: 504,
 }
@@ -44,6 +46,7 @@ _SPANS: Final = {
 #: what is wrong with OMERO is for the log
 _TO_CLIENTS: Final[dict[type[ThumbnailError], str]] = {
     OmeroUnavailable: "OMERO cannot be reached at the moment",
+    OmeroHangs: "OMERO does not answer at the moment",
     TooManyWaiting: "OMERO has too much to do at the moment",
     OmeroTooSlow: "OMERO has not answered in time",
 }
@@ -134,7 +137,7 @@ def refused(error: ThumbnailError) -> RequestRefused:
     if told is None:
         return RequestRefused(status, str(error))
     complain(status, str(error))
-    return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else ())
+    return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
 
 
 def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:

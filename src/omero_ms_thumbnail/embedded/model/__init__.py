@@ -11,7 +11,7 @@ omero-server rule by rule, and answers as a real server did (``tests/embedded/te
 | `thumbnail_store`, `drawing` | a store's calls; its state, and drawing |
 | `thumbnail_context` | whose settings and whose rows, and what is made for a set |
 | `rendering_settings`, `persistence` | settings; what a store's Hibernate session has loaded |
-| `files` | files on OMERO's disk |
+| `files`, `folder` | files on OMERO's disk, by row; in a folder as OMERO has them |
 | `context`, `people` | who acts where (``omero.group``, ``omero.user``) and may do what |
 | `data` | images, settings, rows, events, and transactions on them |
 | `queries`, `containers` | answers to ``IQuery.projection``, by the text of the query |

@@ -29,8 +29,9 @@ class Connection:
 class Work:
     """Something that takes time; others may run meanwhile.
 
-    `kind` is "join", "query" (of IQuery and IAdmin), "store" (one is made), "load" (a store loads settings or rows),
-    "settings" (defaults are computed), "thumbnail" (once for each that is answered) or "render".
+    `kind` is "join", "query" (of IQuery and IAdmin), "store" (one is made), "load" (a store loads settings),
+    "rows" (the table ``thumbnail`` is read), "settings" (defaults are computed), "thumbnail" (once for each that is
+    answered) or "render".
     Where `make` is given it is called, in a thread if need be, and what it returns is sent back, what it raises thrown.
     """
 

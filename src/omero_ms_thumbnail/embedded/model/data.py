@@ -85,6 +85,8 @@ class RenderingDef:
     look: Any
     default_z: int = 0
     default_t: int = 0
+    #: the event in which they were made, where it is not `event`, in which they were last changed
+    creation_event: Event | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ class Database:
         own = [one for one in self.rendering_defs.of(pixels.id).values() if one.owner_id == owner_id]
         if own:
             newest = max(own, key=lambda one: one.event.time)
-            saved = replace(newest, event=event, look=look, default_z=z, default_t=default_t)
+            made = newest.creation_event or newest.event
+            saved = replace(newest, event=event, look=look, default_z=z, default_t=default_t, creation_event=made)
         else:
             number = self.rendering_defs.next_id()
             saved = RenderingDef(number, pixels.id, owner_id, event, look, z, default_t)

@@ -89,7 +89,8 @@ class HibernateSession:
         if call.limits.read_only:
             raise OmeroError("SecurityViolation", f"Updating {what} not allowed.")
         check_update(call.people, call.context, what, settings.owner_id, pixels.image.group_id)
-        saved = replace(settings, event=_event(call), look=look)
+        made = settings.creation_event or settings.event
+        saved = replace(settings, event=_event(call), look=look, creation_event=made)
         call.transaction.rendering_defs.put(saved)
         self._settings[saved.id] = saved
         self._looks[saved.id] = look

@@ -159,6 +159,39 @@ def _container(kind: str, asked: Asked) -> Iterable[Row]:
     return [(asked.id(),)] if asked.containers.has(asked.call, kind, asked.id()) else []
 
 
+def _pixels_with_sizes(asked: Asked) -> Iterable[Row]:
+    return [
+        (pixels.id, image.id, image.group_id, image.owner_id, Int(pixels.size_x), Int(pixels.size_y), Int(place))
+        for image in asked.images()
+        for place, pixels in enumerate(image.pixels)
+    ]
+
+
+def _thumbnails_of_pixels(asked: Asked) -> Iterable[Row]:
+    return [
+        (row.id, pixels.id, row.owner_id, Int(row.size_x), Int(row.size_y), row.event.id, _int(row.version))
+        for pixels in asked.pixels()
+        for row in asked.rows_of(pixels)
+    ]
+
+
+def _settings_of_pixels(asked: Asked) -> Iterable[Row]:
+    return [
+        (one.id, pixels.id, one.owner_id, (one.creation_event or one.event).id, one.event.id)
+        for pixels in asked.pixels()
+        for one in asked.settings_of(pixels)
+    ]
+
+
+def _names_of_users(asked: Asked) -> Iterable[Row]:
+    users = asked.call.people.users
+    return [(one, users[one].name) for one in asked.ids() if one in users]
+
+
+def _int(value: int | None) -> Int | None:
+    return None if value is None else Int(value)
+
+
 QUERIES: dict[str, Answer] = {
     hql.PIXELS_OF_IMAGES: _pixels_of_images,
     hql.FACTS: _facts,
@@ -167,6 +200,10 @@ QUERIES: dict[str, Answer] = {
     hql.DEFAULT_SECTION: _default_section,
     hql.NEWEST_IMAGES: _newest_images,
     hql.READABLE_IMAGES: _readable_images,
+    hql.PIXELS_WITH_SIZES: _pixels_with_sizes,
+    hql.THUMBNAILS_OF_PIXELS: _thumbnails_of_pixels,
+    hql.SETTINGS_OF_PIXELS: _settings_of_pixels,
+    hql.NAMES_OF_USERS: _names_of_users,
     **{text: partial(_images_in, kind) for kind, text in hql.IMAGES_IN.items()},
     **{text: partial(_container, kind) for kind, text in hql.CONTAINER.items()},
 }

@@ -108,6 +108,7 @@ class ThumbnailStore(StoreState):
         dimension = sane_sizes(size_x, size_y)
         try:
             context, pixels_id = self._chosen()
+            yield Work("rows")
             context.load_metadata(call, [pixels_id], dimension)
             self._metadata = context.metadata(call, pixels_id)
             jpeg = yield from self._retrieve_and_update(call)
@@ -122,6 +123,7 @@ class ThumbnailStore(StoreState):
         dimension = sane_sizes(size, size)
         try:
             context, pixels_id = self._chosen()
+            yield Work("rows")
             context.load_metadata_by_longest_side(call, dimension[0])
             self._metadata = context.metadata(call, pixels_id)
             jpeg = yield from self._retrieve_and_update(call)
@@ -137,6 +139,7 @@ class ThumbnailStore(StoreState):
         pixels = self._check_pixels_and_settings(call)
         dimension = sane_sizes(size_x, size_y)
         context, pixels_id = self._chosen()
+        yield Work("rows")
         context.load_metadata(call, [pixels_id], dimension)
         self._metadata = context.metadata_or_none(call, pixels_id) or new_metadata(pixels, dimension)
         jpeg = yield from self._retrieve_without_default(call, context, self._metadata)
@@ -150,6 +153,7 @@ class ThumbnailStore(StoreState):
         try:
             dimension = sane_sizes(size_x, size_y)
             context, pixels_id = self._chosen()
+            yield Work("rows")
             context.load_metadata(call, [pixels_id], dimension)
             try:
                 self._metadata = context.metadata(call, pixels_id)
@@ -166,6 +170,7 @@ class ThumbnailStore(StoreState):
         """Draw all thumbnails of the Pixels anew."""
         try:
             context, pixels_id = self._chosen()
+            yield Work("rows")
             for metadata in context.all_metadata(call, pixels_id):
                 self._metadata = metadata
                 yield from self._create(call)
@@ -279,6 +284,7 @@ class ThumbnailStore(StoreState):
         """Stored thumbnails of exactly that size, by Pixels; some may be missing or empty."""
         dimension = sane_sizes(size_x, size_y)
         context = yield from self._prepare_set(call, pixels_ids)
+        yield Work("rows")
         context.load_metadata(call, pixels_ids, dimension)
         return (yield from self._retrieve_set(call, context, pixels_ids))
 
@@ -288,6 +294,7 @@ class ThumbnailStore(StoreState):
         """Stored thumbnails with that longest side, by Pixels; some may be missing or empty."""
         dimension = sane_sizes(size, size)
         context = yield from self._prepare_set(call, pixels_ids)
+        yield Work("rows")
         context.load_metadata_by_longest_side(call, dimension[0])
         return (yield from self._retrieve_set(call, context, pixels_ids))
 
@@ -374,10 +381,10 @@ class ThumbnailStore(StoreState):
 
     def thumbnailExists(self, call: Call, size_x: int | None, size_y: int | None) -> Steps[bool]:  # noqa: N802
         """Whether a stored thumbnail of exactly that size would be shown as it is."""
-        yield Work("load")
         self._check_pixels_and_settings(call)
         if self._in_progress:
             return False
+        yield Work("rows")
         context, pixels_id = self._chosen()
         context.load_metadata(call, [pixels_id], sane_sizes(size_x, size_y), make_missing=False)
         self.hibernate.clear()
