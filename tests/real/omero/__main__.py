@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.real.omero.all_drivers import EMBEDDED, STUBS, CannotDrive, driving
+from tests.real.omero.command_driver import CommandFailed
 from tests.real.omero.replay import replay
 from tests.real.omero.report import failed, lines_of, summary
 from tests.real.omero.scenario import STORE_SCENARIOS, WEB_SCENARIOS, read_scenarios
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         scenarios = read_scenarios(asked.scenarios)
         known = read_scenarios(WEB_SCENARIOS) if any(scenario.is_of_requests for scenario in scenarios) else []
         outcomes = asyncio.run(_play(scenarios, known, asked.omero, asked.root_password_file))
-    except (OSError, ValueError, CannotDrive) as error:
+    except (OSError, ValueError, CannotDrive, CommandFailed) as error:
         print(error, file=sys.stderr)
         return 2
     print(summary(outcomes))

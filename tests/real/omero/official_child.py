@@ -46,6 +46,10 @@ _NEWEST = "select max(r.id) from RenderingDef r where r.pixels.image.id = :id an
 _EVENTS = "select count(e.id) from Event e where e.experimenter.id = :id"
 
 
+class CannotBeDone(Exception):
+    """Nobody can do that from outside; the text says what."""
+
+
 class Hand:
     """Everybody's sessions, joined when they are first needed."""
 
@@ -202,14 +206,14 @@ class Hand:
             engine.close()
 
     def in_progress(self, asked: dict[str, Any]) -> None:
-        raise LookupError("an image cannot be made one in progress from outside, nor be completed")
+        raise CannotBeDone("an image cannot be made one in progress from outside, nor be completed")
 
     # what is looked at
 
     def newest(self, asked: dict[str, Any]) -> int:
         parameters = {"id": rlong(asked["image"]), "owner": rlong(self._users[asked["who"]])}
-        # a real OMERO gives no row where there is nothing to take the maximum of
         rows = self._projection(_NEWEST, parameters)
+        # OMERO may leave out a column that is null
         return int(rows[0][0] or 0) if rows and rows[0] else 0
 
     def left(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
@@ -252,7 +256,7 @@ def main() -> None:
             asked = json.loads(line)
             try:
                 answer = {"ok": getattr(hand, asked.pop("do"))(asked)}
-            except LookupError as error:
+            except CannotBeDone as error:
                 answer = {"cannot": str(error)}
             except Exception as error:
                 said = getattr(error, "message", None) or str(error)
