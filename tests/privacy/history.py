@@ -61,6 +61,13 @@ class RecordedWorld(World):
         self.image_at: dict[int, Timeline[ImageFacts | None]] = {
             image.id: Timeline(_facts(image)) for image in self.images.values()
         }
+        #: every look that each image was ever saved with, as (by whom, look), and who ever owned it
+        self.looks_ever: dict[int, set[tuple[int, RenderingSettings]]] = {}
+        self.owners_ever: dict[int, set[int]] = {}
+        #: the same looks by the ids of the settings
+        self.looks_by_id: dict[int, set[RenderingSettings]] = {}
+        for image in self.images.values():
+            self._remember(image)
         self.database.rendering_defs.watchers.append(self._saved)
         #: whether the session with that key is alive
         self.session_at: dict[str, Timeline[bool]] = {}
@@ -98,3 +105,11 @@ class RecordedWorld(World):
     def _changed(self, image: Image) -> None:
         if image.id in self.images:
             self.image_at[image.id].change(_facts(image))
+            self._remember(image)
+
+    def _remember(self, image: Image) -> None:
+        self.owners_ever.setdefault(image.id, set()).add(image.owner_id)
+        looks = self.looks_ever.setdefault(image.id, set())
+        for one in image.rendering_defs:
+            looks.add((one.owner_id, one.settings))
+            self.looks_by_id.setdefault(one.id, set()).add(one.settings)

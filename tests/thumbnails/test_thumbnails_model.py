@@ -94,12 +94,12 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         size = fit(picture.size_x, picture.size_y, request.width)
         if request.height is not None:
             size = (request.width, request.height)
-        if image.state is ImageState.IN_PROGRESS:
-            return told_clock(size)
         chosen = next((one for one in image.rendering_defs if one.id == request.rendering_def_id), None)
         chosen = chosen or world.settings_for(user, image)
         if image.state is ImageState.FAILING or (chosen is None and not world.may_make_settings(user, image)):
             return None
+        if image.state is ImageState.IN_PROGRESS:
+            return told_clock((max(size), max(size)))
         shown = chosen.settings if chosen is not None else default_settings(picture)
         return told(picture, shown, size, (shown.default_z, shown.default_t))
 
