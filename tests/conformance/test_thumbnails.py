@@ -20,11 +20,19 @@ from tests.conformance.test_client import SERVER_ERRORS
 
 #: an OMERO exception -> what whoever asked for one thumbnail is told; every other says that there is none
 TOLD: dict[str, type[ThumbnailError]] = {
-    "SessionException": SessionRefused,
     "RemovedSessionException": SessionRefused,
     "SessionTimeoutException": SessionRefused,
+    # a join anew tells whether a session has ended that OMERO only does not want to use
+    "SessionException": OmeroUnavailable,
     "ShutdownInProgress": OmeroUnavailable,
+    # worth another try, and no word of the image
+    "ConcurrencyException": OmeroUnavailable,
+    "ConcurrentModification": OmeroUnavailable,
     "DatabaseBusyException": OmeroUnavailable,
+    "LockTimeout": OmeroUnavailable,
+    "MissingPyramidException": OmeroUnavailable,
+    "OptimisticLockException": OmeroUnavailable,
+    "TryAgain": OmeroUnavailable,
 }
 
 
@@ -177,10 +185,12 @@ async def test_one_image_that_omero_cannot_show_is_not_there_and_the_next_is(
     assert omero_standin.stats()["calls"]["createThumbnailStore"] == 2
 
 
-@pytest.mark.parametrize("key", [EXPIRED_KEY, "no-such-key"])
-async def test_who_omero_does_not_let_in_is_refused(key: str, omero_standin: OmeroStandin) -> None:
+@pytest.mark.parametrize(("key", "told"), [("no-such-key", SessionRefused), (EXPIRED_KEY, OmeroUnavailable)])
+async def test_who_omero_does_not_let_in_is_refused(
+    key: str, told: type[ThumbnailError], omero_standin: OmeroStandin
+) -> None:
     async with heart_at(omero_standin.plain) as heart:
-        with pytest.raises(SessionRefused) as refused:
+        with pytest.raises(told) as refused:
             await heart.get(11, key=key)
         assert len(heart.pool) == 0
     assert key not in str(refused.value)

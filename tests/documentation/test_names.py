@@ -40,7 +40,8 @@ OTHER_NAMES = {
     "logging.config.dictConfig", "logging.dictConfig",
     "omero.group", "omero.user", "omero.client.uuid", "omero.agent", "omero.session_key",
     "omero.db.poolsize",
-    "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.sessions.timeout",
+    "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.glacier2.IceSSL.Protocols",
+    "omero.sessions.timeout",
 }  # fmt: skip
 
 

@@ -342,14 +342,25 @@ ANONYMOUS_ONLY = _diagnosis(
     "Make a certificate on OMERO's machine with the plugin omero-certificates and restart OMERO; or switch"
     " `omero.tls.verify` off.",
 )
+TLS_OLD = _diagnosis(
+    "tls-old-version",
+    TLS,
+    "OMERO's router offers nothing newer than TLS 1.0 or 1.1",
+    "OMERO's documented default is `omero.glacier2.IceSSL.Protocols=tls1` with anonymous suites, which is TLS 1.0 and"
+    " nothing newer. It works, and new OpenSSLs and policies of machines refuse it one after the other.",
+    "On OMERO's machine: install omero-certificates, run `omero certificates` (it sets"
+    " `omero.glacier2.IceSSL.Protocols` to `TLS1_2,TLS1_3`, `omero.glacier2.IceSSL.Ciphers`, and a certificate), and"
+    " restart OMERO. Or, without a certificate: `omero config set omero.glacier2.IceSSL.Protocols TLS1_2`.",
+)
 TLS_NO_COMMON = _diagnosis(
     "tls-no-common-cipher",
     TLS,
     "TLS with OMERO fails: no common protocol or cipher",
-    "The crypto policy of this machine forbids what OMERO offers (anonymous suites, TLS 1.2), or OMERO's"
-    " `omero.glacier2.IceSSL.Ciphers` was narrowed.",
-    "Make a certificate with omero-certificates; or allow OMERO's ciphers in the machine's policy"
-    " (`update-crypto-policies --show`).",
+    "The crypto policy of this machine forbids what OMERO offers (anonymous suites, TLS 1.0), or OMERO's"
+    " `omero.glacier2.IceSSL.Ciphers` was narrowed; or `omero.tls.verify` is on, which takes TLS 1.2, and OMERO's"
+    " `omero.glacier2.IceSSL.Protocols` stops below.",
+    "Make a certificate with omero-certificates, which also sets `omero.glacier2.IceSSL.Protocols` to"
+    " `TLS1_2,TLS1_3`; or allow OMERO's ciphers in the machine's policy (`update-crypto-policies --show`).",
 )
 
 ROUTER_SILENT = _diagnosis(
@@ -371,8 +382,8 @@ OMERO_SESSION_ENDED = _diagnosis(
     "omero-session-ended",
     JOIN,
     "OMERO.web knows the session, and OMERO does not any more",
-    "The OMERO session timed out (`omero.sessions.timeout`), OMERO was restarted, somebody ended it, or it belongs to"
-    " another OMERO.server than `omero.host`.",
+    "The OMERO session timed out (`omero.sessions.timeout`, 10 minutes without a call unless changed), OMERO was"
+    " restarted, which ends every session, somebody ended it, or it belongs to another OMERO.server than `omero.host`.",
     "Log in to OMERO.web again. If it goes on: compare `omero.host` with OMERO.web's `omero.web.server_list`.",
 )
 OMERO_SLOW = _diagnosis(
@@ -388,6 +399,14 @@ OMERO_BEHIND_ROUTER = _diagnosis(
     "OMERO's router answers, and OMERO behind it cannot work",
     "Blitz is down, is starting or shutting down, or has lost its database.",
     "On OMERO's machine: `omero admin diagnostics`, and look into Blitz's log.",
+)
+OMERO_NOT_LET_IN = _diagnosis(
+    "omero-not-let-in",
+    JOIN,
+    "OMERO does not let the session in, and does not say that its key is wrong",
+    "The user was removed from a group or made inactive, the password has expired, or OMERO is in trouble.",
+    "Look for the time of this run in Blitz's log: OMERO writes there why. Logging in to OMERO.web anew tells whether"
+    " it is this user or everybody.",
 )
 OMERO_CONNECTION_LOST = _diagnosis(
     "omero-connection-lost",

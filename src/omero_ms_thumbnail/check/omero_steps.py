@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 from ..ice.errors import IceException
+from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.values import UserException
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
@@ -28,6 +29,7 @@ from .diagnoses import (
     NO_IMAGES,
     OMERO_BEHIND_ROUTER,
     OMERO_CONNECTION_LOST,
+    OMERO_NOT_LET_IN,
     OMERO_SESSION_ENDED,
     OMERO_SLOW,
     QUERY_REFUSED,
@@ -45,6 +47,7 @@ _SLOW = 0.5
 
 _DIAGNOSES = {
     Fault.SESSION_GONE: OMERO_SESSION_ENDED,
+    Fault.NOT_LET_IN: OMERO_NOT_LET_IN,
     Fault.JOIN_GONE: OMERO_CONNECTION_LOST,
     Fault.UNAVAILABLE: OMERO_BEHIND_ROUTER,
     Fault.TOO_SLOW: OMERO_SLOW,
@@ -84,7 +87,7 @@ class OmeroSteps:
         return self._timed(Finding(JOIN, Outcome.OK, found, watch.seconds))
 
     async def query(self, image_id: int | None) -> tuple[Finding, int | None]:
-        """Whether the user may read the image, or which image is their newest. Raises Trouble."""
+        """Whether the user may read the image, or which image is a new one. Raises Trouble."""
         watch = Stopwatch()
         try:
             async with self._pool.lend(self._key) as session:
@@ -92,7 +95,7 @@ class OmeroSteps:
                     newest = await newest_images(session, 1)
                     if not newest:
                         return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
-                    found = Finding(QUERY, Outcome.OK, f"the newest image is {newest[0]}", watch.seconds)
+                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest of a group", watch.seconds)
                     return self._timed(found), newest[0]
                 if not await readable_images(session, [image_id]):
                     raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")
@@ -129,5 +132,5 @@ class OmeroSteps:
 def _trouble(error: IceException | UserException) -> Trouble:
     diagnosis = _DIAGNOSES[fault_of(error)]
     # what OMERO throws may hold whatever it was sent: only what this program itself says is shown
-    found = str(error) if isinstance(error, IceException) else f"OMERO answers {type(error).__name__}"
-    return Trouble(diagnosis, found)
+    is_own = isinstance(error, IceException | PermissionDeniedException | CannotCreateSessionException)
+    return Trouble(diagnosis, described(error) if is_own else f"OMERO answers {type(error).__name__}")

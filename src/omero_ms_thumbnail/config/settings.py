@@ -73,7 +73,8 @@ class OmeroSettings:
         "omero.session_idle_timeout",
         Seconds(1, 3600),
         60.0,
-        "How long a joined OMERO session is kept that nobody asks for. While it is kept, OMERO does not time it out.",
+        "How long this service stays joined to an OMERO session that nobody asks for. That does not keep the session"
+        " alive: OMERO ends one that has had no call for omero.sessions.timeout (10 minutes unless changed there).",
     )
     joined_sessions: int = key(
         "omero.joined_sessions",

@@ -20,7 +20,7 @@ LOST_AFTER: Final = 20
 class OngoingCall:
     """A call that OMERO works on until `reply` is done. Whoever sees that asks for `result`, or for `answer`, once."""
 
-    __slots__ = ("_answered", "_observed", "_operation", "reply")
+    __slots__ = ("_answered", "_failed", "_observed", "_operation", "reply")
 
     def __init__(
         self,
@@ -28,11 +28,14 @@ class OngoingCall:
         reply: asyncio.Future[Reply],
         observed: AbstractContextManager[None],
         answered: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self.reply = reply
         self._operation = operation
         self._observed = observed
         self._answered = answered
+        # may change what the exception says before anybody else has it
+        self._failed = failed
 
     async def answer(self, timeout: float, late: Callable[[], None], *, lost_after: float = 0.0) -> Any:
         """What OMERO answers, as `result`.
@@ -65,6 +68,8 @@ class OngoingCall:
         try:
             result = self._operation.decode_reply(self.reply.result())
         except BaseException as error:
+            if isinstance(error, Exception):
+                self._failed(error)
             self._observed.__exit__(type(error), error, None)
             raise
         finally:

@@ -10,6 +10,7 @@ Source: ``omero/clients.py`` of omero-py (`joinSession`, `createSession`), ``ome
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
@@ -29,12 +30,17 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
+from ..ice.values import UserException
 from .calls import LOST_AFTER, OngoingCall
 from .permits import Permit, Permits
+from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
-from .services import IADMIN, IQUERY, SERVICE_FACTORY
+from .secrets import leave_out
+from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
+
+log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -80,17 +86,23 @@ class OmeroServer:
     #: for the calls that hold a database connection of OMERO's; None: as many as may come
     permits: Permits | None = field(default=None, repr=False)
     observe: Observe = field(default=_unobserved, repr=False)
+    #: what is known of its being read-only; learnt on the way by every session with it
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 class JoinedSession:
-    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`."""
+    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`.
 
-    def __init__(self, server: OmeroServer, router: RouterSession) -> None:
+    `secret`, the session's key, is in none of them.
+    """
+
+    def __init__(self, server: OmeroServer, router: RouterSession, secret: str = "") -> None:
         self._server = server
         self._router = router
+        self._secret = secret
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
@@ -120,6 +132,8 @@ class JoinedSession:
             message_size_max=server.message_size_max,
             message_timeout=server.call_timeout,
         )
+        # a user name and its password are never quoted together, and may be as short as any word; a session's key is
+        secret = password if user == password else ""
         # so that a host that vanishes while OMERO is waited for is noticed
         connection.keep_alive(_JOINING_HEARTBEAT)
         try:
@@ -131,12 +145,14 @@ class JoinedSession:
                 context={CLIENT_UUID: str(uuid.uuid4()), AGENT: server.agent},
                 timeout=None,
             )
-            session = cls(server, router)
+            session = cls(server, router, secret)
             await asyncio.gather(
                 session.call_patiently(router.session, SERVICE_FACTORY["detachOnDestroy"]),
                 router.keep_alive(None),
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                leave_out(secret, error)
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
@@ -192,9 +208,13 @@ class JoinedSession:
         """Call an object of this session, within the server's call time-out."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(
-                proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
-            )
+            try:
+                result = await self._router.call(
+                    proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
+                )
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
 
@@ -204,7 +224,11 @@ class JoinedSession:
         """Call an object of this session and wait until it answers or the connection goes."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(proxy, operation, *arguments, context=context)
+            try:
+                result = await self._router.call(proxy, operation, *arguments, context=context)
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
 
@@ -269,7 +293,12 @@ class JoinedSession:
         def answered() -> None:
             self._asked_at = max(self._asked_at, began)
 
-        return OngoingCall(operation, reply, observed, answered)
+        return OngoingCall(operation, reply, observed, answered, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        """A call of this session raised `error`, which goes on to whoever called."""
+        leave_out(self._secret, error)
+        self._server.read_only.learn_from(error)
 
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
@@ -332,6 +361,25 @@ class JoinedSession:
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         return context
+
+    async def is_read_only(self) -> bool:
+        """Whether OMERO is read-only; asked at most once in some minutes, over all sessions with it.
+
+        For where a call that writes was refused. False where OMERO does not say; never raises what a call raises.
+        """
+        mode = self._server.read_only
+        if not mode.is_known:
+            try:
+                service = await self._service("getConfigService")
+                mode.learn(await self.ask_database(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
+            except (IceException, UserException) as error:
+                log.info("OMERO does not say whether it is read-only: %s", error)
+        return mode.is_on
+
+    @property
+    def is_known_to_be_read_only(self) -> bool:
+        """As `is_read_only`, without asking."""
+        return self._server.read_only.is_on
 
     async def create_thumbnail_store(self) -> ObjectPrx:
         """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from ..ice.errors import IceException
-from ..ice.glacier2 import PermissionDeniedException
 from ..ice.values import UserException
 from ..omero.breaker import JoinsSuspended
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.permits import Permits
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
@@ -190,10 +189,7 @@ def _join_failed(error: IceException | UserException) -> ThumbnailError:
         return SessionRefused("OMERO does not know this session, or it has ended")
     if fault is Fault.TOO_SLOW:
         return OmeroTooSlow(str(error))
-    if isinstance(error, PermissionDeniedException):
-        # the router's own words would send an administrator to look for a wrong password
-        return OmeroUnavailable("OMERO's router answers, but not the OMERO.server behind it; look whether it runs")
-    return OmeroUnavailable(str(error))
+    return OmeroUnavailable(described(error))
 
 
 def _for_good(lost: JoinLost) -> ThumbnailError:

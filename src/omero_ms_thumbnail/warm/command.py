@@ -16,7 +16,7 @@ from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.values import UserException
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import NoSuchContainer, images_in, images_in_progress, newest_images
 from ..omero.session import JoinedSession, OmeroServer
@@ -170,8 +170,8 @@ class _Run:
         return [*images]
 
     def _why_not_let_in(self, error: PermissionDeniedException | CannotCreateSessionException) -> str:
-        if fault_of(error) is Fault.UNAVAILABLE:
-            return f"the router of OMERO at {self._server} answers, and OMERO behind it does not: try again later"
+        if fault_of(error) is not Fault.SESSION_GONE:
+            return f"OMERO at {self._server} does not let you in: {described(error)}"
         key = "the session key is not known, or its session has ended"
         what = key if self._who.is_session else "the user name or the password is wrong"
         return f"OMERO at {self._server} does not let you in: {what}"

@@ -107,7 +107,7 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
 
     def check(self, current: Any) -> None:
         if self.session.ended_with and current.operation != "destroy":
-            raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.number}")
+            raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.key}")
 
     @operation("getQueryService")
     def get_query_service(self, current: Any) -> Any:
