@@ -17,7 +17,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test faults soak fuzz audit audit-online bench simulation \
+.PHONY: help run test lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
 	screenshots docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -47,6 +47,14 @@ stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every
 
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
 	$(BIN)/python -m tests.deploy.installing
+
+omero-replay: $(VENV)/.test  ## play recorded scenarios: SCENARIOS=file OMERO=embedded|stubs|host:port ROOT_PASSWORD_FILE=file
+	$(BIN)/python -m tests.real.omero $(if $(SCENARIOS),--scenarios "$(SCENARIOS)") \
+		$(if $(OMERO),--omero "$(OMERO)") $(if $(ROOT_PASSWORD_FILE),--root-password-file "$(ROOT_PASSWORD_FILE)")
+
+omero-test: $(VENV)/.test  ## the facts on a real OMERO meant for tests: OMERO=host:port ROOT_PASSWORD_FILE=file YES=1
+	$(BIN)/python -m tests.real.omero.on_real --omero "$(OMERO)" --root-password-file "$(ROOT_PASSWORD_FILE)" \
+		$(if $(YES),--yes)
 
 faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (7 minutes)
 	$(BIN)/python -m tests.faults.report

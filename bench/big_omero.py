@@ -14,11 +14,13 @@ import asyncio
 import json
 import sys
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
 from omero_ms_thumbnail.embedded.images.samples import sample_collection
 from omero_ms_thumbnail.embedded.images.settings import default_settings
+from omero_ms_thumbnail.embedded.model.data import Pixels
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency, parse_latency
 from omero_ms_thumbnail.embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
@@ -28,29 +30,41 @@ _PIXELS = 1_000_000_000
 PICTURE = clock_jpeg(96, 96)[:2] + bytes(3000)
 
 
-class _Images(dict[int, Image]):
-    """Every positive id is an image."""
+class _Made(dict[int, Any]):
+    """Made as they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[int], Any]) -> None:
         super().__init__()
-        self._picture = sample_collection().datasets[0].pictures[0]
-        self._settings = RenderingDef(1, 1, default_settings(self._picture))
+        self._make = make
 
     def get(self, key: int, default: Any = None) -> Any:
-        image = Image(key, "", key + _PIXELS, 1, _GROUP, self._picture)
-        image.rendering_defs = [self._settings]
-        return image if key > 0 else default
+        return super().get(key) or self._make(key) or default
+
+    def __missing__(self, key: int) -> Any:
+        return self._make(key)
 
 
 class _World(World):
+    """Every positive id is an image."""
+
     def __init__(self, users: int) -> None:
         everybody = [User(number, f"user{number}", "", "", (_GROUP, USER_GROUP)) for number in range(1, users + 1)]
         super().__init__(everybody, [Group(USER_GROUP, "user", "rwr---"), Group(_GROUP, "lab", "rwr---")], [])
-        self.images = _Images()
+        self._picture = sample_collection().datasets[0].pictures[0]
+        self.images = self.database.images = _Made(self._image)
+        self.database.pixels = _Made(self._pixels)
 
-    def image_of_pixels(self, pixels_id: int) -> Image | None:
-        image: Image | None = self.images.get(pixels_id - _PIXELS)
+    def _image(self, key: int) -> Image | None:
+        if key <= 0:
+            return None
+        image = Image(key, "", key + _PIXELS, 1, _GROUP, self._picture)
+        image.rendering_defs = [RenderingDef(key, 1, default_settings(self._picture))]
+        image.put_into(self.database)
         return image
+
+    def _pixels(self, pixels_id: int) -> Pixels | None:
+        image = self.images.get(pixels_id - _PIXELS)
+        return None if image is None else image.primary
 
 
 async def _serve(users: int, sessions: int, omeros: int, latency: Latency) -> None:

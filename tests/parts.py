@@ -125,9 +125,14 @@ _HOW_TO_GET = {
 }
 
 
+def find(part: str) -> Path | None:
+    """The path of a real part, None where it is missing: for commands, which leave nothing out."""
+    return _FINDERS[part]()
+
+
 def require(part: str) -> Path:
     """The path of a real part; leaves the running test out, and says so at the end, where it is missing."""
-    path = _FINDERS[part]()
+    path = find(part)
     if path is not None:
         return path
     test = os.environ.get("PYTEST_CURRENT_TEST", "?").split(" ")[0]

@@ -34,7 +34,11 @@ class _Failed(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, or 1 with a sentence on standard error, or 2 for a wrong command line."""
-    parsed = command_line().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        # as the Java microservice is called, by its script and its unit
+        given.insert(0, "serve")
+    parsed = command_line().parse_args(given)
     run: Callable[[argparse.Namespace], None] = parsed.run
     try:
         run(parsed)
@@ -50,7 +54,10 @@ def command_line() -> argparse.ArgumentParser:
     """The parser of the command line, with one below it for each command."""
     parser = argparse.ArgumentParser(
         prog="omero-ms-thumbnail",
-        description="Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web.",
+        description=(
+            "Serves OMERO.web's thumbnails: nginx sends their requests here instead of to OMERO.web. "
+            "Without a command, it is serve."
+        ),
     )
     parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -114,8 +121,8 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         default="none",
         metavar="REALISTIC|none|key=ms,…",
         help=(
-            "what OMERO takes for join, query, store and thumbnail, in ms, and at_once, the calls it works on at "
-            "once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
+            "what OMERO takes for join, query, store, load, settings and thumbnail, in ms, and at_once, the calls it "
+            "works on at once; REALISTIC is join=60,query=4,store=10,thumbnail=8,at_once=4 (default: %(default)s)"
         ),
     )
     demo.add_argument(
@@ -149,7 +156,15 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "- reads it from standard input, where other users of the machine do not see it"
         ),
     )
-    check.add_argument("--image", type=_image_id, metavar="ID", help="the image to try (default: the user's newest)")
+    check.add_argument(
+        "--image",
+        type=_image_id,
+        metavar="ID",
+        help=(
+            "the image to try (default: the user's newest), and whose stored thumbnail to compare with what OMERO "
+            "draws now"
+        ),
+    )
     check.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     check.add_argument(
         "--omeroweb-dir",
@@ -168,9 +183,10 @@ def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "warm",
         help="make OMERO render and keep thumbnails before people ask for them",
         description=(
-            "Ask OMERO for the thumbnail of every image named, which renders and keeps those that it does not have. "
-            "One at a time unless told otherwise, and more slowly while OMERO is slow. The exit status is 0 if each "
-            "has its thumbnail, else 1."
+            "Have OMERO draw and keep the thumbnail of every image named, as the image's owner: so it is there for all "
+            "who may see the image. Only an administrator can do that for others' images; for anybody else they are "
+            "counted and left out. One call at a time unless told otherwise, and more slowly while OMERO is slow. The "
+            "exit status is 0 if each that was not left out has its thumbnail, else 1."
         ),
         epilog=(
             "A session key can be in the environment variable OMERO_SESSION_KEY, a password in OMERO_PASSWORD. A "
@@ -190,7 +206,14 @@ def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE", help="the configuration (default: %(default)s)"
     )
     warm.add_argument(
-        "--size", type=_size, default=96, metavar="PIXELS", help="the longest side (default: %(default)s)"
+        "--size",
+        type=_size,
+        default=96,
+        metavar="PIXELS",
+        help=(
+            "the longest side; OMERO.web's pages show that in omero.client.browser.thumb_default_size "
+            "(default: %(default)s)"
+        ),
     )
     warm.add_argument(
         "--concurrency", type=_concurrency, default=1, metavar="N", help="calls at a time (default: %(default)s)"

@@ -16,7 +16,7 @@ _OPENING: Final = """\
 # Command line
 
 One command, `omero-ms-thumbnail`, with a command below it for each thing it does. `--help` after any of them says what
-is here, and `--version` says which version it is.
+is here, and `--version` says which version it is. Without a command it is `serve`, as the Java microservice is called.
 
 The exit status is 0 if it did what it was asked to, 1 with a sentence on standard error if it could not, 2 if the
 command line is wrong, and 130 if it was interrupted.

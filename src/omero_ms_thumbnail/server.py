@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -28,6 +29,7 @@ from granian.server import Server
 
 from .config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
 from .ice.tls import client_context
+from .omero.permits import JOIN_PERMITS, Permits, patience
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.session import JoinedSession, OmeroServer
@@ -36,7 +38,7 @@ from .service_manager import ServiceManager
 from .shared_folder import shared_folder
 from .supervision import Supervisor, obey
 from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
-from .telemetry.observer import Census, Telemetry, Tracer
+from .telemetry.observer import Census, PermitCensus, Telemetry, Tracer
 from .telemetry.spans import JOIN, of_session_store
 from .thumbnails.keeping import Caches
 from .thumbnails.memory_cache import MemoryCache
@@ -149,16 +151,20 @@ class Service:
             start_logging(self._logs)
         self._store = session_store(settings, self._demo)
         self._caches = caches(settings)
+        waited_for = patience(settings.request_timeout)
+        self._calls = Permits(settings.worker_pool_size, patience=waited_for, folder=self._shared_folder, name="calls")
+        self._joins = Permits(JOIN_PERMITS, patience=waited_for, folder=self._shared_folder, name="joins")
         self._telemetry = Telemetry(
             VERSION,
             self._census,
+            self._permits,
             folder=self._shared_folder,
             access_log_wanted=settings.access_log,
             has_shared_cache=self._caches.shared is not None,
             tracer=tracer(settings),
         )
         self._session_span = of_session_store(settings.session_stores[0].type)
-        server = replace(omero_server(settings), observe=self._call)
+        server = replace(omero_server(settings), observe=self._call, permits=self._calls)
         self._pool = SessionPool(
             partial(self._join, server),
             idle_timeout=settings.omero.session_idle_timeout,
@@ -169,10 +175,12 @@ class Service:
             self._pool,
             timeout=settings.request_timeout,
             stores=settings.omero.thumbnail_stores,
-            calls_at_once=settings.worker_pool_size,
+            permits=self._calls,
+            joins=self._joins,
             waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
             cache_used=self._telemetry.cache_used,
+            made=self._telemetry.made,
         )
         who_is_asking = WhoIsAsking(
             self._look_up,
@@ -221,6 +229,8 @@ class Service:
             await self._caches.shared.close()
         await self._store.close()
         self._telemetry.stop()
+        for permits in (self._calls, self._joins):
+            permits.close()
         for handler in logging.getLogger().handlers:
             handler.flush()
 
@@ -254,8 +264,9 @@ class Service:
         return found
 
     async def _join(self, server: OmeroServer, session_key: str) -> JoinedSession:
-        with self._telemetry.spans(JOIN):
-            return await JoinedSession.join(server, session_key)
+        async with self._joins.flight("join") as permit:
+            with self._telemetry.spans(JOIN):
+                return await permit.spent_on(JoinedSession.join(server, session_key))
 
     def _call(self, operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
         if operation == "getThumbnailByLongestSideSet":
@@ -275,6 +286,13 @@ class Service:
             cache_failures=shared.failures if shared is not None else 0,
             tasks=len(asyncio.all_tasks()),
         )
+
+    def _permits(self) -> list[PermitCensus]:
+        found = []
+        for kind, permits in (("calls", self._calls), ("joins", self._joins)):
+            usage = permits.usage()
+            found.append(PermitCensus(kind, usage.limit, usage.in_use, usage.given_up, usage.oldest))
+        return found
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -361,7 +379,7 @@ def tracer(settings: Settings) -> Tracer | None:
         raise ConfigError(
             [f"http-tracing.enabled: {error}; install omero-ms-thumbnail[tracing], or write enabled: false"]
         ) from error
-    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url, tracing.otlp_url))
+    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url or None, tracing.otlp_url or None))
 
 
 def log_options(settings: Settings, config: Path | None = None, level: str | None = None) -> LogOptions:
@@ -404,8 +422,7 @@ def _tls(omero: OmeroSettings) -> ssl.SSLContext:
 
 def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None = None) -> None:
     """Serve until interrupted; workers log by `logs`. Raises ConfigError or CannotServe where that cannot begin."""
-    _try_parts(settings, demo)
-    address = _address(settings.host, settings.port)
+    address = preflight(settings, demo)
     for line in settings.notes:
         log.info("%s", line)
     for line in settings.warnings:
@@ -478,8 +495,12 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
         ) from error
 
 
-def _try_parts(settings: Settings, demo: Demo | None) -> None:
-    """Make what settings can be wrong for, so that it is said once and before any worker starts."""
+def preflight(settings: Settings, demo: Demo | None = None, *, is_running: bool = False) -> str:
+    """Make and let go of whatever can keep the service from starting; for `serve`, before a worker starts, and `check`.
+
+    The numeric address to listen on. is_running says that something may have the port already, which is the service
+    itself. Raises ConfigError or CannotServe.
+    """
 
     async def make() -> None:
         await session_store(settings, demo).close()
@@ -492,6 +513,22 @@ def _try_parts(settings: Settings, demo: Demo | None) -> None:
     tracing = tracer(settings)
     if tracing is not None:
         tracing.close()
+    with _shared_folder():
+        pass
+    if settings.logging.file is not None and not _can_be_written(settings.logging.file):
+        raise CannotServe(
+            f"logging.file: {settings.logging.file} cannot be written by this user; name another file, or let the "
+            "service's user write there"
+        )
+    return _address(settings.host, settings.port, is_running=is_running)
+
+
+def _can_be_written(file: Path) -> bool:
+    """Whether this user may write the file, or make it and the folders above it; nothing is made."""
+    if file.exists():
+        return os.access(file, os.W_OK)
+    nearest = next(folder for folder in file.absolute().parents if folder.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def url(host: str, port: int) -> str:
@@ -499,7 +536,7 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _address(host: str, port: int) -> str:
+def _address(host: str, port: int, *, is_running: bool = False) -> str:
     """The numeric address of `host`, the only form that Granian takes, which can be had now.
 
     Granian's workers would share a port with another service without a word. Raises CannotServe.
@@ -514,6 +551,8 @@ def _address(host: str, port: int) -> str:
     except UnicodeError as error:
         raise CannotServe(f"cannot listen on {host}:{port}: {host!r} is not the name of a host") from error
     except OSError as error:
+        if is_running and error.errno == errno.EADDRINUSE:
+            return str(address[0])
         raise CannotServe(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             "choose another port with --port or in the configuration, or stop what uses it"

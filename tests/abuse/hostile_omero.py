@@ -18,7 +18,7 @@ from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES, Request
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
-from omero_ms_thumbnail.omero.rtypes import RLong
+from omero_ms_thumbnail.omero.rtypes import RInt, RLong, RType
 from omero_ms_thumbnail.omero.services import IADMIN, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.system import EventContext
 from tests.ice.wire import HOST, Wire, result_bytes
@@ -41,11 +41,12 @@ class Trick:
     statuses: tuple[int, ...] = (503,)
 
 
-def _facts(request: Request) -> list[list[RLong]]:
+def _facts(request: Request) -> list[list[RType]]:
     (_, parameters) = IQUERY["projection"].decode_arguments(request.parameters)
     ids = parameters.map["ids"].val
-    # pixels, image, group, owner
-    return [[RLong(1_000 + wanted.val), RLong(wanted.val), RLong(3), RLong(2)] for wanted in ids]
+    # group, owner, permissions, place; settings of the user's and the owner's; stored thumbnails of theirs
+    same = [RLong(3), RLong(2), RLong(-56), RInt(0), RLong(1), RLong(1), RLong(1), RLong(1)]
+    return [[RLong(1_000 + wanted.val), RLong(wanted.val), *same] for wanted in ids]
 
 
 def _set(request: Request) -> dict[int, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.check.sessions import session_id_in
+from omero_ms_thumbnail.embedded.world import ImageState
 from tests.check.site import COOKIE, SESSION_KEY, Site, omero_web
 
 STEPS = [
@@ -53,6 +54,46 @@ def test_the_image_that_is_named_is_tried(site: Site) -> None:
     image = site.omero.readable("researcher")[0]
     checked = site.check("--image", str(image))
     assert f"of image {image}," in checked.step("thumbnail")["found"]
+    looked_at = ["stored thumbnail", "stored sizes", "rendering settings"]
+    assert [step["step"] for step in checked.steps] == [*STEPS[:-1], *looked_at, STEPS[-1]]
+    assert {step["outcome"] for step in checked.steps} == {"ok"}
+    # once it is stored, it is what OMERO draws
+    assert "the same that OMERO draws now" in site.check("--image", str(image)).step("stored thumbnail")["found"]
+
+
+def test_a_wrong_picture_that_omero_has_stored_is_found(site: Site) -> None:
+    database = site.omero.omero.world.database
+    first, second = site.omero.readable("researcher")[:2]
+    assert site.check("--image", str(first)).codes == site.check("--image", str(second)).codes == []
+    stored = {image: _file_of(site, image) for image in (first, second)}
+    right = database.files[stored[first]]
+    database.files[stored[first]] = database.files[stored[second]]
+    try:
+        checked = site.check("--image", str(first))
+    finally:
+        database.files[stored[first]] = right
+    assert (checked.status, checked.codes) == (0, ["stored-thumbnail-differs"])
+    assert "user 2 (researcher)" in checked.step("stored thumbnail")["found"]
+
+
+def _file_of(site: Site, image_id: int) -> int:
+    """The number of the one thumbnail that is stored of an image."""
+    world = site.omero.omero.world
+    (row,) = world.database.thumbnails.of(world.images[image_id].primary.id)
+    return row
+
+
+def test_an_image_that_was_a_clock_once_is_none_now(site: Site) -> None:
+    world = site.omero.omero.world
+    image = next(image for image in world.images.values() if image.state is ImageState.IN_PROGRESS)
+    asked = ("--image", str(image.id))
+    assert site.check(*asked).codes == ["import-in-progress"]
+    image.state = ImageState.READY
+    try:
+        checked = site.check(*asked)
+    finally:
+        image.state = ImageState.IN_PROGRESS
+    assert (checked.status, checked.codes) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
     # What has no default is shown with an example, and stays out of the comparison.
     for example in (
         "shutdown-timeout: 15",
-        "worker_pool_size: 16",
         'secret_key: "..."',
         "ca_file: /etc/ssl/certs/omero.pem",
         "directory: /tmp",

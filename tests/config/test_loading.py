@@ -14,8 +14,10 @@ from omero_ms_thumbnail.config import (
     Settings,
     TlsSettings,
     TracingSettings,
+    checks,
     load_settings,
 )
+from omero_ms_thumbnail.omero.permits import JOIN_PERMITS
 from tests.config.conftest import STORE
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ host: 127.0.0.1
 port: 8081
 workers: 4
 event-bus-send-timeout: 2500
-worker_pool_size: 8
+worker_pool_size: 6
 max-longest-side: 512
 thumbnails_batch: 100
 cache-control: no-store
@@ -91,7 +93,7 @@ vertx-metrics: {enabled: true}
         port=8081,
         workers=4,
         request_timeout=2.5,
-        worker_pool_size=8,
+        worker_pool_size=6,
         max_longest_side=512,
         thumbnails_batch=100,
         cache_control="no-store",
@@ -134,10 +136,6 @@ vertx-metrics: {enabled: true}
         (
             "c.yaml, line 34: vertx-metrics.enabled: the key has no meaning here:"
             " there is no Vert.x to measure, and /metrics is always served"
-        ),
-        (
-            "c.yaml, line 6: worker_pool_size: there is no pool of threads;"
-            " 8 is how many calls to OMERO each worker process may have under way at once"
         ),
     )
 
@@ -280,3 +278,27 @@ def test_relative_paths_start_where_they_are_written(configure: Configure) -> No
     assert load_settings(file, environ).session_stores[0].directory == Path("sessions")
     file.write_text("session-store: {type: files, directory: /srv/sessions}")
     assert load_settings(file, {}).session_stores[0].directory == Path("/srv/sessions")
+
+
+@pytest.mark.parametrize(("calls", "how_many"), [(7, "9"), (8, "all"), (16, "all"), (100_000, "all")])
+def test_calls_that_take_omeros_database_connections_are_a_warning(
+    configure: Configure, calls: int, how_many: str
+) -> None:
+    settings = configure(f"worker_pool_size: {calls}\nsession-store: {{type: memory}}\n")
+    assert settings.worker_pool_size == calls
+    assert settings.notes == ()
+    (warning,) = settings.warnings
+    assert warning.startswith(
+        f"c.yaml, line 1: worker_pool_size: {calls} calls at once and 2 joins can take {how_many}"
+    )
+    assert "omero.db.poolsize" in warning
+
+
+@pytest.mark.parametrize("calls", ["", "worker_pool_size: 1", "worker_pool_size: 6"])
+def test_calls_that_leave_some_are_none(configure: Configure, calls: str) -> None:
+    assert configure(f"{calls}\nsession-store: {{type: memory}}\n").warnings == ()
+
+
+def test_one_service_has_four_calls_and_the_joins_of_the_warning(configure: Configure) -> None:
+    assert configure("session-store: {type: memory}\n").worker_pool_size == 4
+    assert checks._JOINS == JOIN_PERMITS

@@ -15,6 +15,7 @@
     omero_standin.wait_for("setPixelsId", 2)                    until so many calls have come in; no sleeping
     omero_standin.wait_until_left()                             until every join is destroyed
     omero_standin.start_session("alice"), .end_session(KEY), .end_session(KEY, "RemovedSessionException")
+    omero_standin.fail("setPixelsId", "TryAgain", times=2)      the next calls, whatever they are about
     omero_standin.freeze(), .thaw()                             OMERO accepts calls and answers none
     omero_standin.start_router(session_timeout=1)               one more plain router, whose sessions time out
     omero_standin.reset(world)                                  another world for this test

@@ -65,6 +65,10 @@ class Router:
     blitz_port: int
     session_timeout: int = 600
     """Seconds without a request after which Glacier2 ends a session; OMERO's template says 600."""
+    protocols: str = ""
+    """IceSSL.Protocols, in place of what the transport has."""
+    ciphers: str = ""
+    """IceSSL.Ciphers, likewise."""
     port: int = 0
     host: str = HOST
     _child: Child | None = dataclasses.field(default=None, repr=False)
@@ -147,6 +151,8 @@ class Router:
             properties["Ice.Plugin.IceSSL"] = "IceSSL:createIceSSL"
             properties["IceSSL.DefaultDir"] = str(self.folder)
             properties |= _ANONYMOUS if self.transport == "adh" else _CERTIFICATE
+            properties["IceSSL.Protocols"] = self.protocols or properties["IceSSL.Protocols"]
+            properties["IceSSL.Ciphers"] = self.ciphers or properties["IceSSL.Ciphers"]
         file = self.folder / "router.cfg"
         file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         return file

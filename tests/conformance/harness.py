@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,10 @@ class OmeroStandin:
         """End an OMERO session: calls are answered ObjectNotExist, or with this exception if one is named."""
         self.command("end-session", key=key, exception=exception)
 
+    def fail(self, operation: str, exception: str, times: int = 1) -> None:
+        """Let the next calls of an operation fail with this exception of OMERO's, whatever they are about."""
+        self.command("fail", operation=operation, exception=exception, times=times)
+
     def freeze(self) -> None:
         """Let calls wait at OMERO's door until `thaw`."""
         self.command("freeze")
@@ -181,11 +186,16 @@ class OmeroStandin:
         if not self.command("wait-until-left", within=seconds + ANSWERED_WITHIN, seconds=seconds):
             raise TimeoutError(f"clients were still there after {seconds} s")
 
-    def start_router(self, *, session_timeout: int) -> Router:
-        """One more router, plain TCP, that ends a session after so many seconds without a request."""
-        folder = self._folder / f"plain-{len(self._extra)}-{session_timeout}"
-        folder.mkdir(exist_ok=True)
-        router = Router("plain", folder, self._program, self.blitz_port, session_timeout)
+    def start_router(
+        self, transport: str = "plain", *, session_timeout: int = 600, protocols: str = "", ciphers: str = ""
+    ) -> Router:
+        """One more router, that ends a session after so many seconds without a request, with such TLS."""
+        folder = self._folder / f"{transport}-extra-{len(self._extra)}"
+        # with the certificates, if any, of the one that there is
+        certificates_there = shutil.ignore_patterns("router.*")
+        shutil.copytree(self.routers[transport].folder, folder, ignore=certificates_there, dirs_exist_ok=True)
+        router = Router(transport, folder, self._program, self.blitz_port, session_timeout)
+        router.protocols, router.ciphers = protocols, ciphers
         router.start()
         self._extra.append(router)
         return router

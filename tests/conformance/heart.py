@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from omero_ms_thumbnail.ice.tls import client_context
+from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
@@ -80,7 +81,8 @@ async def heart_at(
     server = server_of(router, call_timeout=timeout, thumbnail_stores=stores, **more)
     pool = SessionPool(partial(JoinedSession.join, server), idle_timeout=idle_timeout, join_timeout=timeout)
     try:
-        yield Heart(pool, Thumbnails(pool, timeout=timeout, stores=stores, calls_at_once=calls_at_once))
+        permits = Permits(calls_at_once) if calls_at_once is not None else None
+        yield Heart(pool, Thumbnails(pool, timeout=timeout, stores=stores, permits=permits))
     finally:
         await pool.close(LEAVE_WITHIN)
 

@@ -62,7 +62,7 @@ async def test_a_session_that_ends_in_a_call_is_refused(omero_standin: OmeroStan
     key = omero_standin.start_session("alice")
     async with heart_at(omero_standin.plain) as heart:
         held = asyncio.create_task(heart.get(49, height=96, key=key))
-        await told(omero_standin.wait_for, "getThumbnail", 1)
+        await told(omero_standin.wait_for, "getThumbnailDirect", 1)
         omero_standin.end_session(key, "RemovedSessionException")
         omero_standin.release()
         # the call itself was answered; what follows it is not

@@ -42,7 +42,10 @@ STAND_IN = """
 def nginx(
     folder: Path, locations: str | Path, replicas: Sequence[int], omeroweb: str = STAND_IN, *, http: str = ""
 ) -> Iterator[str]:
-    """Its address, with `http` in its block of that name. ``access.log`` in `folder` says for each request which replicas were tried, and the status."""
+    """Its address, with `http` in the block of that name.
+
+    ``access.log`` in `folder` says for each request which replicas were tried, and the status.
+    """
     program, port = require("nginx"), free_port()
     (folder / "upstream.conf").write_text(upstream(replicas))
     (folder / "nginx.conf").write_text(

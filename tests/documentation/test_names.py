@@ -39,7 +39,9 @@ OTHER_PROGRAMS = {
 OTHER_NAMES = {
     "logging.config.dictConfig", "logging.dictConfig",
     "omero.group", "omero.user", "omero.client.uuid", "omero.agent", "omero.session_key",
-    "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.sessions.timeout",
+    "omero.db.poolsize",
+    "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.glacier2.IceSSL.Protocols",
+    "omero.sessions.timeout",
 }  # fmt: skip
 
 

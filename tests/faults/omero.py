@@ -80,8 +80,11 @@ class FaultyOmero:
     def end_session(self, key: str) -> None:
         self._ask(f"end {key}")
 
-    def keep_session(self, key: str) -> None:
-        self._ask(f"keep {key}")
+    def log_in_again(self, key: str) -> str:
+        """The key of another session of the user whose session `key` was: one that has ended never comes back."""
+        again = f"{key}-again"
+        self._ask(f"keep {again} {self.keys[key]}")
+        return again
 
     def kill(self) -> None:
         self._child.kill()
@@ -155,7 +158,7 @@ async def _serve() -> None:
         if line[0] == "end":
             omero.sessions.end(line[1])
         elif line[0] == "keep":
-            omero.keep(line[1], asked["sessions"][line[1]])
+            omero.keep(line[1], line[2])
         print(json.dumps(omero.counts()), flush=True)
     await omero.close()
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.ice import errors, glacier2
-from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
+from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from omero_ms_thumbnail.ice.values import UserException
 from omero_ms_thumbnail.omero import exceptions
-from omero_ms_thumbnail.omero.faults import Fault, fault_of
+from omero_ms_thumbnail.omero.faults import Fault, back_off, described, fault_of
 
 #: every exception that does not merely mean that OMERO refuses (user exceptions) or is unavailable (Ice's)
 EXPECTED = {
-    "PermissionDeniedException": Fault.SESSION_GONE,
-    "CannotCreateSessionException": Fault.SESSION_GONE,
-    "AuthenticationException": Fault.SESSION_GONE,
-    "ExpiredCredentialException": Fault.SESSION_GONE,
-    "WrappedCreateSessionException": Fault.SESSION_GONE,
-    "SessionException": Fault.SESSION_GONE,
+    "PermissionDeniedException": Fault.NOT_LET_IN,
+    "CannotCreateSessionException": Fault.NOT_LET_IN,
+    "AuthenticationException": Fault.NOT_LET_IN,
+    "ExpiredCredentialException": Fault.NOT_LET_IN,
+    "WrappedCreateSessionException": Fault.NOT_LET_IN,
+    "SessionException": Fault.JOIN_GONE,
     "RemovedSessionException": Fault.SESSION_GONE,
     "SessionTimeoutException": Fault.SESSION_GONE,
     "ShutdownInProgress": Fault.UNAVAILABLE,
+    "ConcurrencyException": Fault.UNAVAILABLE,
+    "ConcurrentModification": Fault.UNAVAILABLE,
     "DatabaseBusyException": Fault.UNAVAILABLE,
+    "OptimisticLockException": Fault.UNAVAILABLE,
+    "LockTimeout": Fault.UNAVAILABLE,
+    "TryAgain": Fault.UNAVAILABLE,
+    "MissingPyramidException": Fault.UNAVAILABLE,
     "SessionNotExistException": Fault.JOIN_GONE,
     "ObjectNotExistException": Fault.JOIN_GONE,
     "ConnectionManuallyClosedException": Fault.JOIN_GONE,
@@ -57,14 +63,68 @@ def test_the_table_names_classes_that_there_are() -> None:
     assert EXPECTED.keys() <= CLASSES.keys()
 
 
+KEY = "f6a1c2d3-0b4e-4f5a-8c7d-9e8f7a6b5c4d"
+
+
+def test_omero_says_of_a_key_that_it_is_not_known_in_one_way_alone() -> None:
+    for data in ("", f"user=ada, created=2026-11-30, closed={KEY}"):
+        refused = PermissionDeniedException(reason=f"Password check failed for '{KEY}': [{data}]")
+        assert fault_of(refused) is Fault.SESSION_GONE
+        assert KEY not in described(refused)
+    # a router does not say it of a session that could not be made
+    assert fault_of(CannotCreateSessionException(reason=f"Password check failed for '{KEY}': []")) is Fault.NOT_LET_IN
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault", "said"),
+    [
+        ("internal server error", Fault.UNAVAILABLE, "not the OMERO.server behind it"),
+        ("router is shutting down", Fault.UNAVAILABLE, "is shutting down"),
+        (
+            f"Internal error. Please contact your administrator:\nno connection for {KEY}",
+            Fault.UNAVAILABLE,
+            "look for 'Exception thrown while checking password'",
+        ),
+        ("Server not fully initialized", Fault.UNAVAILABLE, "is starting"),
+        ("ConcurrencyException: busy\nPlease retry in 5000ms. Cause: busy", Fault.UNAVAILABLE, "try again later"),
+        ("session exists", Fault.NOT_LET_IN, "nothing against its key"),
+        ("permission denied", Fault.NOT_LET_IN, "nothing against its key"),
+        ("username and password must be equal; use joinSession", Fault.NOT_LET_IN, "nothing against its key"),
+        (f"SecurityViolation of {KEY}", Fault.NOT_LET_IN, "nothing against its key"),
+        ("", Fault.NOT_LET_IN, "nothing against its key"),
+    ],
+)
+@pytest.mark.parametrize("kind", [PermissionDeniedException, CannotCreateSessionException])
+def test_all_else_refuses_nobody_for_good(
+    kind: type[PermissionDeniedException | CannotCreateSessionException], reason: str, fault: Fault, said: str
+) -> None:
+    refused = kind(reason=reason)
+    assert fault_of(refused) is fault
+    assert said in described(refused)
+    assert KEY not in described(refused)
+
+
 def test_a_session_that_could_be_made_later_is_not_gone() -> None:
-    later = exceptions.WrappedCreateSessionException(reason="later", concurrency=True, backOff=1000, type="")
+    later = exceptions.WrappedCreateSessionException(reason="later", concurrency=True, backOff=1500, type="")
     assert fault_of(later) is Fault.UNAVAILABLE
+    assert back_off(later) == 1.5
+    never = exceptions.WrappedCreateSessionException(reason="no", concurrency=False, backOff=-1, type="")
+    assert back_off(never) is None
 
 
-def test_a_router_without_its_omero_refuses_nobody_for_good() -> None:
-    assert fault_of(PermissionDeniedException(reason="internal server error")) is Fault.UNAVAILABLE
-    assert fault_of(PermissionDeniedException(reason="no such session")) is Fault.SESSION_GONE
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (exceptions.TryAgain(backOff=250), 0.25),
+        (exceptions.LockTimeout(backOff=0, seconds=30), 0.0),
+        (exceptions.DatabaseBusyException(backOff=-1), 0.0),
+        (exceptions.OptimisticLockException(), 0.0),
+        (exceptions.ResourceError(message="gone"), None),
+        (errors.ConnectionLostException("lost"), None),
+    ],
+)
+def test_omero_says_when_the_same_is_worth_another_try(error: Exception, seconds: float | None) -> None:
+    assert back_off(error) == seconds
 
 
 @pytest.mark.parametrize(

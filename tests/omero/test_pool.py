@@ -11,7 +11,7 @@ import pytest
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectFailedException, InvocationTimeoutException
-from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
+from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from omero_ms_thumbnail.omero.breaker import CircuitBreaker, JoinsSuspended
 from omero_ms_thumbnail.omero.pool import PoolClosed, PoolSaturated, SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
@@ -72,15 +72,59 @@ async def test_a_key_that_was_refused_is_not_tried_again_at_once(monkeypatch: py
         researcher = omero.world.user_named("researcher")
         assert researcher is not None
         omero.sessions.keep(researcher, "no-such-key")
+        now += 59.0
+        with pytest.raises(PermissionDeniedException):
+            await lend(pool, "no-such-key")
         now += 1.0
         assert (await lend(pool, "no-such-key")).is_active
 
 
+async def test_what_says_nothing_against_a_key_is_asked_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
+    joins = 0
+
+    async def join(_key: str) -> JoinedSession:
+        nonlocal joins
+        joins += 1
+        raise CannotCreateSessionException(reason="User 7 is in no group")
+
+    pool = SessionPool(join, idle_timeout=60)
+    for _ in range(20):
+        with pytest.raises(CannotCreateSessionException):
+            await lend(pool, "key")
+    assert joins == 1
+    now += 1.0
+    with pytest.raises(CannotCreateSessionException):
+        await lend(pool, "key")
+    assert joins == 2
+    await pool.close(LEAVE_WITHIN)
+
+
+async def test_one_whom_omero_does_not_let_in_keeps_nobody_else_out() -> None:
+    async with small_omero() as omero:
+
+        async def join(key: str) -> JoinedSession:
+            if key.startswith("bad"):
+                raise CannotCreateSessionException(reason="User 7 is in no group")
+            return await JoinedSession.join(server_of(omero), key)
+
+        pool = SessionPool(join, idle_timeout=60)
+        for number in range(10):
+            with pytest.raises(CannotCreateSessionException):
+                await lend(pool, f"bad {number}")
+        assert (await lend(pool, key_of(omero))).is_active
+        await pool.close(LEAVE_WITHIN)
+
+
 async def test_refusals_that_are_remembered_are_few() -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
-        for number in range(1_100):
-            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"))
-        assert len(pool._refusals) <= 1_000
+        for number in range(4_100):
+            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"), 60.0)
+        assert len(pool._refusals) == 4_000
+        # the last ones
+        assert "key 4099" in pool._refusals
+        assert "key 0" not in pool._refusals
 
 
 async def test_refusals_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +132,7 @@ async def test_refusals_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPa
         now = 100.0
         monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
         for number in range(100):
-            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"))
+            pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"), 1.0)
             now += 0.3
         assert len(pool._refusals) <= 5
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.world import Group, Image, RenderingDef, User, World
+from omero_ms_thumbnail.embedded.model import data
+from omero_ms_thumbnail.embedded.world import Group, Image, User, World
 
 T = TypeVar("T")
 
@@ -60,6 +61,14 @@ class RecordedWorld(World):
         self.image_at: dict[int, Timeline[ImageFacts | None]] = {
             image.id: Timeline(_facts(image)) for image in self.images.values()
         }
+        #: every look that each image was ever saved with, as (by whom, look), and who ever owned it
+        self.looks_ever: dict[int, set[tuple[int, RenderingSettings]]] = {}
+        self.owners_ever: dict[int, set[int]] = {}
+        #: the same looks by the ids of the settings
+        self.looks_by_id: dict[int, set[RenderingSettings]] = {}
+        for image in self.images.values():
+            self._remember(image)
+        self.database.rendering_defs.watchers.append(self._saved)
         #: whether the session with that key is alive
         self.session_at: dict[str, Timeline[bool]] = {}
 
@@ -87,15 +96,20 @@ class RecordedWorld(World):
         super().delete(image)
         self.image_at[image.id].change(None)
 
-    def save_settings(self, image: Image, owner: User, settings: RenderingSettings) -> None:
-        super().save_settings(image, owner, settings)
-        self._changed(image)
-
-    def add_settings(self, image: Image, owner: User, settings: RenderingSettings) -> RenderingDef:
-        made = super().add_settings(image, owner, settings)
-        self._changed(image)
-        return made
+    def _saved(self, settings: data.RenderingDef) -> None:
+        """By whomever, those that OMERO made for somebody who looked among them."""
+        pixels = self.database.pixels.get(settings.pixels_id)
+        if pixels is not None:
+            self._changed(self.images[pixels.image.id])
 
     def _changed(self, image: Image) -> None:
         if image.id in self.images:
             self.image_at[image.id].change(_facts(image))
+            self._remember(image)
+
+    def _remember(self, image: Image) -> None:
+        self.owners_ever.setdefault(image.id, set()).add(image.owner_id)
+        looks = self.looks_ever.setdefault(image.id, set())
+        for one in image.rendering_defs:
+            looks.add((one.owner_id, one.settings))
+            self.looks_by_id.setdefault(one.id, set()).add(one.settings)

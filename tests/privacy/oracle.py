@@ -13,6 +13,9 @@ from tests.telling_pictures import told, told_clock
 
 _SYSTEM_GROUP = 0
 
+#: the only size that is stored
+DEFAULT_SIZE = 96
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -34,7 +37,8 @@ class Oracle:
 
     def answers(self, user_id: int, asked: Asked, begin: float, end: float) -> set[bytes | None]:
         """What OMERO would have answered that user at some moment from `begin` to `end`; None where it refuses."""
-        return {self._answer(user_id, asked, moment) for moment in self._moments(user_id, asked, begin, end)}
+        moments = self._moments(user_id, asked, begin, end)
+        return {answer for moment in moments for answer in self._answer(user_id, asked, moment)}
 
     def is_steady(self, user_id: int, asked: Asked, begin: float, end: float) -> bool:
         """Whether nothing changed in that time that matters for the answer."""
@@ -56,30 +60,52 @@ class Oracle:
         for group in groups:
             yield from self._world.group_at[group].changes(begin, end)
 
-    def _answer(self, user_id: int, asked: Asked, moment: float) -> bytes | None:
+    def _answer(self, user_id: int, asked: Asked, moment: float) -> set[bytes | None]:
         timeline = self._world.image_at.get(asked.image)
         facts = timeline.at(moment) if timeline is not None else None
         if facts is None:
-            return None
+            return {None}
         user = self._world.user_at[user_id].at(moment)
         permissions = self._world.group_at[facts[1]].at(moment).permissions
         if not _may_read(user, facts, permissions):
-            return None
-        return self._drawn(self._images[asked.image], _settings(self._images, user, facts, permissions, asked), asked)
+            return {None}
+        image = self._images[asked.image]
+        own = _settings(self._images, user, facts, permissions, asked)
+        answers = {self._drawn(image, own, asked)}
+        if image.state is ImageState.READY:
+            answers |= {self._drawn(image, look, asked) for look in self._others(user_id, asked)}
+        if _is_stored(asked) and permissions[2] != "r" and facts[0] != user.id and not _is_admin(user):
+            # who leads a private group may store nothing of another's, and is refused until the owner has
+            answers.add(None)
+        return answers
+
+    def _others(self, user_id: int, asked: Asked) -> Iterator[RenderingSettings]:
+        """Looks that OMERO may show besides the newest: it takes any settings that go with the image's channels, and
+        a thumbnail that is stored for the viewer or for an owner until it takes that for out of date."""
+        if asked.rendering_def is not None:
+            yield from self._world.looks_by_id.get(asked.rendering_def, ())
+        elif _is_stored(asked):
+            theirs = {user_id, *self._world.owners_ever[asked.image]}
+            yield from (look for by, look in self._world.looks_ever[asked.image] if by in theirs)
 
     def _drawn(self, image: Image, settings: RenderingSettings | None, asked: Asked) -> bytes | None:
         picture = image.picture
         size = fit(picture.size_x, picture.size_y, asked.width)
         if asked.height is not None:
             size = (asked.width, asked.height)
-        if image.state is ImageState.IN_PROGRESS:
-            return told_clock(size)
         if settings is None or image.state is ImageState.FAILING:
             return None
+        if image.state is ImageState.IN_PROGRESS:
+            return told_clock((max(size), max(size)))
         z, t = asked.section or (settings.default_z, settings.default_t)
         if z >= picture.size_z or t >= picture.size_t:
             return None
         return told(picture, settings, size, (z, t))
+
+
+def _is_stored(asked: Asked) -> bool:
+    """Whether OMERO stores it, so that what was stored before counts."""
+    return (asked.width, asked.height, asked.rendering_def, asked.section) == (DEFAULT_SIZE, None, None, None)
 
 
 def _is_admin(user: User) -> bool:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from omero_ms_thumbnail.embedded.world import World
-from tests.privacy.oracle import Asked
+from tests.privacy.oracle import DEFAULT_SIZE, Asked
 
-DEFAULT_SIZE = 96
 _SIZES = (48, 96, 120)
 
 

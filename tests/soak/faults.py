@@ -75,7 +75,7 @@ class Faults:
 
     async def _restart_omero(self) -> None:
         port = self._omero.tcp_port
-        await self._omero.close()
+        await self._omero.stop_router()
         await asyncio.sleep(_OUTAGE)
         await self._omero.start(tcp_port=port)
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from omero_ms_thumbnail.telemetry.observer import Census, Telemetry
+from omero_ms_thumbnail.telemetry.observer import Census, PermitCensus, Telemetry
 from tests.parts import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "omero-ms-thumbnail.json"
 RULES = ROOT / "deploy" / "prometheus" / "omero-ms-thumbnail.rules.yaml"
 
-_FUNCTIONS = {"sum", "rate", "increase", "histogram_quantile", "absent", "by", "or", "and", "label_values"}
+_FUNCTIONS = {"sum", "max", "rate", "increase", "histogram_quantile", "absent", "by", "or", "and", "label_values"}
 #: what Prometheus adds to whatever it scrapes
 _ADDED = {"instance", "job", "le"}
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{([^}]*)\})?")
@@ -26,14 +26,28 @@ _BY = re.compile(r"\bby\s*\(([^)]*)\)")
 class Answer:
     status = 404
     body = b""
+    cause = ""
+
+
+class Unavailable(Answer):
+    status = 503
+    cause = "OMERO hangs"
+
+
+def _permits() -> list[PermitCensus]:
+    return [PermitCensus(kind, 4, 4, 1, 9.0) for kind in ("calls", "joins")]
 
 
 @pytest.fixture(scope="module")
 def served() -> dict[str, set[str]]:
     """Sample names and their labels, from a service to which everything has happened once."""
-    telemetry = Telemetry("1", Census, has_shared_cache=True, access_log_wanted=False)
-    request = telemetry.began({})
-    telemetry.answered(request, method="GET", path="/", route="get_thumbnails", response=Answer(), seconds=1, user=None)
+    telemetry = Telemetry("1", Census, _permits, has_shared_cache=True, access_log_wanted=False)
+    for response in (Answer(), Unavailable()):
+        request = telemetry.began({})
+        telemetry.answered(
+            request, method="GET", path="/", route="get_thumbnails", response=response, seconds=1, user=None
+        )
+    telemetry.made(settings=1, thumbnails=2)
     telemetry.cache_used(1, 1, 1)
     telemetry.batch(3)
     telemetry.session_read("found", 0.1)

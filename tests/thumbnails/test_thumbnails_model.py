@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from omero_ms_thumbnail.embedded.images.picture import fit
 from omero_ms_thumbnail.embedded.images.settings import default_settings
 from omero_ms_thumbnail.embedded.world import ImageState
+from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.thumbnails.keeping import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
@@ -75,7 +76,7 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         )
         caches = Caches(MemoryCache(bytes_max=1 << 20, life=20.0, clock=self.loop.time))
         self.thumbnails = self.loop.do(
-            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, calls_at_once=5, caches=caches)
+            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, permits=Permits(5), caches=caches)
         )
         self.askers: list[Asker] = []
         self.weather: frozenset[str] = frozenset()
@@ -93,14 +94,25 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         size = fit(picture.size_x, picture.size_y, request.width)
         if request.height is not None:
             size = (request.width, request.height)
-        if image.state is ImageState.IN_PROGRESS:
-            return told_clock(size)
-        chosen = next((one for one in image.rendering_defs if one.id == request.rendering_def_id), None)
+        # settings of another image, too, where the images have the same channels, and are in one group
+        in_group = [one for one in world.images.values() if one.group_id == image.group_id]
+        named = [one for other in in_group for one in other.rendering_defs if one.id == request.rendering_def_id]
+        chosen = named[0] if named else None
         chosen = chosen or world.settings_for(user, image)
         if image.state is ImageState.FAILING or (chosen is None and not world.may_make_settings(user, image)):
             return None
+        if image.state is ImageState.IN_PROGRESS:
+            return told_clock((max(size), max(size)))
         shown = chosen.settings if chosen is not None else default_settings(picture)
         return told(picture, shown, size, (shown.default_z, shown.default_t))
+
+    def _owner_of(self, request: ThumbnailRequest) -> str:
+        world = self.omero.omero.world
+        return next(
+            name
+            for name in NAMES
+            if (user := world.user_named(name)) and user.id == world.images[request.image_id].owner_id
+        )
 
     @initialize(weather=st.sets(st.sampled_from(["slow", "frozen", "cut", "ending"]), max_size=2))
     def choose_weather(self, weather: set[str]) -> None:
@@ -195,6 +207,9 @@ class ThumbnailsMachine(RuleBasedStateMachine):
             return
         for request, before, outcome in zip(one.requests, one.before, one.task.result(), strict=True):
             right = {before, self.right(one.name, request)}
+            if request.is_plain and right != {None}:
+                # where the owner's stored one is newer than a user's own settings, OMERO shows that
+                right.add(self.right(self._owner_of(request), request))
             if isinstance(outcome, Thumbnail):
                 assert outcome.jpeg in right
             elif isinstance(outcome, ImageUnavailable):

@@ -56,7 +56,7 @@ def test_what_has_no_thumbnail_is_named(bench: Bench) -> None:
     assert ended.returncode == 1
     assert "1 thumbnails of 5 images, 4 failed" in ended.stdout
     assert "Dataset:4711 does not exist" in ended.stdout
-    assert f"image {clock} is still being imported" in ended.stdout
+    assert f"image {clock}: OMERO shows a clock: it is still being imported" in ended.stdout
     assert f"image {failing}" in ended.stdout
     assert "image 99999999" in ended.stdout
 
@@ -189,7 +189,7 @@ def test_omero_comes_back(bench: Bench) -> None:
         assert process.stdout is not None
         while int(process.stdout.readline().partition("/")[0]) == 0:
             pass
-        bench.omero._run(omero.close())
+        bench.omero._run(omero.stop_router())
         omero.workload.latency = Latency()
         bench.omero._run(omero.start(tcp_port=omero.tcp_port, ssl_port=omero.ssl_port))
         said = process.stdout.read()

@@ -11,6 +11,7 @@ import pytest
 
 from omero_ms_thumbnail.thumbnails.model import (
     ImageUnavailable,
+    OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
     SessionRefused,
@@ -33,6 +34,7 @@ URI = f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
 GONE = ImageUnavailable("image 1 does not exist or you may not read it")
 REFUSED = SessionRefused("the OMERO session has ended")
 DOWN = OmeroUnavailable("no connection to omero.example:4064: refused")
+HANGS = OmeroHangs("OMERO has not ended one of 4 calls")
 FULL = TooManyWaiting("1000 thumbnails are waited for already (max-waiting-thumbnails)")
 SLOW = OmeroTooSlow("omero.example:4064 has not answered")
 
@@ -92,21 +94,25 @@ ONE = ["/webclient/render_thumbnail/1/", "/webgateway/render_birds_eye_view/1/",
 
 @pytest.mark.parametrize("path", ONE)
 @pytest.mark.parametrize(
-    ("error", "status", "sentence"),
+    ("error", "status", "sentence", "cause"),
     [
-        (GONE, 404, "image 1 does not exist or you may not read it"),
-        (REFUSED, 403, "the OMERO session has ended"),
-        (DOWN, 503, "OMERO cannot be reached at the moment"),
-        (FULL, 503, "OMERO has too much to do at the moment"),
-        (SLOW, 504, "OMERO has not answered in time"),
+        (GONE, 404, "image 1 does not exist or you may not read it", ""),
+        (REFUSED, 403, "the OMERO session has ended", ""),
+        (DOWN, 503, "OMERO cannot be reached at the moment", "OMERO unavailable"),
+        (HANGS, 503, "OMERO does not answer at the moment", "OMERO hangs"),
+        (FULL, 503, "OMERO has too much to do at the moment", "too many waiting"),
+        (SLOW, 504, "OMERO has not answered in time", ""),
     ],
 )
-async def test_the_status_of_each_reason(path: str, error: ThumbnailError, status: int, sentence: str) -> None:
+async def test_the_status_of_each_reason(
+    path: str, error: ThumbnailError, status: int, sentence: str, cause: str
+) -> None:
     for source in (Source({1: error}), Source(error)):
         with pytest.raises(RequestRefused) as refused:
             await _answer(source, path)
         assert (refused.value.status, str(refused.value)) == (status, sentence)
         assert ("retry-after" in dict(refused.value.headers)) == (status == 503)
+        assert refused.value.cause == cause
 
 
 async def test_every_image_is_a_key_and_what_cannot_be_had_is_null() -> None:

@@ -79,16 +79,22 @@ def _one(path: str, query: str = "") -> ThumbnailRequest:
 
 def test_sizes() -> None:
     assert _one("/webclient/render_thumbnail/12") == ThumbnailRequest(12, 96)
-    assert _one("/webgateway/render_thumbnail/12/30") == ThumbnailRequest(12, 30)
-    assert _one("/webgateway/render_thumbnail/12/30/20") == ThumbnailRequest(12, 30, 20)
+    assert _one("/webgateway/render_thumbnail/12/96") == ThumbnailRequest(12, 96)
+    assert _one("/webgateway/render_thumbnail/12/30") == ThumbnailRequest(12, 30, stored=False)
+    assert _one("/webgateway/render_thumbnail/12/30/20") == ThumbnailRequest(12, 30, 20, stored=False)
+    assert _one("/webgateway/render_thumbnail/12/96/96") == ThumbnailRequest(12, 96, 96, stored=False)
     assert _one("/webgateway/render_thumbnail/12/2000").width == 2000
 
 
 def test_query() -> None:
     assert _one("/webclient/render_thumbnail/12", "rdefId=5&z=3&t=0&version=8&_=17") == ThumbnailRequest(
-        12, 96, rendering_def_id=5, z=3, t=0, version="8&17"
+        12, 96, rendering_def_id=5, z=3, t=0, version="8"
     )
     assert _one("/webclient/render_thumbnail/12", "z=") == ThumbnailRequest(12, 96)
+    # of several the last, as Django has it
+    assert _one("/webclient/render_thumbnail/12", "z=1&z=2&rdefId=3&rdefId=4") == ThumbnailRequest(
+        12, 96, rendering_def_id=4, z=2
+    )
     assert _one(f"/webclient/render_thumbnail/{2**63 - 1}").image_id == 2**63 - 1
 
 
@@ -177,14 +183,30 @@ def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
     assert found is not None
     assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
     assert parse(found, "rdefId=4").requests[0].rendering_def_id == 4
-    smaller = parse(found, "rdefId=3").of_size(120)
-    assert smaller.requests == (ThumbnailRequest(5, 120, rendering_def_id=3),)
+    larger = parse(found, "rdefId=3").of_default(120, has_width=False)
+    assert larger.requests == (ThumbnailRequest(5, 120, rendering_def_id=3),)
     assert parse(found, "rdefId=3").requests[0].width == DEFAULT_SIZE
     wrong = route("/webclient/render_thumbnail/five/")
     assert wrong is not None
     for _ in range(2):
         with pytest.raises(RequestRefused, match="five"):
             parse(wrong, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/webgateway/render_thumbnail/5/", ThumbnailRequest(5, 120)),
+        ("/webgateway/render_thumbnail/5/120/", ThumbnailRequest(5, 120)),
+        ("/webgateway/render_thumbnail/5/96/", ThumbnailRequest(5, 96, stored=False)),
+        ("/webgateway/render_thumbnail/5/120/120/", ThumbnailRequest(5, 120, 120, stored=False)),
+    ],
+)
+def test_the_size_that_a_session_has_is_the_one_that_omero_web_stores(path: str, asked: ThumbnailRequest) -> None:
+    found = route(path)
+    assert found is not None
+    of_session = Parser(Limits())(found, "").of_default(120, has_width=bool(found.width))
+    assert of_session.requests == (asked,)
 
 
 def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
@@ -197,3 +219,10 @@ def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
     path = "/webclient/render_thumbnail/5/" + "x" * 500
     assert route(path) == route("/webclient/render_thumbnail/5/")
     assert route(path) is not route(path)
+
+
+def test_the_number_that_jquery_adds_reaches_nothing() -> None:
+    path = "/webclient/render_thumbnail/12/"
+    assert _one(path, "_=1700000000000") == _one(path, "") == _one(path, "_=1700000000001")
+    assert _many("id=1&id=2&_=1") == _many("id=1&id=2&_=2")
+    assert _one(path, "version=1&_=2") == _one(path, "version=1") != _one(path, "version=2")

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime
 import decimal
+import email.message
 import enum
 import fractions
+import functools
+import http
+import http.cookiejar
+import http.cookies
 import ipaddress
+import json
 import logging
+import os
 import pickle
+import random
 import re
+import signal
+import socket
+import ssl
+import string
 import subprocess
 import sys
 import time
 import types
+import urllib.error
 import uuid
 import zoneinfo
 from pathlib import Path, PureWindowsPath
+from urllib.parse import urldefrag, urlparse, urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -112,6 +127,87 @@ def test_data_beside_a_connector(protocol: int, value: object) -> None:
     assert found.omero_session_key == CONNECTOR["omero_session_key"]
 
 
+def _jar() -> list[object]:
+    cookie = http.cookiejar.Cookie(
+        0, "a", "b", None, False, "d", True, False, "/", True, False, None, False, None, None, {}
+    )
+    return [cookie, http.cookiejar.DefaultCookiePolicy(), http.cookies.SimpleCookie("a=b; path=/")]
+
+
+@every_protocol
+@pytest.mark.parametrize(
+    "value",
+    [
+        [http.HTTPStatus.OK, re.IGNORECASE, re.IGNORECASE | re.MULTILINE, uuid.SafeUUID.safe],
+        [signal.SIGTERM, signal.Handlers.SIG_DFL, socket.AF_INET, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_2],
+        [urlparse("http://a/b?c#d"), urlsplit(b"http://a/b"), urldefrag("http://a#b")],
+        [Path("/").stat(), os.terminal_size((80, 24)), os.uname()],
+        _jar(),
+        types.SimpleNamespace(a=1),
+        [array.array("i", [1, 2]), array.array("d", [1.5])],
+        [re.compile("a+", re.IGNORECASE), re.compile(b"a")],
+        [collections.UserDict(a=1), collections.UserList([1]), collections.UserString("a")],
+        [Ellipsis, NotImplemented, slice(1, 2), iter([1]), enumerate([1])],
+        [string.Template("$a"), random.Random(1), list[int]],
+        [json.JSONDecodeError("a", "b", 0), urllib.error.URLError("a"), TimeoutError("a"), socket.gaierror(1, "a")],
+        email.message.EmailMessage(),
+    ],
+    ids=[
+        "enumerations",
+        "constants",
+        "addresses",
+        "records",
+        "cookies",
+        "namespace",
+        "arrays",
+        "patterns",
+        "containers",
+        "iterators",
+        "others",
+        "exceptions",
+        "message",
+    ],
+)
+def test_types_of_data_of_the_standard_library(protocol: int, value: object) -> None:
+    session = {"connector": CONNECTOR, "value": value}
+    read = decode_payload(pickle.dumps(session, protocol), LIMITS)
+    found = web_session(read)
+    assert found is not None
+    assert found.omero_session_key == CONNECTOR["omero_session_key"]
+    if not isinstance(value, list):
+        assert isinstance(read["value"], Placeholder)
+
+
+@pytest.mark.parametrize(
+    "full_name",
+    [
+        "urlparse ParseResult",
+        "Cookie SimpleCookie",
+        "cookielib Cookie",
+        "UserDict UserDict",
+        "UserDict IterableUserDict",
+        "os _make_stat_result",
+        "re _compile",
+        "array array",
+        "socket error",
+        "httplib HTTPMessage",
+        "signal SIGTERM",
+    ],
+)
+def test_types_of_data_in_the_spelling_of_python_2(full_name: str) -> None:
+    judge(*full_name.split(" "))
+
+
+def test_every_enumeration_record_and_exception_of_these_modules() -> None:
+    for module in (http, signal, socket, ssl, re, uuid, urllib.parse, os, json.decoder, urllib.error):
+        for value in list(vars(module).values()):
+            if not isinstance(value, type) or value.__module__ != module.__name__ or value.__name__.startswith("_"):
+                continue
+            is_record = issubclass(value, tuple) and (hasattr(value, "_fields") or hasattr(value, "n_fields"))
+            if issubclass(value, (enum.Enum, Exception)) or is_record:
+                judge(value.__module__, value.__qualname__)
+
+
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize(
     "value",
@@ -142,7 +238,6 @@ def test_enumerations_of_early_python_3_11_are_named_by_a_call() -> None:
     [
         "builtins getattr.x",
         "builtins eval",
-        "builtins type",
         "builtins.x y",
         "__builtin__ apply",
         "__builtin__ file",
@@ -161,7 +256,16 @@ def test_enumerations_of_early_python_3_11_are_named_by_a_call() -> None:
         "collections OrderedDict.__init__",
         "pathlib Path.touch",
         "zoneinfo ZoneInfo.from_file",
-        "types SimpleNamespace",
+        "types FunctionType",
+        "re purge",
+        "http.HTTPStatus __call__",
+        "http HTTPStatus._generate_next_value_",
+        "signal raise_signal",
+        "socket create_server",
+        "http.cookiejar Cookie.__init__",
+        "ctypes CDLL",
+        "builtins map",
+        "builtins type",
         "functools partial",
         "operator attrgetter",
         "_io open",
@@ -234,7 +338,7 @@ def test_extension_codes_are_refused(code: bytes) -> None:
 
 def test_the_log_names_the_global_and_none_of_the_data(caplog: pytest.LogCaptureFixture) -> None:
     reader = SessionReader("Redis at a-host:6379, database 1")
-    attack = types.SimpleNamespace(secret="PRIVATE")
+    attack = functools.partial(print, "PRIVATE")
     for _ in range(3):
         assert reader.read(pickle.dumps({"connector": CONNECTOR, "attack": attack})) is None
     assert reader.unreadable == {"pickle-global": 3}
@@ -242,7 +346,7 @@ def test_the_log_names_the_global_and_none_of_the_data(caplog: pytest.LogCapture
     assert record.levelno == logging.WARNING
     text = record.getMessage()
     assert "Redis at a-host:6379, database 1" in text
-    assert "types.SimpleNamespace" in text
+    assert "functools.partial" in text
     assert "find out who else can write to this store" in text
     assert "PRIVATE" not in text
     assert CONNECTOR["omero_session_key"] not in text

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from omero_ms_thumbnail.addresses import PostgresAddress, parse_postgres_uri
 from omero_ms_thumbnail.websession import PostgresSessionStore
-from omero_ms_thumbnail.websession.postgres_uri import PostgresAddress, parse_postgres_uri
 
 HOST = (("host", 5432),)
 
@@ -74,3 +74,22 @@ def test_password_is_not_in_repr_or_str() -> None:
 def test_authorities_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sslrootcert in the PostgreSQL URI names no file"):
         PostgresSessionStore(f"postgresql://host/db?sslmode=verify-full&sslrootcert={tmp_path}/none.pem")
+
+
+@pytest.mark.parametrize(
+    ("uri", "mode"),
+    [
+        ("jdbc:postgresql://h/d?ssl=true", "verify-full"),
+        ("jdbc:postgresql://h/d?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory", "require"),
+        ("jdbc:postgresql://h/d?sslmode=verify-ca&sslfactory=org.postgresql.ssl.NonValidatingFactory", "require"),
+        ("jdbc:postgresql://h/d?ssl=true&sslmode=require", "require"),
+        ("jdbc:postgresql://h/d", "prefer"),
+        ("jdbc:postgresql://h/d?ssl=false", "prefer"),
+        ("postgresql://h/d?sslmode=require", "require"),
+        ("postgresql://h/d?sslmode=require&sslrootcert=/ca.pem", "verify-ca"),
+        ("postgresql://h/d?sslrootcert=system", "verify-full"),
+        ("postgresql://h/d?sslmode=disable", "disable"),
+    ],
+)
+def test_tls_means_what_it_means_to_the_uris_own_client(uri: str, mode: str) -> None:
+    assert parse_postgres_uri(uri).ssl_mode == mode

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+
 import pytest
 
-from omero_ms_thumbnail.websession.redis_uri import RedisAddress, parse_redis_uri
+from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
+from omero_ms_thumbnail.config import parse_store_uri
+from omero_ms_thumbnail.websession.redis_store import _tls
 
 HOST = (("host", 6379),)
 
@@ -75,7 +80,9 @@ def test_uri(uri: str, address: RedisAddress) -> None:
         ("redis://host/²", "database in the Redis URI is not a number"),
         ("redis://host?timeout=soon", "timeout in the Redis URI"),
         ("redis://host?timeout=0", "timeout in the Redis URI"),
-        ("redis://host?ssl_cert_reqs=none", "unknown parameter; known are database, db"),
+        ("redis://host?colour=red", "unknown parameter; known are database, db"),
+        ("rediss://host?ssl_cert_reqs=perhaps", "none, optional, required"),
+        ("redis://host?socket_timeout=soon", "numbers of seconds"),
         ("rediss://host?verifyPeer=perhaps", "NONE, CA, FULL"),
         ("redis-sentinel://one,two/1", "names no master: add #name"),
         ("redis-cluster://one/1", "only number 0"),
@@ -102,3 +109,32 @@ def test_password_is_not_in_repr_or_str() -> None:
     assert str(address) == "host:6379, database 1"
     assert str(parse_redis_uri("redis://[::1]")) == "[::1]:6379, database 0"
     assert str(parse_redis_uri("redis-sentinel://a,b/1#m")) == "master m of the sentinels a:26379, b:26379, database 1"
+
+
+@pytest.mark.parametrize(
+    ("query", "verify_peer"),
+    [
+        ("", "FULL"),
+        ("ssl_cert_reqs=none", "NONE"),
+        ("ssl_cert_reqs=None", "NONE"),
+        ("ssl_cert_reqs=required", "FULL"),
+        ("ssl_cert_reqs=optional&ssl_check_hostname=false", "CA"),
+        ("ssl_check_hostname=False", "CA"),
+        ("verifyPeer=none", "NONE"),
+        ("verifyPeer=CA&ssl_cert_reqs=none", "CA"),
+    ],
+)
+def test_certificates_are_checked_as_the_uri_says(query: str, verify_peer: str) -> None:
+    uri = f"rediss://host:6380/1?{query}"
+    assert parse_redis_uri(uri).verify_peer == verify_peer
+    # what the configuration takes is what the store takes
+    assert parse_store_uri(uri).hosts == (("host", 6380),)
+    context = _tls(parse_redis_uri(uri))
+    assert context is not None
+    assert (context.verify_mode is ssl.CERT_NONE) == (verify_peer == "NONE")
+    assert context.check_hostname == (verify_peer == "FULL")
+
+
+def test_parameters_of_redis_py() -> None:
+    address = parse_redis_uri("rediss://h/?db=2&socket_timeout=3&socket_connect_timeout=1.5&ssl_ca_certs=/etc/ca.pem")
+    assert (address.database, address.timeout, address.ca_file) == (2, 3.0, Path("/etc/ca.pem"))

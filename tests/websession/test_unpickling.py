@@ -279,3 +279,19 @@ def test_literal_of_protocol_0(literal: bytes, value: object) -> None:
     read = loads(literal + b"\n.", LIMITS)
     assert read == value
     assert type(read) is type(value)
+
+
+@every_protocol
+@pytest.mark.parametrize("after", [b"\n", b"\0", b"garbage", pickle.dumps({}), b"cos\nsystem\n."])
+def test_what_follows_the_end_is_nobodys(protocol: int, after: bytes) -> None:
+    session = {"connector": {"omero_session_key": EXPECTED.omero_session_key}}
+    payload = pickle.dumps(session, protocol) + after
+    assert pickle.loads(payload) == session
+    assert decode_payload(payload, LIMITS) == session
+
+
+def test_session_of_omeroweb_5_4() -> None:
+    payload = (DATA / "omeroweb-5.4.pickle").read_bytes()
+    session = decode_payload(payload, LIMITS)
+    assert web_session(session) == WebSession(EXPECTED.omero_session_key, 2, 96)
+    assert web_session(decode_payload(payload + b"\n", LIMITS)) == WebSession(EXPECTED.omero_session_key, 2, 96)

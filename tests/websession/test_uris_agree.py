@@ -1,7 +1,4 @@
-"""A store's URI is read twice: by the configuration, which says where it is wrong, and by the store, which connects.
-
-Both must see the same address in it, or the one that is checked and shown would not be the one that is used.
-"""
+"""What the configuration shows of a URI is what the store connects to."""
 
 from __future__ import annotations
 
@@ -9,10 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from omero_ms_thumbnail.addresses import parse_postgres_uri, parse_redis_uri
 from omero_ms_thumbnail.config import parse_store_uri
 from omero_ms_thumbnail.config.errors import InvalidValueError
-from omero_ms_thumbnail.websession.postgres_uri import parse_postgres_uri
-from omero_ms_thumbnail.websession.redis_uri import parse_redis_uri
 
 REDIS_SCHEMES = ["redis", "rediss", "redis+ssl", "redis+tls", "REDIS"]
 OTHER_REDIS_SCHEMES = ["redis-socket", "redis+socket", "unix", "redis-sentinel", "rediss-sentinel", "redis-cluster"]

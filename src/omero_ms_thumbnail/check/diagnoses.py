@@ -16,9 +16,11 @@ from .names import (
     QUERY,
     REACHABLE,
     ROUTER,
+    ROWS,
     SESSION,
     SESSION_STORE,
     SESSIONS,
+    STORED,
     THUMBNAIL,
     TLS,
 )
@@ -57,6 +59,14 @@ CONFIGURATION_WRONG = _diagnosis(
     "The configuration cannot be used",
     "A key is misspelt, or a value is not what its key takes; the service would not start with it either.",
     "Change the lines named; `docs/configuration.md` has every key.",
+)
+CANNOT_START = _diagnosis(
+    "cannot-start",
+    CONFIGURATION,
+    "The service would not start with this configuration",
+    "Something that it names is not there or may not be used: an extra that is not installed, a file, a folder, an"
+    " address to listen on.",
+    "Do what the sentence says; `serve` says the same.",
 )
 OMERO_WEB_UNREADABLE = _diagnosis(
     "omeroweb-unreadable",
@@ -110,7 +120,7 @@ STORE_PERMISSION = _diagnosis(
     SESSION_STORE,
     "The session store does not permit its user to read sessions",
     "The user in `session-store.uri` was given less than reading sessions takes.",
-    "In Redis: `ACL SETUSER <user> +ping +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
+    "In Redis: `ACL SETUSER <user> +ping +select +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
     " `GRANT SELECT ON django_session TO <user>`.",
 )
 STORE_DATABASE = _diagnosis(
@@ -135,6 +145,14 @@ STORE_UNREACHABLE = _diagnosis(
     "The session store cannot be reached",
     "It does not run, or it listens on another host, port or interface than `session-store.uri` names.",
     "Start it; compare `session-store.uri` with its `port` and `bind`; look for a firewall between.",
+)
+STORE_SOCKET = _diagnosis(
+    "session-store-socket",
+    SESSION_STORE,
+    "Redis does not answer at its socket",
+    "It does not run, its `unixsocket` is another path or is off, or this service's user may not use the socket.",
+    "Start it; compare the path in `session-store.uri` with Redis's `unixsocket`; let this service's user use it by"
+    " `unixsocketperm 770` and Redis's group.",
 )
 STORE_SLOW = _diagnosis(
     "session-store-slow",
@@ -195,6 +213,14 @@ NO_SESSIONS = _diagnosis(
     " logged in at the moment.",
     "Log in to OMERO.web and try again. If there is still none: `omero config get omero.web.session_engine` must say"
     " `django.contrib.sessions.backends.cache`; if it says file or db, set it or `session-store.type` accordingly.",
+)
+LOOKING_NOT_ALLOWED = _diagnosis(
+    "redis-without-scan",
+    SESSIONS,
+    "This Redis does not let anybody look through it",
+    "Its user may only read single sessions, or SCAN and INFO were renamed, as managed ones have it. Thumbnails need"
+    " neither.",
+    "Nothing. To know whether sessions are found, give `--session` a cookie.",
 )
 SESSION_FORMAT = _diagnosis(
     "session-format",
@@ -342,14 +368,25 @@ ANONYMOUS_ONLY = _diagnosis(
     "Make a certificate on OMERO's machine with the plugin omero-certificates and restart OMERO; or switch"
     " `omero.tls.verify` off.",
 )
+TLS_OLD = _diagnosis(
+    "tls-old-version",
+    TLS,
+    "OMERO's router offers nothing newer than TLS 1.0 or 1.1",
+    "OMERO's documented default is `omero.glacier2.IceSSL.Protocols=tls1` with anonymous suites, which is TLS 1.0 and"
+    " nothing newer. It works, and new OpenSSLs and policies of machines refuse it one after the other.",
+    "On OMERO's machine: install omero-certificates, run `omero certificates` (it sets"
+    " `omero.glacier2.IceSSL.Protocols` to `TLS1_2,TLS1_3`, `omero.glacier2.IceSSL.Ciphers`, and a certificate), and"
+    " restart OMERO. Or, without a certificate: `omero config set omero.glacier2.IceSSL.Protocols TLS1_2`.",
+)
 TLS_NO_COMMON = _diagnosis(
     "tls-no-common-cipher",
     TLS,
     "TLS with OMERO fails: no common protocol or cipher",
-    "The crypto policy of this machine forbids what OMERO offers (anonymous suites, TLS 1.2), or OMERO's"
-    " `omero.glacier2.IceSSL.Ciphers` was narrowed.",
-    "Make a certificate with omero-certificates; or allow OMERO's ciphers in the machine's policy"
-    " (`update-crypto-policies --show`).",
+    "The crypto policy of this machine forbids what OMERO offers (anonymous suites, TLS 1.0), or OMERO's"
+    " `omero.glacier2.IceSSL.Ciphers` was narrowed; or `omero.tls.verify` is on, which takes TLS 1.2, and OMERO's"
+    " `omero.glacier2.IceSSL.Protocols` stops below.",
+    "Make a certificate with omero-certificates, which also sets `omero.glacier2.IceSSL.Protocols` to"
+    " `TLS1_2,TLS1_3`; or allow OMERO's ciphers in the machine's policy (`update-crypto-policies --show`).",
 )
 
 ROUTER_SILENT = _diagnosis(
@@ -371,8 +408,8 @@ OMERO_SESSION_ENDED = _diagnosis(
     "omero-session-ended",
     JOIN,
     "OMERO.web knows the session, and OMERO does not any more",
-    "The OMERO session timed out (`omero.sessions.timeout`), OMERO was restarted, somebody ended it, or it belongs to"
-    " another OMERO.server than `omero.host`.",
+    "The OMERO session timed out (`omero.sessions.timeout`, 10 minutes without a call unless changed), OMERO was"
+    " restarted, which ends every session, somebody ended it, or it belongs to another OMERO.server than `omero.host`.",
     "Log in to OMERO.web again. If it goes on: compare `omero.host` with OMERO.web's `omero.web.server_list`.",
 )
 OMERO_SLOW = _diagnosis(
@@ -388,6 +425,14 @@ OMERO_BEHIND_ROUTER = _diagnosis(
     "OMERO's router answers, and OMERO behind it cannot work",
     "Blitz is down, is starting or shutting down, or has lost its database.",
     "On OMERO's machine: `omero admin diagnostics`, and look into Blitz's log.",
+)
+OMERO_NOT_LET_IN = _diagnosis(
+    "omero-not-let-in",
+    JOIN,
+    "OMERO does not let the session in, and does not say that its key is wrong",
+    "The user was removed from a group or made inactive, the password has expired, or OMERO is in trouble.",
+    "Look for the time of this run in Blitz's log: OMERO writes there why. Logging in to OMERO.web anew tells whether"
+    " it is this user or everybody.",
 )
 OMERO_CONNECTION_LOST = _diagnosis(
     "omero-connection-lost",
@@ -418,6 +463,43 @@ QUERY_REFUSED = _diagnosis(
     "OMERO refuses the query",
     "OMERO's answer says why; its database may be in trouble, or its version may be too old (5.4 is needed).",
     "Look into Blitz's log at this time.",
+)
+
+STORED_DIFFERS = _diagnosis(
+    "stored-thumbnail-differs",
+    STORED,
+    "The stored thumbnail is not what OMERO draws now",
+    "Something stored the picture of other settings as that of these: an earlier version of this service did, when"
+    " settings were saved between two looks, and OMERO.web does with `?rdefId=` at its own size. Where the two look"
+    " alike, another version of Java or OMERO drew the stored one, and nothing is wrong.",
+    "The user named, whose settings they are, saves them once more (OMERO.web: Preview, change something and change it"
+    " back, Save): at the next look OMERO draws the thumbnail anew, for everybody who sees it by these settings. An"
+    " administrator can delete the row instead: `omero delete Thumbnail:<its number>`.",
+)
+STORED_EMPTY = _diagnosis(
+    "stored-thumbnail-empty",
+    STORED,
+    "The stored thumbnail has no bytes",
+    "OMERO's disk was full when it was stored. OMERO gives it as it is, and OMERO.web shows nothing.",
+    "See to the disk of OMERO's data directory; then the user named saves the rendering settings once more, or an"
+    " administrator deletes the row: `omero delete Thumbnail:<its number>`.",
+)
+STORED_FILE_MISSING = _diagnosis(
+    "stored-thumbnail-file-missing",
+    STORED,
+    "OMERO has a row for the thumbnail and no file, and this user may not have it drawn",
+    "The image is another's, in a group where only its owner may change what is stored. Its file below `Thumbnails` in"
+    " OMERO's data directory was deleted or not restored; or it was a clock, whose file OMERO removes.",
+    "The image's owner looks at it, or an administrator runs `omero-ms-thumbnail warm Image:<id>`.",
+)
+STRETCHED = _diagnosis(
+    "thumbnail-stretched",
+    ROWS,
+    "A stored thumbnail has another shape than its image",
+    "It was stored for somebody who asked for that width and height, or by an earlier version of this service for"
+    " somebody who may not store any: OMERO then draws a square.",
+    "It is shown to nobody who asks for the longest side, as OMERO.web's pages do. To be rid of it, its user or an"
+    " administrator deletes the row: `omero delete Thumbnail:<its number>`.",
 )
 
 RENDERING_FAILED = _diagnosis(

@@ -13,6 +13,9 @@ TLS: Final = "TLS"
 ROUTER: Final = "router"
 JOIN: Final = "join"
 QUERY: Final = "query"
+STORED: Final = "stored thumbnail"
+ROWS: Final = "stored sizes"
+SETTINGS: Final = "rendering settings"
 THUMBNAIL: Final = "thumbnail"
 
 STEPS: Final = (
@@ -27,5 +30,8 @@ STEPS: Final = (
     ROUTER,
     JOIN,
     QUERY,
+    STORED,
+    ROWS,
+    SETTINGS,
     THUMBNAIL,
 )

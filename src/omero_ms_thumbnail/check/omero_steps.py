@@ -8,11 +8,13 @@ from __future__ import annotations
 from functools import partial
 
 from ..ice.errors import IceException
+from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.values import UserException
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
+from ..omero.stored import pixels_of
 from ..thumbnails.model import (
     ImageUnavailable,
     OmeroTooSlow,
@@ -28,6 +30,7 @@ from .diagnoses import (
     NO_IMAGES,
     OMERO_BEHIND_ROUTER,
     OMERO_CONNECTION_LOST,
+    OMERO_NOT_LET_IN,
     OMERO_SESSION_ENDED,
     OMERO_SLOW,
     QUERY_REFUSED,
@@ -36,6 +39,7 @@ from .diagnoses import (
 )
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import JOIN, QUERY, THUMBNAIL
+from .stored import draw_now, look_at_stored
 
 #: seconds that leaving waits for: a join that is broken off would end the user's session
 _PATIENCE = 60.0
@@ -45,6 +49,7 @@ _SLOW = 0.5
 
 _DIAGNOSES = {
     Fault.SESSION_GONE: OMERO_SESSION_ENDED,
+    Fault.NOT_LET_IN: OMERO_NOT_LET_IN,
     Fault.JOIN_GONE: OMERO_CONNECTION_LOST,
     Fault.UNAVAILABLE: OMERO_BEHIND_ROUTER,
     Fault.TOO_SLOW: OMERO_SLOW,
@@ -84,7 +89,7 @@ class OmeroSteps:
         return self._timed(Finding(JOIN, Outcome.OK, found, watch.seconds))
 
     async def query(self, image_id: int | None) -> tuple[Finding, int | None]:
-        """Whether the user may read the image, or which image is their newest. Raises Trouble."""
+        """Whether the user may read the image, or which image is a new one. Raises Trouble."""
         watch = Stopwatch()
         try:
             async with self._pool.lend(self._key) as session:
@@ -92,13 +97,21 @@ class OmeroSteps:
                     newest = await newest_images(session, 1)
                     if not newest:
                         return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
-                    found = Finding(QUERY, Outcome.OK, f"the newest image is {newest[0]}", watch.seconds)
+                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest of a group", watch.seconds)
                     return self._timed(found), newest[0]
                 if not await readable_images(session, [image_id]):
                     raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")
         except (IceException, UserException) as error:
             raise _trouble(error) from error
         return self._timed(Finding(QUERY, Outcome.OK, f"image {image_id} can be read", watch.seconds)), image_id
+
+    async def stored(self, image_id: int) -> list[Finding]:
+        """What OMERO has stored of the image's thumbnail, and whether it is right; leaves nothing. Raises Trouble."""
+        try:
+            async with self._pool.lend(self._key) as session:
+                return await look_at_stored(session, image_id, self._size)
+        except (IceException, UserException) as error:
+            raise _trouble(error) from error
 
     async def thumbnail(self, image_id: int) -> Finding:
         """Get a thumbnail. Raises Trouble."""
@@ -109,14 +122,22 @@ class OmeroSteps:
             raise Trouble(_THUMBNAIL_DIAGNOSES.get(type(error), RENDERING_FAILED), str(error)) from error
         try:
             async with self._pool.lend(self._key) as session:
-                # a set of thumbnails does not tell
-                is_clock = thumbnail.in_progress or image_id in await images_in_progress(session, [image_id])
+                is_clock = thumbnail.in_progress or await self._is_clock(session, image_id)
         except (IceException, UserException) as error:
             raise _trouble(error) from error
         found = f"{len(thumbnail.jpeg)} bytes of image {image_id}, longest side {self._size}"
         if is_clock:
             return Finding(THUMBNAIL, Outcome.WARNING, f"a clock, {found}", watch.seconds, IMPORT_IN_PROGRESS)
         return self._timed(Finding(THUMBNAIL, Outcome.OK, found, watch.seconds))
+
+    async def _is_clock(self, session: JoinedSession, image_id: int) -> bool:
+        """Whether OMERO shows a clock now: of a set it does not tell, and a row that was one once may be no more."""
+        if image_id not in await images_in_progress(session, [image_id]):
+            return False
+        pixels = (await pixels_of(session, [image_id])).get(image_id)
+        now = await draw_now(session, pixels, self._size) if pixels is not None else None
+        # without settings there would have been no picture
+        return now is None or now.is_clock
 
     def _timed(self, finding: Finding) -> Finding:
         """The finding, as a warning where it took much of the time that there is."""
@@ -129,5 +150,5 @@ class OmeroSteps:
 def _trouble(error: IceException | UserException) -> Trouble:
     diagnosis = _DIAGNOSES[fault_of(error)]
     # what OMERO throws may hold whatever it was sent: only what this program itself says is shown
-    found = str(error) if isinstance(error, IceException) else f"OMERO answers {type(error).__name__}"
-    return Trouble(diagnosis, found)
+    is_own = isinstance(error, IceException | PermissionDeniedException | CannotCreateSessionException)
+    return Trouble(diagnosis, described(error) if is_own else f"OMERO answers {type(error).__name__}")

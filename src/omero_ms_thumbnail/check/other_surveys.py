@@ -8,8 +8,8 @@ from typing import Final
 
 import asyncpg
 
+from ..addresses import parse_postgres_uri
 from ..websession.postgres_store import connection_options
-from ..websession.postgres_uri import parse_postgres_uri
 
 #: as many as it takes to see that there are sessions
 ENOUGH: Final = 200

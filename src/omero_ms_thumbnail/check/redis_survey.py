@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import redis.asyncio
+from redis import exceptions
 
 from ..websession import message_pack
 from ..websession.compression import decompress
@@ -31,6 +32,8 @@ _SCAN_SECONDS: Final = 2.0
 _SCAN_COUNT: Final = 1000
 #: sessions that are enough to know what their keys look like
 _ENOUGH: Final = 200
+#: sessions that are read, of each form of keys
+_SAMPLES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,11 @@ class KeyForm:
 
 @dataclass(slots=True)
 class Survey:
-    """Sessions seen in one database, by the form of their keys; `sample` is one key of each form."""
+    """Sessions seen in one database, by the form of their keys; `samples` are a few keys of each form."""
 
     database: int
     forms: Counter[KeyForm] = field(default_factory=Counter)
-    sample: dict[KeyForm, bytes] = field(default_factory=dict, repr=False)
+    samples: dict[KeyForm, list[bytes]] = field(default_factory=dict, repr=False)
     #: whether all keys were looked at
     complete: bool = True
 
@@ -64,7 +67,9 @@ async def survey(client: redis.asyncio.Redis, database: int, session_id: str = "
         if match:
             form = KeyForm(match["prefix"].decode(errors="replace"), int(match["version"]))
             found.forms[form] += 1
-            found.sample.setdefault(form, match[0])
+            samples = found.samples.setdefault(form, [])
+            if len(samples) < _SAMPLES:
+                samples.append(match[0])
         if found.forms.total() >= _ENOUGH or time.monotonic() > ends:
             found.complete = False
             break
@@ -73,7 +78,13 @@ async def survey(client: redis.asyncio.Redis, database: int, session_id: str = "
 
 async def other_databases(client: redis.asyncio.Redis, own: int, session_id: str = "*") -> list[Survey]:
     """The databases other than `own` that have sessions. Raises redis's exceptions."""
-    keyspace = await client.info("keyspace")
+    try:
+        keyspace = await client.info("keyspace")
+    except exceptions.ResponseError as error:
+        if not isinstance(error, exceptions.NoPermissionError) and "unknown command" not in str(error).lower():
+            raise
+        # which others there are is not to be had
+        return []
     numbers = sorted(int(name[2:]) for name in keyspace if re.fullmatch(r"db[0-9]+", name))
     surveys = []
     async with client.client() as one:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,15 +14,16 @@ import asyncpg
 import redis.asyncio
 from redis import exceptions
 
+from ..addresses import parse_redis_uri
 from ..config import ConfigError, SessionStoreSettings, Settings
 from ..server import plain_session_store
 from ..websession import MemorySessionStore, SessionStoreUnavailable, WebSession, is_session_id
 from ..websession.decode_error import SessionDecodeError
-from ..websession.redis_store import redis_client
-from ..websession.redis_uri import parse_redis_uri
+from ..websession.redis_store import redis_client, told_by
 from .diagnoses import (
     CLOCK_DIFFERS,
     CONFIGURATION_WRONG,
+    LOOKING_NOT_ALLOWED,
     NO_SESSIONS,
     NOT_A_SESSION_ID,
     NOT_REDIS,
@@ -39,6 +41,7 @@ from .diagnoses import (
     STORE_PERMISSION,
     STORE_REFUSES,
     STORE_SLOW,
+    STORE_SOCKET,
     STORE_UNREACHABLE,
     WRONG_COOKIE,
     Diagnosis,
@@ -57,6 +60,8 @@ _CAUSES: Final[tuple[tuple[type[BaseException], Diagnosis], ...]] = (
     (exceptions.AuthenticationError, STORE_PASSWORD),
     (exceptions.NoPermissionError, STORE_PERMISSION),
     (exceptions.InvalidResponse, NOT_REDIS),
+    (ssl.SSLCertVerificationError, STORE_CERTIFICATE),
+    (ssl.SSLError, NOT_REDIS),
     (asyncpg.InvalidAuthorizationSpecificationError, STORE_PASSWORD),
     (asyncpg.InsufficientPrivilegeError, STORE_PERMISSION),
     (asyncpg.InvalidCatalogNameError, STORE_DATABASE),
@@ -110,6 +115,10 @@ class StoreSteps:
             await self._store.ping()
         except SessionStoreUnavailable as error:
             diagnosis = _diagnosis_of(error)
+            if diagnosis is STORE_UNREACHABLE and self._is_socket():
+                diagnosis = STORE_SOCKET
+            if diagnosis is STORE_SLOW and await self._speaks_without_tls():
+                raise Trouble(NOT_REDIS, f"the {self._store.describe()} speaks Redis's protocol without TLS") from error
             if diagnosis is STORE_UNREACHABLE and await self._takes_connections():
                 raise Trouble(NOT_REDIS, f"the {self._store.describe()} takes connections and ends them") from error
             raise Trouble(diagnosis, str(error)) from error
@@ -122,10 +131,17 @@ class StoreSteps:
             return
         try:
             async with _redis(self._settings) as client:
-                yield await _clock(client)
-                yield await self._sessions_in(client)
+                clock = await _clock(client)
         except _NotAllowedToLook:
-            yield Finding(SESSIONS, Outcome.SKIPPED, "not looked through: Redis's user may not, and need not")
+            clock = Finding(CLOCK, Outcome.SKIPPED, "not compared: Redis has no TIME for its user, and need not")
+        yield clock
+        try:
+            async with _redis(self._settings) as client:
+                sessions = await self._sessions_in(client)
+        except _NotAllowedToLook:
+            found = "not looked through: Redis has no SCAN or INFO for its user; the service needs neither"
+            sessions = Finding(SESSIONS, Outcome.WARNING, found, diagnosis=LOOKING_NOT_ALLOWED)
+        yield sessions
 
     async def session(self, session_id: str) -> tuple[Finding, WebSession]:
         """Whose session it is. Raises Trouble."""
@@ -143,6 +159,28 @@ class StoreSteps:
             raise await self._why_unknown(session_id)
         user = f"OMERO user {session.user_id}" if session.user_id is not None else "an OMERO user"
         return Finding(SESSION, Outcome.OK, f"{user} is logged in by it", watch.seconds), session
+
+    async def _speaks_without_tls(self) -> bool:
+        """Whether a Redis that TLS is wanted of answers without."""
+        if self._settings.type != "redis":
+            return False
+        address = parse_redis_uri(self._settings.uri or "")
+        if not address.tls or not address.hosts:
+            return False
+        try:
+            async with asyncio.timeout(1.0):
+                reader, writer = await asyncio.open_connection(*address.hosts[0])
+                try:
+                    writer.write(b"PING\r\n")
+                    return (await reader.read(1)) in (b"+", b"-")
+                finally:
+                    writer.transport.abort()
+        except (OSError, TimeoutError):
+            return False
+
+    def _is_socket(self) -> bool:
+        store = self._settings
+        return store.type == "redis" and parse_redis_uri(store.uri or "").socket_path is not None
 
     async def _takes_connections(self) -> bool:
         """Whether anything at all listens where Redis should."""
@@ -183,10 +221,21 @@ class StoreSteps:
         own = parse_redis_uri(self._settings.uri or "").database
         here = await survey(client, own)
         if self._form in here.forms:
-            try:
-                sample = await describe_sample(client, here.sample[self._form])
-            except SessionDecodeError as error:
-                raise Trouble(SESSION_FORMAT, f"a session in database {own} cannot be read: {error}") from None
+            samples = here.samples[self._form]
+            readable: list[str] = []
+            unreadable: list[SessionDecodeError] = []
+            for key in samples:
+                try:
+                    readable.append(await describe_sample(client, key))
+                except SessionDecodeError as error:
+                    unreadable.append(error)
+            if not readable:
+                raise Trouble(SESSION_FORMAT, f"a session in database {own} cannot be read: {unreadable[0]}")
+            sample = readable[0]
+            if unreadable:
+                count = f"{len(unreadable)} of {len(samples)} in database {own}"
+                found = f"{count} cannot be read: {unreadable[0]}; {sample}"
+                return Finding(SESSIONS, Outcome.WARNING, found, watch.seconds, SESSION_FORMAT)
             count = f"{here.forms[self._form]}{'' if here.complete else ' or more'} session(s)"
             return Finding(SESSIONS, Outcome.OK, f"{count} in database {own}; {sample}", watch.seconds)
         if here.forms:
@@ -237,6 +286,11 @@ async def _redis(store: SessionStoreSettings) -> AsyncIterator[redis.asyncio.Red
     except exceptions.NoPermissionError as error:
         # the service itself needs neither SCAN nor INFO
         raise _NotAllowedToLook from error
+    except exceptions.ResponseError as error:
+        if "unknown command" in str(error).lower():
+            # renamed or taken out, as managed ones have it
+            raise _NotAllowedToLook from error
+        raise Trouble(_cause(error) or STORE_REFUSES, "looking through Redis failed") from error
     except (exceptions.RedisError, OSError) as error:
         raise Trouble(_cause(error) or STORE_REFUSES, "looking through Redis failed") from error
     finally:
@@ -268,4 +322,5 @@ def _diagnosis_of(error: SessionStoreUnavailable) -> Diagnosis:
 
 
 def _cause(error: BaseException) -> Diagnosis | None:
-    return next((diagnosis for kind, diagnosis in _CAUSES if isinstance(error, kind)), None)
+    telling = told_by(error)
+    return next((diagnosis for kind, diagnosis in _CAUSES if isinstance(telling, kind)), None)

@@ -43,6 +43,7 @@ from .diagnoses import (
     PLAIN_TO_TLS_PORT,
     ROUTER_SILENT,
     TLS_NO_COMMON,
+    TLS_OLD,
     TLS_TO_PLAIN_PORT,
     Diagnosis,
 )
@@ -55,6 +56,9 @@ _MAGIC: Final = b"IceP"
 #: seconds that an Ice server has for its first word to a probe that only wants to tell what it is
 _FIRST_WORD: Final = 1.0
 _ENDS_SOON: Final = timedelta(days=21)
+
+#: what is so old that machines refuse it, as `ssl.SSLObject.version` says it
+_OLD: Final = ("TLSv1", "TLSv1.1")
 
 #: X509_V_ERR_* of OpenSSL's x509_vfy.h
 _NOT_YET_VALID: Final = 9
@@ -73,7 +77,7 @@ class Handshake:
 
     def __str__(self) -> str:
         if self.certificate is None:
-            return f"{self.protocol}, {self.cipher}, anonymous (no certificate)"
+            return f"{self.protocol}, {self.cipher}, anonymous (no certificate: omero-certificates makes one)"
         one = self.certificate
         issuer = "self-signed" if one.issuer == one.subject else f"by {one.issuer}"
         return (
@@ -115,6 +119,8 @@ async def secure(server: OmeroServer) -> Finding:
     verified = server.tls.verify_mode is ssl.CERT_REQUIRED
     found = f"{handshake}, {'verified' if verified else 'not verified, as configured'}"
     certificate = handshake.certificate
+    if handshake.protocol in _OLD:
+        return Finding(TLS, Outcome.WARNING, found, watch.seconds, TLS_OLD)
     if certificate is not None and certificate.not_after < datetime.now(UTC) + _ENDS_SOON:
         return Finding(TLS, Outcome.WARNING, found, watch.seconds, CERTIFICATE_ENDS_SOON)
     return Finding(TLS, Outcome.OK, found, watch.seconds)

@@ -6,7 +6,8 @@ shows what is wrong with both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,10 @@ from typing import Final
 
 from ..config import ConfigError, Settings
 from ..omero.session import OmeroServer
-from ..server import omero_server
+from ..server import CannotServe, omero_server, preflight
 from ..websession import WebSession
 from . import configuration, transport
-from .diagnoses import CONFIGURATION_WRONG
+from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import (
     CONFIGURATION,
@@ -29,6 +30,7 @@ from .names import (
     SESSION,
     SESSION_STORE,
     SESSIONS,
+    STORED,
     THUMBNAIL,
     TLS,
 )
@@ -72,7 +74,7 @@ class _Walk:
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
         """Every step, in order."""
-        for finding in self._configuration():
+        async for finding in self._configuration():
             yield finding
         if self._settings is None:
             for step in (SESSION_STORE, SESSIONS, SESSION, REACHABLE, TLS, ROUTER, JOIN, QUERY, THUMBNAIL):
@@ -87,7 +89,7 @@ class _Walk:
 
     # the configuration
 
-    def _configuration(self) -> Iterator[Finding]:
+    async def _configuration(self) -> AsyncIterator[Finding]:
         request, watch = self._request, Stopwatch()
         try:
             web = configuration.omero_web(request.omeroweb_dir, request.environ) if request.omeroweb_dir else None
@@ -109,8 +111,14 @@ class _Walk:
             yield _failed(CONFIGURATION, found, watch)
             return
         yield configuration.describe(source, self._settings, watch)
+        watch = Stopwatch()
+        try:
+            await asyncio.to_thread(preflight, self._settings, is_running=True)
+        except (ConfigError, CannotServe) as error:
+            yield _failed(CONFIGURATION, Trouble(CANNOT_START, str(error)), watch)
         if web is not None:
-            yield from configuration.compare(self._settings, web, watch)
+            for finding in configuration.compare(self._settings, web, watch):
+                yield finding
 
     # OMERO.web's sessions
 
@@ -222,6 +230,10 @@ class _Walk:
             step, watch = QUERY, Stopwatch()
             finding, image_id = await steps.query(self._request.image_id)
             yield finding
+            if self._request.image_id is not None:
+                # before the thumbnail is asked for, which may store one
+                async for finding in self._stored(steps, self._request.image_id):
+                    yield finding
             step, watch = THUMBNAIL, Stopwatch()
             if image_id is None:
                 yield _skipped(THUMBNAIL, "needs an image")
@@ -231,6 +243,14 @@ class _Walk:
             yield _failed(step, trouble, watch)
             for later in (JOIN, QUERY, THUMBNAIL)[(JOIN, QUERY, THUMBNAIL).index(step) + 1 :]:
                 yield _skipped(later, f"needs {step}")
+
+    async def _stored(self, steps: OmeroSteps, image_id: int) -> AsyncIterator[Finding]:
+        watch = Stopwatch()
+        try:
+            for finding in await steps.stored(image_id):
+                yield finding
+        except Trouble as trouble:
+            yield _failed(STORED, trouble, watch)
 
 
 def _failed(step: str, trouble: Trouble, watch: Stopwatch) -> Finding:

@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from omero_ms_thumbnail.config.findings import Findings
     from omero_ms_thumbnail.config.settings import OmeroSettings, SessionStoreSettings, Settings
 
+#: the default of OMERO's ``omero.db.poolsize``, and how many of those people's log-ins and pages should find free
+_DATABASE_CONNECTIONS = 10
+_FOR_OTHERS = 2
+#: calls that join a session, beside those that ``worker_pool_size`` counts
+_JOINS = 2
+
 _EXAMPLES = {"redis": "redis://localhost:6379/1", "postgres": "postgresql://user@localhost:5432/omero"}
 
 
 def check_together(settings: Settings, findings: Findings) -> None:
-    """Add a problem to the findings for each rule that the settings break."""
+    """Add a problem to the findings for each rule that the settings break, a warning for what harms OMERO's users."""
     _check_tls(settings.omero, findings)
+    _check_calls(settings.worker_pool_size, findings)
     for index, store in enumerate(settings.session_stores):
         _check_store(store, index, findings)
 
@@ -34,6 +41,19 @@ def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
         findings.problem("omero.tls.ca_file", "no certificate is checked against it; write omero.tls.verify: true too")
     if not omero.tls.ca_file.is_file():
         findings.problem("omero.tls.ca_file", f"there is no file {omero.tls.ca_file}; name one that there is")
+
+
+def _check_calls(calls: int, findings: Findings) -> None:
+    """The Java microservice's example has 16, for threads; here that would be all that OMERO has."""
+    taken = min(calls + _JOINS, _DATABASE_CONNECTIONS)
+    if findings.is_rejected("worker_pool_size") or taken <= _DATABASE_CONNECTIONS - _FOR_OTHERS:
+        return
+    how_many = "all" if taken == _DATABASE_CONNECTIONS else str(taken)
+    findings.warnings.append(
+        f"{findings.label('worker_pool_size')}: {calls} calls at once and {_JOINS} joins can take {how_many} of the"
+        f" {_DATABASE_CONNECTIONS} database connections that a stock OMERO has (omero.db.poolsize), and people wait to"
+        " log in; take the line out, for 4 calls, unless that OMERO has more connections"
+    )
 
 
 def _check_store(store: SessionStoreSettings, index: int, findings: Findings) -> None:

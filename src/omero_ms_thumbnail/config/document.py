@@ -13,7 +13,15 @@ import yaml
 
 from omero_ms_thumbnail.config.entries import Entry
 from omero_ms_thumbnail.config.errors import ConfigError
-from omero_ms_thumbnail.config.table import BLOCKS, FILE_KEYS, KEYS, REPEATED_BLOCKS, keys_in, suggest_key
+from omero_ms_thumbnail.config.table import (
+    BLOCKS,
+    FILE_KEYS,
+    KEYS,
+    REPEATED_BLOCKS,
+    keys_in,
+    known_elsewhere,
+    suggest_key,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +122,10 @@ class _Reading:
             return
         key = KEYS.get(name) or FILE_KEYS.get(name)
         if key is None:
+            elsewhere = known_elsewhere(name)
+            if elsewhere is not None:
+                self._problem(line, f"{name}: there is no such key; {elsewhere}")
+                return
             nearest = suggest_key(name)
             hint = f"did you mean {nearest}?" if nearest else "docs/configuration.md lists those that there are"
             self._problem(line, f"{name}: there is no such key; {hint}")

@@ -247,7 +247,9 @@ class HttpUrl(Kind[str]):
         self.expected = f"a URL such as {example}"
 
     def parse(self, value: object) -> str:
-        """The URL as written."""
+        """The URL as written; an empty text is none, as in the Java microservice."""
+        if value == "":
+            return ""
         if isinstance(value, str) and re.fullmatch(r"[!-~]+", value):
             try:
                 parts = urlsplit(value)

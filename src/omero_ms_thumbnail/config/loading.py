@@ -40,11 +40,6 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     check_together(settings, findings)
     if problems:
         raise ConfigError(problems)
-    if settings.worker_pool_size is not None:
-        findings.notes.append(
-            f"{findings.label('worker_pool_size')}: there is no pool of threads; {settings.worker_pool_size} is how"
-            " many calls to OMERO each worker process may have under way at once"
-        )
     return replace(settings, notes=tuple(findings.notes), warnings=tuple(findings.warnings))
 
 

@@ -73,7 +73,8 @@ class OmeroSettings:
         "omero.session_idle_timeout",
         Seconds(1, 3600),
         60.0,
-        "How long a joined OMERO session is kept that nobody asks for. While it is kept, OMERO does not time it out.",
+        "How long this service stays joined to an OMERO session that nobody asks for. That does not keep the session"
+        " alive: OMERO ends one that has had no call for omero.sessions.timeout (10 minutes unless changed there).",
     )
     joined_sessions: int = key(
         "omero.joined_sessions",
@@ -346,12 +347,14 @@ class Settings:
         " are answered with status 503.",
         default_note="as long as `event-bus-send-timeout`, so that each gets its answer",
     )
-    worker_pool_size: int | None = key(
+    worker_pool_size: int = key(
         "worker_pool_size",
         WholeNumber(1, 100_000),
-        None,
-        "How many calls to OMERO each worker process may have under way at once.",
-        default_note="no limit",
+        4,
+        "How many calls that hold one of OMERO's database connections may be under way at once, over all workers"
+        " together; joins have 2 of their own. A stock OMERO has 10 (its `omero.db.poolsize`), and whoever logs in"
+        " needs one. Two to four are as fast as more. Several services on one OMERO share its connections: give each"
+        " its part.",
     )
     max_longest_side: int = key(
         "max-longest-side",
@@ -408,5 +411,6 @@ class Settings:
     )
     #: lines to log at the start: keys that mean nothing here, or not quite what they meant before
     notes: tuple[str, ...] = ()
-    #: lines to log at the start as warnings: secrets that every user of the machine can read
+    #: lines to log at the start as warnings: secrets that every user of the machine can read, calls that take all of
+    #: OMERO's database connections
     warnings: tuple[str, ...] = ()

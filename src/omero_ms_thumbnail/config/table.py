@@ -40,6 +40,33 @@ def suggest_key(name: str) -> str | None:
     )
 
 
+#: keys of other configurations that this one is made from, and what to write instead
+_ELSEWHERE: dict[str, str] = {
+    "redis": (
+        "the Redis of the sessions is named by session-store; write session-store: with type: redis and uri: "
+        "redis://:password@host:6379/1 in it, in place of this block"
+    ),
+    "debug": "it was of conf.json of the Java service; write logging: with level: DEBUG in it",
+    "omero.server": (
+        "the host of OMERO.server is omero.host; and if these are settings of OMERO.server itself, as the image-region "
+        "service has them, take them out: this service reads neither its files nor its database"
+    ),
+    "max-active-channels": "it is of the image-region service, and there are no channels to choose here; take it out",
+    "max-tile-length": "it is of the image-region service, and there are no tiles here; take it out",
+    "redis-cache": "it is of the image-region service; thumbnails are shared through cache: with redis-uri in it",
+    "cache-control-header": "write cache-control, its name here",
+    "max-initial-line-length": "it is of Vert.x, which is not here; take it out",
+    "max-header-size": "it is of Vert.x, which is not here; take it out",
+    "max-chunk-size": "it is of Vert.x, which is not here; take it out",
+    "jmx-metrics-enabled": "write jmx-metrics: with enabled in it, or take it out: /metrics is always served",
+}
+
+
+def known_elsewhere(name: str) -> str | None:
+    """What to write in place of a key that the Java services have or had, and this one has not."""
+    return _ELSEWHERE.get(name)
+
+
 def suggest_variable(name: str) -> str | None:
     """The environment variable nearest to an unknown one."""
     suffix = "_FILE" if name.endswith("_FILE") else ""

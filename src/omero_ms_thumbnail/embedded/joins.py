@@ -5,28 +5,52 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..ice.references import Identity, ObjectPrx
 from ..ice.server import Current, Servant
-from ..omero.exceptions import RemovedSessionException
-from .faults import thrown
+from .driving import Driver
+from .faults import over_ice
+from .model.calls import Steps
+from .model.errors import OmeroError
+from .model.server import OmeroServer
+from .model.sessions import OmeroSession
 from .renderer import Renderer
-from .sessions import OmeroSession, OmeroSessions
-from .workload import Workload
 from .world import User, World
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True)
 class Omero:
-    """What all joins share, and counts of ThumbnailStores over all of them."""
+    """What all joins share."""
 
     world: World
-    sessions: OmeroSessions
-    workload: Workload
+    server: OmeroServer
+    driver: Driver
     renderer: Renderer
-    stores_created: int = 0
-    stores_closed: int = 0
-    stores_overlapping: int = 0
+
+    @property
+    def stores_created(self) -> int:
+        """ThumbnailStores that were made, over all joins."""
+        return self.server.stores_created
+
+    @property
+    def stores_closed(self) -> int:
+        """ThumbnailStores that were closed."""
+        return self.server.stores_closed
+
+    @property
+    def stores_overlapping(self) -> int:
+        """Calls that came to a ThumbnailStore while another one ran on it."""
+        return self.server.stores_overlapping
+
+    async def run(self, operation: str, steps: Steps[ResultT]) -> ResultT:
+        """Drive a call. Raises what a client gets."""
+        try:
+            return await self.driver.run(operation, steps)
+        except OmeroError as error:
+            raise over_ice(error) from error
 
 
 class OmeroJoin:
@@ -55,14 +79,15 @@ class OmeroJoin:
         return self._servants.get(identity)
 
     def use(self) -> None:
-        """Somebody calls an object of this join. Raises RemovedSessionException if the session has ended."""
-        if not self.omero.sessions.is_alive(self.session):
-            raise thrown(RemovedSessionException, "the session has ended")
-        self.omero.sessions.touch(self.session)
+        """Somebody calls an object of this join. Raises a SessionException if the session has ended."""
+        try:
+            self.omero.server.sessions.use(self.session)
+        except OmeroError as error:
+            raise over_ice(error) from error
 
     def destroy(self) -> None:
         """The client has left, or its connection has gone."""
-        self.omero.sessions.left(self.session, detached=self.detached)
+        self.omero.server.sessions.left(self.session, detached=self.detached)
 
     def stateless(self, name: str, servant: Callable[[OmeroJoin], Servant]) -> ObjectPrx:
         """The one object of a stateless service."""

@@ -11,6 +11,7 @@ from .images.clock import clock_jpeg
 from .images.picture import Picture
 from .images.render import render_jpeg
 from .images.settings import RenderingSettings
+from .model.drawing import Drawing
 
 #: bytes of JPEGs that are kept
 _KEPT_MAX: Final = 128 * 1024 * 1024
@@ -34,6 +35,13 @@ class Renderer:
         width, height = size
         key = (id(picture), settings, size, z, t)
         return await self._kept_or(key, lambda: render_jpeg(picture, settings, width, height, z, t))
+
+    async def draw(self, drawing: Drawing) -> bytes:
+        """What the model asks for. Raises ValueError if there is no such section."""
+        if drawing.pixels is None:
+            return await self.clock((drawing.width, drawing.height))
+        size, section = (drawing.width, drawing.height), (drawing.z, drawing.t)
+        return await self.render(drawing.pixels.source, drawing.look, size, section)
 
     async def clock(self, size: tuple[int, int]) -> bytes:
         """The picture for an image that is still being imported."""

@@ -15,7 +15,8 @@ from ..ice.errors import ObjectNotExistException
 from ..ice.glacier2 import (
     ICE_ADD_PROXY,
     ROUTER_OPERATIONS,
-    PermissionDeniedException,
+    SESSION_EXISTS,
+    CannotCreateSessionException,
     SessionNotExistException,
 )
 from ..ice.messages import Request
@@ -90,7 +91,7 @@ class Router(Servant):
     async def createSession(self, current: Current, user: str, password: str) -> ObjectPrx:  # noqa: N802
         """Let a user in, by name and password or by session key."""
         if current.connection in self._joins:
-            raise PermissionDeniedException(reason="session exists")
+            raise CannotCreateSessionException(reason=SESSION_EXISTS)
         join: Join = await self._login(user, password, current.context)
         if not current.connection.is_active:
             join.destroy()

@@ -1,32 +1,68 @@
-"""The embedded OMERO put together: a world, its sessions, and an Ice server that speaks for both over TCP and TLS."""
+"""The embedded OMERO put together: a world, the model of OMERO on it, and an Ice server that speaks for it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
-from ..ice.glacier2 import PermissionDeniedException
 from ..ice.references import socket_endpoint
 from ..ice.server import ObjectAdapter
 from ..ice.tls import anonymous_server_context
-from ..omero.exceptions import WrappedCreateSessionException
 from ..omero.session import CLIENT_UUID
+from .driving import Driver
 from .joins import Omero, OmeroJoin
+from .model.data import Pixels
+from .model.drawing import Drawing
+from .model.folder import ThumbnailFolder
+from .model.limits import Limits
+from .model.server import OmeroServer
+from .model.sessions import OmeroSessions
 from .renderer import Renderer
 from .router import Router
 from .services import ServiceFactoryServant
-from .sessions import OmeroSession, OmeroSessions
 from .workload import Latency, Workload
 from .world import World
 
+log: Final = logging.getLogger(__name__)
+
 
 class EmbeddedOmero:
-    """An OMERO in this process. `start` it in a running event loop; `close` it in the end."""
+    """An OMERO in this process. `start` it in a running event loop; `close` it in the end.
 
-    def __init__(self, world: World, *, latency: Latency | None = None, time_to_idle: float = 600.0) -> None:
+    `database_connections` is ``omero.db.poolsize``, `read_only` is ``omero.cluster.read_only``. A session that is not
+    called for `time_to_idle` seconds ends. Thumbnails are kept in memory, or below `data_dir` as OMERO has them below
+    ``omero.data.dir``.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        latency: Latency | None = None,
+        time_to_idle: float = 600.0,
+        database_connections: int = 10,
+        read_only: bool = False,
+        data_dir: Path | None = None,
+    ) -> None:
         self.world = world
-        self.sessions = OmeroSessions(world, time_to_idle=time_to_idle)
+        if data_dir is not None:
+            world.database.files = ThumbnailFolder(data_dir)
+        self.limits = Limits(database_connections=database_connections, read_only=read_only)
+        self.sessions = OmeroSessions(world.people, time_to_idle=time_to_idle)
+        self.model = OmeroServer(
+            world.people,
+            world.database,
+            self._draw,
+            _default_look,
+            containers=world.containers,
+            limits=self.limits,
+            sessions=self.sessions,
+        )
         self.workload = Workload(latency or Latency())
-        self.omero = Omero(world, self.sessions, self.workload, Renderer())
+        self.driver = Driver(self.limits, self.workload)
+        self.omero = Omero(world, self.model, self.driver, Renderer())
         self.router = Router(self._login)
         self._adapter = ObjectAdapter(self.router)
         self.host = ""
@@ -46,27 +82,29 @@ class EmbeddedOmero:
             socket_endpoint(host, self.ssl_port, secure=True),
         )
 
-    async def close(self) -> None:
-        """Stop. It can be started again, and has its sessions still."""
+    async def stop_router(self) -> None:
+        """Stop its router alone, with every connection. It can be started again; OMERO and its sessions live on."""
         await self._adapter.close()
-        self.sessions.lose_services()
+
+    async def close(self) -> None:
+        """Stop. It can be started again; its sessions, which were in its memory, are lost."""
+        await self.stop_router()
+        await self.driver.close()
+        self.sessions.restart()
+
+    def _draw(self, drawing: Drawing) -> Any:
+        return self.omero.renderer.draw(drawing)
 
     async def _login(self, user: str, password: str, context: Mapping[str, str]) -> OmeroJoin:
-        async with self.workload.call("createSession", self.workload.latency.join):
-            session = self._session_for(user, password)
-        client_uuid = context.get(CLIENT_UUID)
-        if not client_uuid:
-            raise WrappedCreateSessionException(
-                reason=f"no {CLIENT_UUID} in the context", concurrency=False, backOff=0, type="ApiUsageException"
-            )
+        client_uuid = context.get(CLIENT_UUID, "")
+        session = await self.omero.run("createSession", self.model.join(user, password, client_uuid))
         join = OmeroJoin(self.omero, session, client_uuid, self.router.proxy)
         join.add(ServiceFactoryServant(join), join.identity)
-        self.sessions.touch(session)
         return join
 
-    def _session_for(self, user: str, password: str) -> OmeroSession:
-        session = self.sessions.find(user) if user == password else None
-        session = session or self.sessions.with_password(user, password)
-        if session is None:
-            raise PermissionDeniedException(reason="the user name and password, or the session key, are not valid")
-        return session
+
+def _default_look(pixels: Pixels) -> Any:
+    # not before it is needed: it takes the image libraries
+    from .images.settings import default_settings
+
+    return default_settings(pixels.source)

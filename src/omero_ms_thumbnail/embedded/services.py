@@ -1,23 +1,21 @@
-"""The ServiceFactory of a join, and the stateless services IQuery and IAdmin."""
+"""The ServiceFactory of a join, and the stateless services IQuery, IAdmin and IConfig."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
-from ..ice.references import ObjectPrx
+from ..ice.references import Identity, ObjectPrx
 from ..ice.server import Current
-from ..omero.exceptions import QueryException
-from ..omero.queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
-from ..omero.rtypes import RInt, RList, RLong, RType
-from ..omero.services import IADMIN, IQUERY, SERVICE_FACTORY
-from ..omero.session import ALL_GROUPS, GROUP
+from ..omero.exceptions import ApiUsageException
+from ..omero.rtypes import RBool, RDouble, RInt, RList, RLong, RString, RTime, RType
+from ..omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from ..omero.system import EventContext, Parameters, Permissions
-from .containers import Containers
 from .faults import thrown
 from .joins import JoinServant
+from .model.queries import Int, Plain, Time
 from .thumbnail_store import ThumbnailStoreServant
-from .world import PERMISSION_BITS, SYSTEM_GROUP
 
 _SERVICE = "::omero::api::ServiceInterface"
 _OBJECT = "::Ice::Object"
@@ -36,11 +34,9 @@ class ServiceFactoryServant(JoinServant):
 
     async def createThumbnailStore(self, _current: Current) -> ObjectPrx:  # noqa: N802
         """A new ThumbnailStore."""
-        omero = self.join.omero
-        async with omero.workload.call("createThumbnailStore", omero.workload.latency.store):
-            omero.stores_created += 1
-            self.join.session.stores_open += 1
-            return self.join.add(ThumbnailStoreServant(self.join))
+        omero, session = self.join.omero, self.join.session
+        name = await omero.run("createThumbnailStore", omero.server.create_thumbnail_store(session))
+        return self.join.add(ThumbnailStoreServant(self.join, name), Identity(name, session.key))
 
     async def getQueryService(self, _current: Current) -> ObjectPrx:  # noqa: N802
         """The query service."""
@@ -49,6 +45,10 @@ class ServiceFactoryServant(JoinServant):
     async def getAdminService(self, _current: Current) -> ObjectPrx:  # noqa: N802
         """The administration service."""
         return self.join.stateless("Admin", AdminServant)
+
+    async def getConfigService(self, _current: Current) -> ObjectPrx:  # noqa: N802
+        """The configuration service."""
+        return self.join.stateless("Config", ConfigServant)
 
     async def detachOnDestroy(self, _current: Current) -> None:  # noqa: N802
         """Let the session live on when this join leaves."""
@@ -75,91 +75,42 @@ class ServiceFactoryServant(JoinServant):
 
 
 class QueryServant(JoinServant):
-    """``omero::api::IQuery``, for the projections that a thumbnail service asks."""
+    """``omero::api::IQuery``, for the projections that the model answers."""
 
     ICE_IDS: ClassVar[tuple[str, ...]] = ("::omero::api::IQuery", _OBJECT, _SERVICE)
     OPERATIONS: ClassVar[Any] = IQUERY
 
-    _PIXELS_OF_IMAGES = (
-        "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
-    )
-    _CLOCKS_AMONG_PIXELS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
-    _SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
-
-    async def projection(self, current: Current, query: str, params: Parameters | None) -> list[list[RType]]:
-        """The rows of one of the queries above."""
+    async def projection(self, current: Current, query: str, params: Parameters | None) -> list[list[RType | None]]:
+        """The rows of one of the queries that the model knows."""
         omero = self.join.omero
-        values = params.map if params is not None else {}
-        async with omero.workload.call("projection", omero.workload.latency.query):
-            asked = " ".join(query.split())
-            if asked == self._PIXELS_OF_IMAGES:
-                return self._pixels_of(values.get("ids"), current.context.get(GROUP, ALL_GROUPS))
-            if asked == self._CLOCKS_AMONG_PIXELS:
-                return self._clocks_among(values.get("ids"))
-            if asked == self._SECTION_OF_RENDERING_DEF:
-                return self._section_of(values.get("id"))
-            listed = self._listed(asked, params)
-            if listed is not None:
-                return [[RLong(one)] for one in listed]
-        raise thrown(QueryException, f"this OMERO does not know the query: {asked[:200]}")
-
-    def _pixels_of(self, ids: RType | None, group: str) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.user
-        rows: list[list[RType]] = []
-        for one in _longs(ids):
-            image = world.images.get(one)
-            if image is None or not world.may_read(user, image) or group not in (ALL_GROUPS, str(image.group_id)):
-                continue
-            columns = (image.pixels_id, image.id, image.group_id, image.owner_id)
-            rows.append([RLong(column) for column in columns])
-        return rows
-
-    def _clocks_among(self, ids: RType | None) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.user
-        images = ((one, world.image_of_pixels(one)) for one in _longs(ids))
-        return [
-            [RLong(pixels_id)]
-            for pixels_id, image in images
-            if image is not None and image.clock_shown and world.may_read(user, image)
-        ]
-
-    def _listed(self, asked: str, params: Parameters | None) -> Iterable[int] | None:
-        """The ids that one of `omero.queries` asks for; None if it is none of them."""
-        containers = Containers(self.join.omero.world, self.join.user)
-        values = params.map if params is not None else {}
-        if asked == READABLE_IMAGES:
-            return containers.readable(_longs(values.get("ids")))
-        if asked == IMAGES_IN_PROGRESS:
-            return containers.in_progress(_longs(values.get("ids")))
-        if asked == NEWEST_IMAGES:
-            narrowed = params.theFilter.limit if params is not None and params.theFilter is not None else None
-            return containers.newest(narrowed.val if narrowed is not None else None)
-        one = values.get("id")
-        if not isinstance(one, RLong):
-            return None
-        for kind, query in IMAGES_IN.items():
-            if asked == query:
-                return containers.images_in(kind, one.val)
-            if asked == CONTAINER[kind]:
-                return [one.val] if containers.has(kind, one.val) else []
-        return None
-
-    def _section_of(self, rendering_def_id: RType | None) -> list[list[RType]]:
-        world, user = self.join.omero.world, self.join.user
-        if not isinstance(rendering_def_id, RLong):
-            raise thrown(QueryException, "id is not a long")
-        found = world.rendering_def(rendering_def_id.val)
-        if found is None or not world.may_read(user, found[0]):
-            return []
-        settings = found[1].settings
-        return [[RInt(settings.default_z), RInt(settings.default_t)]]
+        parameters = {name: _unwrapped(value) for name, value in (params.map if params is not None else {}).items()}
+        narrowed = params.theFilter.limit if params is not None and params.theFilter is not None else None
+        limit = narrowed.val if narrowed is not None else None
+        steps = omero.server.projection(self.join.session, query, parameters, current.context, limit)
+        rows = await omero.run("projection", steps)
+        return [[_wrapped(column) for column in row] for row in rows]
 
 
-def _longs(ids: RType | None) -> list[int]:
-    """The parameter ``:ids``."""
-    if not isinstance(ids, RList):
-        raise thrown(QueryException, "ids is not a list")
-    return [one.val for one in ids.val if isinstance(one, RLong)]
+def _unwrapped(value: RType | None) -> Any:
+    if isinstance(value, RList):
+        return [_unwrapped(one) for one in value.val]
+    return getattr(value, "val", None)
+
+
+#: the order matters: a bool is an int too
+_WRAPPED: Final[tuple[tuple[type, Callable[[Any], RType]], ...]] = (
+    (bool, RBool),
+    (Time, RTime),
+    (Int, RInt),
+    (int, RLong),
+    (float, RDouble),
+    (str, RString),
+)
+
+
+def _wrapped(value: Plain) -> RType | None:
+    """A column as OMERO sends it."""
+    return next((wrap(value) for kind, wrap in _WRAPPED if isinstance(value, kind)), None)
 
 
 class AdminServant(JoinServant):
@@ -170,20 +121,37 @@ class AdminServant(JoinServant):
 
     async def getEventContext(self, _current: Current) -> EventContext:  # noqa: N802
         """Who the session belongs to."""
-        omero, session = self.join.omero, self.join.session
-        user = self.join.user
-        group = omero.world.groups[user.groups[0]]
-        async with omero.workload.call("getEventContext", omero.workload.latency.query):
-            return EventContext(
-                sessionId=session.number,
-                sessionUuid=session.key,
-                userId=user.id,
-                userName=user.name,
-                groupId=group.id,
-                groupName=group.name,
-                isAdmin=user.is_admin,
-                eventType="User",
-                memberOfGroups=list(user.groups),
-                leaderOfGroups=[*user.leads, *([SYSTEM_GROUP] if user.is_admin else [])],
-                groupPermissions=Permissions(perm1=PERMISSION_BITS[group.permissions]),
-            )
+        omero = self.join.omero
+        who = await omero.run("getEventContext", omero.server.who_am_i(self.join.session))
+        return EventContext(
+            sessionId=who.session_id,
+            sessionUuid=who.session_key,
+            userId=who.user_id,
+            userName=who.user_name,
+            groupId=who.group_id,
+            groupName=who.group_name,
+            isAdmin=who.is_admin,
+            eventType="User",
+            memberOfGroups=who.member_of,
+            leaderOfGroups=who.leader_of,
+            groupPermissions=Permissions(perm1=who.permission_bits),
+        )
+
+
+class ConfigServant(JoinServant):
+    """``omero::api::IConfig``, for what everybody may read."""
+
+    ICE_IDS: ClassVar[tuple[str, ...]] = ("::omero::api::IConfig", _OBJECT, _SERVICE)
+    OPERATIONS: ClassVar[Any] = ICONFIG
+
+    async def getConfigValue(self, _current: Current, key: str) -> str:  # noqa: N802
+        """One value; empty for a key that is not there."""
+        return self.join.omero.server.configuration().get(key, "")
+
+    async def getConfigValues(self, _current: Current, key_regex: str) -> dict[str, str]:  # noqa: N802
+        """The values of all keys in which the regular expression is found."""
+        try:
+            wanted = re.compile(key_regex)
+        except re.error as error:
+            raise thrown(ApiUsageException, f"Bad regex: {error}") from error
+        return {key: value for key, value in self.join.omero.server.configuration().items() if wanted.search(key)}

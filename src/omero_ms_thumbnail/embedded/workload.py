@@ -11,13 +11,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds that OMERO takes on top of the work itself, and the calls that it works on at once."""
+    """Milliseconds that OMERO takes on top of the work itself, and the calls that it works on at once.
+
+    The names are kinds of `Work`.
+    """
 
     join: float = 0.0
     query: float = 0.0
     store: float = 0.0
+    load: float = 0.0
     thumbnail: float = 0.0
+    #: default settings are computed; never in no time, or two first looks at once would not meet
+    settings: float = 2.0
     at_once: int = 16
+
+    def of(self, kind: str) -> float:
+        """The milliseconds for one kind of `Work` of the model."""
+        milliseconds: float = getattr(self, kind, 0.0)
+        return milliseconds
 
 
 #: a busy server in the same building

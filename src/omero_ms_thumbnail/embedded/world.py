@@ -1,76 +1,38 @@
-"""What the embedded OMERO knows: users, groups, images and rendering settings, and who may read what.
+"""What is in the embedded OMERO, around pictures: the model's people and database, as whoever fills them wants them.
 
-The rules are OMERO's: a private group (``rw----``) shows a member only their own images, a read-only one (``rwr---``)
-and those that allow more show all, whoever leads a group and an administrator see everything in it (source:
-``AllGroupsSecurityFilter.passesFilter`` of omero-server). A user's own rendering settings come before those of the
-image's owner. Whatever is changed here holds from the next call on, for sessions that are joined already too: after an
-``UserGroupUpdateEvent`` omero-server reads the groups of every session anew (``SessionCache.updateEvent``).
+The rules are the model's. Whatever is changed here holds from the next call on, for sessions that are joined already
+too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .model import data
+from .model.containers import Containers, DatasetListing, PlateListing
+from .model.data import Database, ImageState, Pixels
+from .model.people import PERMISSION_BITS, ROOT, SYSTEM_GROUP, USER_GROUP, Group, People, User
 
 if TYPE_CHECKING:
     from .images.picture import Picture
     from .images.settings import RenderingSettings
 
-#: ids that every OMERO has; source: ``omero/sys/Roles`` defaults
-SYSTEM_GROUP: Final = 0
-USER_GROUP: Final = 1
-ROOT: Final = 0
-
-#: ``perm1`` of ``omero::model::Permissions`` for each kind of group
-PERMISSION_BITS: Final = {"rw----": -120, "rwr---": -56, "rwra--": -40, "rwrw--": -8}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group; `permissions` is one of `PERMISSION_BITS`."""
-
-    id: int
-    name: str
-    permissions: str
-
-    @property
-    def is_private(self) -> bool:
-        """Whether members see only what is their own."""
-        return self.permissions == "rw----"
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether members cannot change what is another's."""
-        return self.permissions in ("rw----", "rwr---")
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """An experimenter; the first of `groups` is the default one, `leads` are those of which they are the owner."""
-
-    id: int
-    name: str
-    full_name: str
-    password: str = field(repr=False)
-    groups: tuple[int, ...]
-    leads: tuple[int, ...] = ()
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether they are in the system group."""
-        return SYSTEM_GROUP in self.groups
-
-
-class ImageState(Enum):
-    """What OMERO can do with an image."""
-
-    READY = auto()
-    #: still being imported: there is only a clock to show
-    IN_PROGRESS = auto()
-    #: its file is missing: rendering it fails
-    FAILING = auto()
+__all__ = [
+    "PERMISSION_BITS",
+    "ROOT",
+    "SYSTEM_GROUP",
+    "USER_GROUP",
+    "DatasetListing",
+    "Group",
+    "Image",
+    "ImageState",
+    "PlateListing",
+    "RenderingDef",
+    "User",
+    "World",
+]
 
 
 @dataclass(slots=True)
@@ -82,45 +44,56 @@ class RenderingDef:
     settings: RenderingSettings
 
 
-@dataclass(slots=True)
-class Image:
-    """An image with its Pixels."""
+class Image(data.Image):
+    """An image of a picture, with one Pixels, and settings of those who have looked at it."""
 
-    id: int
-    name: str
-    pixels_id: int
-    owner_id: int
-    group_id: int
-    picture: Picture
-    state: ImageState = ImageState.READY
-    #: whether the thumbnail last made of it is a clock (version -1 in OMERO's database)
-    clock_shown: bool = False
-    rendering_defs: list[RenderingDef] = field(default_factory=list)
+    def __init__(self, id: int, name: str, pixels_id: int, owner_id: int, group_id: int, picture: Picture) -> None:  # noqa: A002 - OMERO's name
+        super().__init__(id, name, owner_id, group_id)
+        self.picture = picture
+        pixels = Pixels(pixels_id, self, picture.size_x, picture.size_y, picture.size_z, picture.size_t)
+        pixels.size_c = len(picture.channels)
+        pixels.source = picture
+        self.pixels.append(pixels)
+        self._prepared: list[RenderingDef] = []
+        self._database: Database | None = None
 
+    @property
+    def pixels_id(self) -> int:
+        """The id of its Pixels."""
+        return self.primary.id
 
-@dataclass(frozen=True, slots=True)
-class DatasetListing:
-    """A dataset and the ids of its images."""
+    @property
+    def rendering_defs(self) -> list[RenderingDef]:
+        """The settings that it has; to be changed only before it is in a `World`."""
+        if self._database is None:
+            return self._prepared
+        found = self._database.rendering_defs.of(self.pixels_id).values()
+        return [RenderingDef(one.id, one.owner_id, one.look) for one in found]
 
-    id: int
-    name: str
-    description: str
-    images: tuple[int, ...]
+    @rendering_defs.setter
+    def rendering_defs(self, prepared: list[RenderingDef]) -> None:
+        self._prepared = prepared
 
-
-@dataclass(frozen=True, slots=True)
-class PlateListing:
-    """A plate, and image ids by (row, column) from 0."""
-
-    id: int
-    name: str
-    rows: int
-    columns: int
-    wells: dict[tuple[int, int], int]
+    def put_into(self, database: Database) -> None:
+        """Import it, with the settings that were prepared for it."""
+        database.add_image(self)
+        self._database = database
+        for one in self._prepared:
+            database.rendering_defs.put(
+                data.RenderingDef(
+                    one.id,
+                    self.pixels_id,
+                    one.owner_id,
+                    database.new_event(one.owner_id, self.group_id),
+                    one.settings,
+                    one.settings.default_z,
+                    one.settings.default_t,
+                )
+            )
 
 
 class World:
-    """Everything, with the look-ups that OMERO's services need."""
+    """Everything."""
 
     def __init__(
         self,
@@ -129,26 +102,46 @@ class World:
         images: Iterable[Image],
         datasets: Iterable[DatasetListing] = (),
         plates: Iterable[PlateListing] = (),
+        *,
+        database: Database | None = None,
     ) -> None:
-        self.users = {user.id: user for user in users}
-        self.groups = {group.id: group for group in groups}
-        self.images = {image.id: image for image in images}
-        self.datasets = tuple(datasets)
-        self.plates = tuple(plates)
-        self._by_pixels = {image.pixels_id: image for image in self.images.values()}
-        self._last_rendering_def = max(
-            (one.id for image in self.images.values() for one in image.rendering_defs), default=0
-        )
+        self.people = People(users, groups)
+        self.database = database or Database()
+        self.containers = Containers(datasets, plates)
+        self.images: dict[int, Image] = {}
+        for image in images:
+            self.add(image)
+
+    @property
+    def users(self) -> dict[int, User]:
+        """Users by id."""
+        return self.people.users
+
+    @property
+    def groups(self) -> dict[int, Group]:
+        """Groups by id."""
+        return self.people.groups
+
+    @property
+    def datasets(self) -> tuple[DatasetListing, ...]:
+        """The datasets."""
+        return self.containers.datasets
+
+    @property
+    def plates(self) -> tuple[PlateListing, ...]:
+        """The plates."""
+        return self.containers.plates
+
+    def add(self, image: Image) -> None:
+        """Import an image."""
+        self.images[image.id] = image
+        image.put_into(self.database)
 
     def user_named(self, name: str) -> User | None:
         """The user with that login name."""
-        return next((user for user in self.users.values() if user.name == name), None)
+        return self.people.named(name)
 
-    def image_of_pixels(self, pixels_id: int) -> Image | None:
-        """The image to which those Pixels belong."""
-        return self._by_pixels.get(pixels_id)
-
-    def may_read(self, user: User, image: Image) -> bool:
+    def may_read(self, user: User, image: data.Image) -> bool:
         """Whether OMERO shows `image` to `user`."""
         if user.is_admin:
             return True
@@ -156,42 +149,45 @@ class World:
             image.owner_id == user.id or image.group_id in user.leads or not self.groups[image.group_id].is_private
         )
 
-    def may_make_settings(self, user: User, image: Image) -> bool:
+    def may_make_settings(self, user: User, image: data.Image) -> bool:
         """Whether `user` may create rendering settings for `image`."""
         if image.owner_id == user.id or user.is_admin:
             return True
         return self.may_read(user, image) and not self.groups[image.group_id].is_read_only
 
     def settings_for(self, user: User, image: Image) -> RenderingDef | None:
-        """The rendering settings with which `user` sees `image`: their own, else its owner's."""
+        """The rendering settings with which `user` sees `image`: their own newest, else its owner's."""
+        found = self.database.rendering_defs.of(image.pixels_id).values()
         for owner in (user.id, image.owner_id):
-            for one in image.rendering_defs:
-                if one.owner_id == owner:
-                    return one
-        return None
-
-    def rendering_def(self, rendering_def_id: int) -> tuple[Image, RenderingDef] | None:
-        """Rendering settings by id, with their image."""
-        for image in self.images.values():
-            for one in image.rendering_defs:
-                if one.id == rendering_def_id:
-                    return image, one
+            own = [one for one in found if one.owner_id == owner]
+            if own:
+                newest = max(own, key=lambda one: one.event.time)
+                return RenderingDef(newest.id, newest.owner_id, newest.look)
         return None
 
     def add_settings(self, image: Image, owner: User, settings: RenderingSettings) -> RenderingDef:
-        """Keep new rendering settings."""
-        self._last_rendering_def += 1
-        made = RenderingDef(self._last_rendering_def, owner.id, settings)
-        image.rendering_defs.append(made)
-        return made
+        """Keep new rendering settings, beside those that the user may have."""
+        table = self.database.rendering_defs
+        event = self.database.new_event(owner.id, image.group_id)
+        made = data.RenderingDef(
+            table.next_id(), image.pixels_id, owner.id, event, settings, settings.default_z, settings.default_t
+        )
+        table.put(made)
+        return RenderingDef(made.id, owner.id, settings)
+
+    def save_settings(self, image: Image, owner: User, settings: RenderingSettings) -> None:
+        """Save a user's settings for an image, in place of those that they had."""
+        self.database.save_settings(
+            image.primary, owner.id, settings, default_z=settings.default_z, default_t=settings.default_t
+        )
 
     def set_groups(self, user_id: int, groups: tuple[int, ...], leads: tuple[int, ...] = ()) -> None:
         """Make a user member of `groups` alone, and owner of `leads`."""
-        self.users[user_id] = replace(self.users[user_id], groups=groups, leads=leads)
+        self.people.set_groups(user_id, groups, leads)
 
     def set_permissions(self, group_id: int, permissions: str) -> None:
         """Give a group other permissions, one of `PERMISSION_BITS`."""
-        self.groups[group_id] = replace(self.groups[group_id], permissions=permissions)
+        self.people.set_permissions(group_id, permissions)
 
     def move(self, image: Image, group_id: int) -> None:
         """Move an image, with its rendering settings, to another group."""
@@ -203,12 +199,5 @@ class World:
 
     def delete(self, image: Image) -> None:
         """Delete an image."""
-        del self.images[image.id], self._by_pixels[image.pixels_id]
-
-    def save_settings(self, image: Image, owner: User, settings: RenderingSettings) -> None:
-        """Save a user's settings for an image, in place of those that they had."""
-        for one in image.rendering_defs:
-            if one.owner_id == owner.id:
-                one.settings = settings
-                return
-        self.add_settings(image, owner, settings)
+        del self.images[image.id]
+        self.database.delete_image(image)

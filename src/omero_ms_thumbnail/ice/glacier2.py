@@ -20,21 +20,47 @@ from .values import UserException
 
 R = TypeVar("R")
 
+#: reasons that are Glacier2's own (``cpp/src/Glacier2/SessionRouterI.cpp`` of Ice 3.6 and 3.7), and what each says
+ROUTER_CANNOT_ASK: Final = "internal server error"
+ROUTER_SHUTS_DOWN: Final = "router is shutting down"
+SESSION_EXISTS: Final = "session exists"
+PERMISSION_DENIED: Final = "permission denied"
+_ROUTERS_OWN: Final = {
+    ROUTER_CANNOT_ASK: "the router cannot ask what lets users in",
+    ROUTER_SHUTS_DOWN: "the router is shutting down",
+    SESSION_EXISTS: "the connection has a session already",
+    PERMISSION_DENIED: "what verifies users and passwords refuses, and gives no reason",
+}
+
+#: seconds between heartbeats at most: what stands between may forget an idle connection sooner than the router
+_HEARTBEAT_MAX: Final = 30.0
+
 
 class PermissionDeniedException(UserException):
-    """The router's verifier refuses the user and password, or the session key."""
+    """The router's verifier refuses the user and password, or the session key; or it could not be asked.
+
+    `reason` may quote the user name, which for OMERO can be a session's key: for telling what it means, never shown.
+    """
 
     ICE_ID = "::Glacier2::PermissionDeniedException"
     MEMBERS: ClassVar[Members] = (("reason", STRING),)
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        return _ROUTERS_OWN.get(self.reason, "what verifies users and passwords refuses")
+
 
 class CannotCreateSessionException(UserException):
-    """The credentials are good and still no session could be made."""
+    """The credentials are good and still no session could be made. `reason` is never shown, as above."""
 
     ICE_ID = "::Glacier2::CannotCreateSessionException"
     MEMBERS: ClassVar[Members] = (("reason", STRING),)
     reason: str
+
+    @property
+    def sentence(self) -> str:
+        return _ROUTERS_OWN.get(self.reason, "no session could be made")
 
 
 class SessionNotExistException(UserException):
@@ -186,11 +212,11 @@ class RouterSession:
     async def keep_alive(self, timeout: float | None) -> None:
         """Ask the router how long it keeps an idle connection, and send heartbeats at half of that.
 
-        A router whose active connection management is off (0) gets one every 30 s all the same: what stands between
-        may close idle connections too.
+        They are 30 s apart at most, also where it keeps one for longer (OMERO's default is 600 s) or for ever (0):
+        firewalls between forget idle connections sooner.
         """
         acm = await self._connection.call(self._router, GET_ACM_TIMEOUT, context=self._context, timeout=timeout)
-        self._connection.keep_alive(acm / 2 if acm > 0 else 30.0)
+        self._connection.keep_alive(min(acm / 2, _HEARTBEAT_MAX) if acm > 0 else _HEARTBEAT_MAX)
 
     async def make_sure(self, timeout: float) -> None:
         """Close the connection unless the router answers on it within `timeout` seconds; never raises.

@@ -1,8 +1,9 @@
 """TLS as OMERO's Glacier2 router offers it.
 
-A stock OMERO.server offers anonymous Diffie-Hellman only (``ADH``, TLS 1.2 at most, OpenSSL security level 0); a site
-with ``omero-certificates`` or a certificate of its own offers certificate suites as well or instead. OMERO's clients
-encrypt and verify nothing unless told to.
+A stock OMERO.server offers anonymous Diffie-Hellman only (``ADH``, OpenSSL security level 0), by its documented
+defaults in TLS 1.0 and nothing above (``IceSSL.Protocols=tls1`` of ``etc/templates/grid/templates.xml``; Ice 3.6 takes
+that for 1.0 alone); a site with ``omero-certificates`` (``TLS1_2,TLS1_3``) or a certificate of its own offers
+certificate suites as well or instead. OMERO's clients encrypt and verify nothing unless told to.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 def client_context(*, verify: bool = False, ca_file: Path | None = None) -> ssl.SSLContext:
     """The context for a connection to an OMERO router.
 
-    Without `verify` it encrypts and verifies nothing, as OMERO's own clients; with it, the router's certificate must
-    be for its host name and lead to `ca_file` (PEM; the system's authorities if None). Raises OSError or ssl.SSLError
-    if `ca_file` cannot be read.
+    Without `verify` it encrypts and verifies nothing, as OMERO's own clients, in TLS 1.0 where there is nothing newer.
+    With it, the router's certificate must be for its host name and lead to `ca_file` (PEM; the system's authorities if
+    None), in TLS 1.2 or newer. Raises OSError or ssl.SSLError if `ca_file` cannot be read.
     """
     if verify:
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    # TLS 1.0, whatever the policy of the machine or Python's own least: what verifies nothing is not made safer by it.
+    # By this name, since Python warns of the other; SSL 3 stays off by the context's options
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers(_UNVERIFIED_CIPHERS)
     return context
 

@@ -59,6 +59,14 @@ class UserException(Sliced, Exception):
         if members:
             raise TypeError(f"{type(self).__name__} has no members {sorted(members)}")
 
+    @property
+    def sentence(self) -> str:
+        """What a log may say of it beside its type: nothing unless a class says otherwise.
+
+        Members are a peer's own words, which may quote what it was sent, a password or a session's key among it.
+        """
+        return ""
+
     def __str__(self) -> str:
-        text = getattr(self, "message", None) or getattr(self, "reason", None)
+        text = self.sentence
         return f"{self.ICE_ID.removeprefix('::').replace('::', '.')}{f': {shortened(text)}' if text else ''}"

@@ -1,12 +1,25 @@
-"""OMERO's exceptions, under OMERO's names. Source: ``omero/ServerErrors.ice`` of omero-blitz."""
+"""OMERO's exceptions, under OMERO's names. Source: ``omero/ServerErrors.ice`` of omero-blitz.
+
+What they say is useful to an administrator, but for those about sessions and joins: these quote the session's key, so
+they say what their type means and nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
 from ..ice.glacier2 import CannotCreateSessionException
 from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence
 from ..ice.values import UserException
+
+#: what OMERO's session keys look like (``java.util.UUID``), wherever one may be quoted, such as in a file's path
+_KEY: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def without_keys(text: str) -> str:
+    """A text of OMERO's as it may be shown: whatever looks like a session key is left out."""
+    return _KEY.sub("<uuid>", text)
 
 
 class ServerError(UserException):
@@ -25,30 +38,43 @@ class ServerError(UserException):
     serverExceptionClass: str  # noqa: N815 - Slice's name
     message: str
 
+    @property
+    def sentence(self) -> str:
+        return without_keys(self.message or "")
+
 
 class SessionException(ServerError):
-    """The OMERO session cannot be used."""
+    """The OMERO session cannot be used. `message` holds the session's key: it is never shown."""
 
     ICE_ID = "::omero::SessionException"
     MEMBERS: ClassVar[Members] = ()
+    #: what the type says
+    SAYS: ClassVar[str] = "the OMERO session cannot be used"
+
+    @property
+    def sentence(self) -> str:
+        return self.SAYS
 
 
 class RemovedSessionException(SessionException):
     """The OMERO session was ended."""
 
     ICE_ID = "::omero::RemovedSessionException"
+    SAYS = "the OMERO session has ended"
 
 
 class SessionTimeoutException(SessionException):
     """The OMERO session has timed out."""
 
     ICE_ID = "::omero::SessionTimeoutException"
+    SAYS = "the OMERO session has timed out"
 
 
 class ShutdownInProgress(SessionException):
     """The OMERO server is shutting down."""
 
     ICE_ID = "::omero::ShutdownInProgress"
+    SAYS = "OMERO is shutting down"
 
 
 class AuthenticationException(CannotCreateSessionException):
@@ -57,12 +83,20 @@ class AuthenticationException(CannotCreateSessionException):
     ICE_ID = "::omero::AuthenticationException"
     MEMBERS: ClassVar[Members] = ()
 
+    @property
+    def sentence(self) -> str:
+        return "the credentials are wrong"
+
 
 class ExpiredCredentialException(CannotCreateSessionException):
     """The credentials have expired."""
 
     ICE_ID = "::omero::ExpiredCredentialException"
     MEMBERS: ClassVar[Members] = ()
+
+    @property
+    def sentence(self) -> str:
+        return "the credentials have expired"
 
 
 class WrappedCreateSessionException(CannotCreateSessionException):

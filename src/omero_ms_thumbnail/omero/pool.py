@@ -46,11 +46,16 @@ _JOINS_AT_ONCE: Final = 16
 #: session that nobody could use (``omero.sessions.timeout``)
 _LOST_AFTER: Final = 600.0
 
-#: seconds for which a key that OMERO refused is not tried again: a page of a user whose session has ended asks often
-_REFUSED_FOR: Final = 1.0
+#: seconds for which a key is not tried again that OMERO does not know: a page of a user whose session has ended asks
+#: often, each try costs OMERO queries or asks LDAP, and a session that has ended never comes back
+_REFUSED_FOR: Final = {
+    Fault.SESSION_GONE: 60.0,
+    # and for which one is not tried again of which OMERO said nothing that lasts
+    Fault.NOT_LET_IN: 1.0,
+}
 
-#: refused keys that are remembered at most
-_REFUSALS_MAX: Final = 1_000
+#: refused keys that are remembered at most, the last ones: 1 kB each
+_REFUSALS_MAX: Final = 4_000
 
 _CLOSED: Final = "the joined OMERO sessions are being left for good"
 
@@ -95,8 +100,10 @@ class Member:
         self.begun = 0
 
     def is_idle(self, now: float, timeout: float) -> bool:
-        """Whether nobody has used it for `timeout` seconds."""
-        return self.state is MemberState.JOINED and self.lent == 0 and now - self.last_used >= timeout
+        """Whether nobody has used it for `timeout` seconds, and OMERO works on nothing that was asked of it."""
+        if self.state is not MemberState.JOINED or self.lent or now - self.last_used < timeout:
+            return False
+        return not self.joined.result().is_busy
 
 
 class Loan:
@@ -153,6 +160,7 @@ class SessionPool:
         self._sessions_max = sessions_max
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
+        #: until when, and why, by key
         self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
@@ -249,16 +257,14 @@ class SessionPool:
             # a copy: what is raised knows its frames, and this one knows what is remembered
             raise copy(error)
 
-    def _remember_refusal(self, key: str, error: Exception) -> None:
+    def _remember_refusal(self, key: str, error: Exception, seconds: float) -> None:
         self._refusals.pop(key, None)
         for oldest in tuple(islice(self._refusals, 2)):
             # two for one, so that there are never many that are over
-            if self._refusals[oldest][0] < _now():
+            if self._refusals[oldest][0] < _now() or len(self._refusals) >= _REFUSALS_MAX:
                 del self._refusals[oldest]
-        if len(self._refusals) >= _REFUSALS_MAX:
-            self._refusals.clear()
         # without the frames that it came through, and the connection in them
-        self._refusals[key] = (_now() + _REFUSED_FOR, copy(error))
+        self._refusals[key] = (_now() + seconds, copy(error))
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""
@@ -318,8 +324,8 @@ class SessionPool:
         fault = fault_of(error)
         if fault not in (Fault.UNAVAILABLE, Fault.TOO_SLOW, Fault.JOIN_GONE):
             self._breaker.answered()
-            if fault is Fault.SESSION_GONE:
-                self._remember_refusal(member.key, error)
+            if fault in _REFUSED_FOR:
+                self._remember_refusal(member.key, error, _REFUSED_FOR[fault])
         elif member.state is MemberState.JOINING:
             self._breaker.failed(member.begun, error)
         elif member.state is MemberState.LATE:

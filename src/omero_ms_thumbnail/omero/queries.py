@@ -1,7 +1,6 @@
 """Questions to OMERO's query service that are more than one line, as typed functions.
 
-The paths are those of OMERO's model (``ome.xml`` mappings: ``core.ome.xml``, ``container.ome.xml``,
-``screen.ome.xml``). All ask across the groups of the user: what the user may not read is not in an answer.
+What the user may not read is not in an answer. All but `newest_images` ask across the groups of the user.
 """
 
 from __future__ import annotations
@@ -10,36 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..ice.errors import MarshalException
+from .exceptions import SecurityViolation
+from .hql import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from .rtypes import RLong, rlong_list
 from .session import JoinedSession
 
-NEWEST_IMAGES: Final = "select i.id from Image i order by i.id desc"
-READABLE_IMAGES: Final = "select i.id from Image i where i.id in (:ids)"
-
-#: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
-IMAGES_IN_PROGRESS: Final = (
-    "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
-)
-
-#: the images in each kind of container, by its id
-IMAGES_IN: Final = {
-    "Project": (
-        "select distinct i.id from Image i join i.datasetLinks dl join dl.parent d join d.projectLinks pl "
-        "where pl.parent.id = :id order by i.id"
-    ),
-    "Dataset": "select distinct i.id from Image i join i.datasetLinks dl where dl.parent.id = :id order by i.id",
-    "Screen": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w join w.plate p join p.screenLinks sl "
-        "where sl.parent.id = :id order by i.id"
-    ),
-    "Plate": (
-        "select distinct i.id from Image i join i.wellSamples ws join ws.well w where w.plate.id = :id order by i.id"
-    ),
-    "Well": "select distinct i.id from Image i join i.wellSamples ws where ws.well.id = :id order by i.id",
-}
-
-#: whether a container is there
-CONTAINER: Final = {kind: f"select o.id from {kind} o where o.id = :id" for kind in IMAGES_IN}  # noqa: S608 - the kinds are those above
+#: the group whose members may read every image, and the one that all users are in and no image is
+_SYSTEM_GROUP: Final = 0
+_USER_GROUP: Final = 1
 
 #: ids in one question at most
 _IDS_MAX: Final = 1_000
@@ -50,8 +27,30 @@ class NoSuchContainer(Exception):
 
 
 async def newest_images(session: JoinedSession, limit: int) -> list[int]:
-    """The ids of the images that came last, newest first, at most `limit`. Raises as a call does."""
-    return [_id(row) for row in await session.projection(NEWEST_IMAGES, {}, limit=limit)]
+    """The ids of images that came last, newest first, at most `limit`.
+
+    They are those of the first of the user's groups that has any, beginning with the one that is entered on logging
+    in; for an administrator those of all groups. Raises as a call does.
+    """
+    # Across groups OMERO's condition of what may be read is a disjunction with a subselect for each row
+    # (`AllGroupsSecurityFilter` of omero-server), of which PostgreSQL does not know how rarely it holds: it goes down
+    # the ids from the newest, and for somebody with few images among millions comes to the end. ``max(i.id)`` is the
+    # same to it. In one group it is an equality (`OneGroupSecurityFilter`), and how many rows that has it knows.
+    who = await session.event_context()
+    if _SYSTEM_GROUP in who.memberOfGroups:
+        # every image may be read: the first that PostgreSQL comes to is the newest
+        return [_id(row) for row in await session.projection(NEWEST_IMAGES, {}, limit=limit)]
+    for group in dict.fromkeys((who.groupId, *who.memberOfGroups)):
+        if group == _USER_GROUP:
+            continue
+        try:
+            rows = await session.projection(NEWEST_IMAGES, {}, str(group), limit=limit)
+        except SecurityViolation:
+            # a member when the session was joined, and one no longer
+            continue
+        if rows:
+            return [_id(row) for row in rows]
+    return []
 
 
 async def readable_images(session: JoinedSession, image_ids: Sequence[int]) -> set[int]:
@@ -60,7 +59,7 @@ async def readable_images(session: JoinedSession, image_ids: Sequence[int]) -> s
 
 
 async def images_in_progress(session: JoinedSession, image_ids: Sequence[int]) -> set[int]:
-    """Those of `image_ids` of which somebody was last shown a clock: they are still being imported.
+    """Those of `image_ids` of which somebody was once shown a clock: they may still be imported, or long be there.
 
     Raises as a call does.
     """

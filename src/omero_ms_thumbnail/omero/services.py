@@ -38,6 +38,7 @@ SERVICE_FACTORY: Final = _table(
     _normal("createThumbnailStore", (), PROXY),
     _normal("getQueryService", (), PROXY),
     _normal("getAdminService", (), PROXY),
+    _normal("getConfigService", (), PROXY),
     _normal("detachOnDestroy", (), VOID),
     _normal("closeOnDestroy", (), VOID),
     _normal("setCallback", (("callback", PROXY),), VOID),
@@ -53,6 +54,12 @@ IQUERY: Final = _table(
 #: ``omero::api::IAdmin``
 IADMIN: Final = _table(_idempotent("getEventContext", (), ClassType(EventContext)))
 
+#: ``omero::api::IConfig``; a regular expression is Java's, and has to match a whole key
+ICONFIG: Final = _table(
+    _idempotent("getConfigValue", (("key", STRING),), STRING),
+    _idempotent("getConfigValues", (("keyRegex", STRING),), Dictionary(STRING, STRING)),
+)
+
 _ID_BYTE_MAP: Final = Dictionary(LONG, BYTE_SEQ)
 
 #: ``omero::api::ThumbnailStore``, with what it inherits from ``StatefulServiceInterface``
@@ -62,6 +69,7 @@ THUMBNAIL_STORE: Final = _table(
     _idempotent("setRenderingDefId", (("renderingDefId", LONG),), VOID),
     _idempotent("getRenderingDefId", (), LONG),
     _idempotent("getThumbnail", (("sizeX", _RINT), ("sizeY", _RINT)), BYTE_SEQ),
+    _idempotent("getThumbnailWithoutDefault", (("sizeX", _RINT), ("sizeY", _RINT)), BYTE_SEQ),
     _idempotent("getThumbnailSet", (("sizeX", _RINT), ("sizeY", _RINT), ("pixelsIds", LONG_SEQ)), _ID_BYTE_MAP),
     _idempotent("getThumbnailByLongestSide", (("size", _RINT),), BYTE_SEQ),
     _idempotent("getThumbnailByLongestSideSet", (("size", _RINT), ("pixelsIds", LONG_SEQ)), _ID_BYTE_MAP),
@@ -71,6 +79,9 @@ THUMBNAIL_STORE: Final = _table(
         "getThumbnailForSectionDirect", (("theZ", INT), ("theT", INT), ("sizeX", _RINT), ("sizeY", _RINT)), BYTE_SEQ
     ),
     _idempotent("getThumbnailForSectionByLongestSideDirect", (("theZ", INT), ("theT", INT), ("size", _RINT)), BYTE_SEQ),
+    _normal("createThumbnails", (), VOID),
+    _normal("createThumbnail", (("sizeX", _RINT), ("sizeY", _RINT)), VOID),
+    _normal("createThumbnailsByLongestSideSet", (("size", _RINT), ("pixelsIds", LONG_SEQ)), VOID),
     _idempotent("thumbnailExists", (("sizeX", _RINT), ("sizeY", _RINT)), BOOL),
     _idempotent("resetDefaults", (), VOID),
     _normal("close", (), VOID),

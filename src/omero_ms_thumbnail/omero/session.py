@@ -10,11 +10,13 @@ Source: ``omero/clients.py`` of omero-py (`joinSession`, `createSession`), ``ome
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ..ice.connection import connect
@@ -28,11 +30,17 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from .calls import OngoingCall
+from ..ice.values import UserException
+from .calls import LOST_AFTER, OngoingCall
+from .permits import Permit, Permits
+from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
-from .services import IADMIN, IQUERY, SERVICE_FACTORY
+from .secrets import leave_out
+from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
+
+log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -75,22 +83,31 @@ class OmeroServer:
     message_size_max: int = MESSAGE_SIZE_MAX
     thumbnail_stores: int = 4
     agent: str = "omero-ms-thumbnail"
+    #: for the calls that hold a database connection of OMERO's; None: as many as may come
+    permits: Permits | None = field(default=None, repr=False)
     observe: Observe = field(default=_unobserved, repr=False)
+    #: what is known of its being read-only; learnt on the way by every session with it
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 class JoinedSession:
-    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`."""
+    """A session that was joined. Every call raises what OMERO throws, or IceException; see `faults.fault_of`.
 
-    def __init__(self, server: OmeroServer, router: RouterSession) -> None:
+    `secret`, the session's key, is in none of them.
+    """
+
+    def __init__(self, server: OmeroServer, router: RouterSession, secret: str = "") -> None:
         self._server = server
         self._router = router
+        self._secret = secret
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
         self._making_sure: asyncio.Task[None] | None = None
         self._asked_at = 0.0
+        self._asking = 0
         #: the ThumbnailStores of this session
         self.stores = ThumbnailStores(self, server.thumbnail_stores)
 
@@ -115,6 +132,8 @@ class JoinedSession:
             message_size_max=server.message_size_max,
             message_timeout=server.call_timeout,
         )
+        # a user name and its password are never quoted together, and may be as short as any word; a session's key is
+        secret = password if user == password else ""
         # so that a host that vanishes while OMERO is waited for is noticed
         connection.keep_alive(_JOINING_HEARTBEAT)
         try:
@@ -126,16 +145,25 @@ class JoinedSession:
                 context={CLIENT_UUID: str(uuid.uuid4()), AGENT: server.agent},
                 timeout=None,
             )
-            session = cls(server, router)
+            session = cls(server, router, secret)
             await asyncio.gather(
                 session.call_patiently(router.session, SERVICE_FACTORY["detachOnDestroy"]),
                 router.keep_alive(None),
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                leave_out(secret, error)
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
+        session._begin_services()
         return session
+
+    def _begin_services(self) -> None:
+        """Ask for what the first request needs, and every other after it, in one flight and before it does."""
+        for task in (self._begin_service("getQueryService"), self._begin_event_context()):
+            # whoever needs it asks again where it failed, and then is told
+            task.add_done_callback(_failed)
 
     async def end_on_leaving(self) -> None:
         """Let the session itself end when it is left, as one that was made by a password should. Raises as a call."""
@@ -145,6 +173,11 @@ class JoinedSession:
     def is_active(self) -> bool:
         """Whether calls can be made."""
         return self._router.is_active
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether OMERO is asked something, or works on it, though perhaps nobody waits for it any more."""
+        return self._asking > 0 or self.stores.in_use > 0
 
     def has_answered_within(self, seconds: float) -> bool:
         """Whether OMERO has answered this session something that it was asked less than `seconds` ago.
@@ -175,9 +208,13 @@ class JoinedSession:
         """Call an object of this session, within the server's call time-out."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(
-                proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
-            )
+            try:
+                result = await self._router.call(
+                    proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
+                )
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
 
@@ -187,9 +224,58 @@ class JoinedSession:
         """Call an object of this session and wait until it answers or the connection goes."""
         began = _now()
         with self._server.observe(operation.name, arguments):
-            result = await self._router.call(proxy, operation, *arguments, context=context)
+            try:
+                result = await self._router.call(proxy, operation, *arguments, context=context)
+            except (IceException, UserException) as error:
+                self._failed(error)
+                raise
         self._asked_at = max(self._asked_at, began)
         return result
+
+    async def ask_database(
+        self,
+        proxy: ObjectPrx,
+        operation: Operation[Any],
+        *arguments: Any,
+        context: Mapping[str, str] | None = None,
+        patiently: bool = False,
+    ) -> Any:
+        """As `call`, for a call that holds a database connection: with a permit, until OMERO answers.
+
+        `patiently`: not within the call time-out, but for as long as an answer may come.
+        """
+        lost_after = LOST_AFTER * self.call_timeout if patiently else 0.0
+
+        async def ask(permit: Permit | None) -> Any:
+            call = self.begin(proxy, operation, *arguments, context=context)
+            if permit is not None:
+                permit.watch(call.reply)
+            return await call.answer(self.call_timeout, partial(self.fell_late, permit), lost_after=lost_after)
+
+        self._asking += 1
+        try:
+            async with self.flight(operation.name) as permit:
+                try:
+                    return await ask(permit)
+                except ObjectNotExistException as error:
+                    await self.add_again(proxy, error)
+                return await ask(permit)
+        finally:
+            self._asking -= 1
+
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        """``async with session.flight(kind) as permit``, for calls that hold a database connection, one at a time.
+
+        Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
+        """
+        permits = self._server.permits
+        return permits.flight(kind) if permits is not None else nullcontext()
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """A call was not answered within the time-out: OMERO works on, if it is there at all."""
+        if permit is not None:
+            permit.give_up()
+        self.doubt()
 
     def begin(
         self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
@@ -207,7 +293,12 @@ class JoinedSession:
         def answered() -> None:
             self._asked_at = max(self._asked_at, began)
 
-        return OngoingCall(operation, reply, observed, answered)
+        return OngoingCall(operation, reply, observed, answered, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        """A call of this session raised `error`, which goes on to whoever called."""
+        leave_out(self._secret, error)
+        self._server.read_only.learn_from(error)
 
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
@@ -230,13 +321,24 @@ class JoinedSession:
     # services
 
     async def projection(
-        self, query: str, parameters: Mapping[str, RType], group: str = ALL_GROUPS, *, limit: int | None = None
+        self,
+        query: str,
+        parameters: Mapping[str, RType],
+        group: str = ALL_GROUPS,
+        *,
+        limit: int | None = None,
+        patiently: bool = False,
     ) -> list[list[Unwrapped]]:
-        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`."""
+        """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`.
+
+        `patiently` is as in `ask_database`.
+        """
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows = await self.call(service, IQUERY["projection"], query, asked, context={GROUP: group})
+        rows = await self.ask_database(
+            service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
+        )
         return [[unwrap(column) for column in row] for row in rows]
 
     @property
@@ -247,15 +349,37 @@ class JoinedSession:
 
     async def event_context(self) -> EventContext:
         """Who this session belongs to; asked for once."""
-        if self._event_context is None or _failed(self._event_context):
-            self._event_context = asyncio.create_task(self._get_event_context())
-        return await _shared(self._event_context)
+        task = self._event_context
+        return await _shared(self._begin_event_context() if task is None or _failed(task) else task)
+
+    def _begin_event_context(self) -> asyncio.Task[EventContext]:
+        self._event_context = asyncio.create_task(self._get_event_context())
+        return self._event_context
 
     async def _get_event_context(self) -> EventContext:
-        context = await self.call(await self._service("getAdminService"), IADMIN["getEventContext"])
+        context = await self.ask_database(await self._service("getAdminService"), IADMIN["getEventContext"])
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         return context
+
+    async def is_read_only(self) -> bool:
+        """Whether OMERO is read-only; asked at most once in some minutes, over all sessions with it.
+
+        For where a call that writes was refused. False where OMERO does not say; never raises what a call raises.
+        """
+        mode = self._server.read_only
+        if not mode.is_known:
+            try:
+                service = await self._service("getConfigService")
+                mode.learn(await self.ask_database(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
+            except (IceException, UserException) as error:
+                log.info("OMERO does not say whether it is read-only: %s", error)
+        return mode.is_on
+
+    @property
+    def is_known_to_be_read_only(self) -> bool:
+        """As `is_read_only`, without asking."""
+        return self._server.read_only.is_on
 
     async def create_thumbnail_store(self) -> ObjectPrx:
         """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""
@@ -264,10 +388,11 @@ class JoinedSession:
     async def _service(self, getter: str) -> ObjectPrx:
         """A stateless service, got once for all who ask."""
         task = self._services.get(getter)
-        if task is None or _failed(task):
-            task = asyncio.create_task(self._get_service(getter))
-            self._services[getter] = task
-        return await _shared(task)
+        return await _shared(self._begin_service(getter) if task is None or _failed(task) else task)
+
+    def _begin_service(self, getter: str) -> asyncio.Task[ObjectPrx]:
+        task = self._services[getter] = asyncio.create_task(self._get_service(getter))
+        return task
 
     async def _get_service(self, getter: str) -> ObjectPrx:
         return _not_null(await self.call(self._router.session, SERVICE_FACTORY[getter]))

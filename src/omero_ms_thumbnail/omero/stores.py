@@ -1,7 +1,15 @@
 """The ThumbnailStores of one joined session: a few, each used by one call at a time, each closed in the end.
 
-A ThumbnailStore is stateful: `setPixelsId` decides what the next call is about. A call that its caller gave up on still
-runs in OMERO, so its store is nobody's until it has ended.
+A ThumbnailStore remembers more than its last call says. `setPixelsId` of the Pixels that it has starts nothing anew:
+whose settings count, the renderer and whether a picture was a clock stay, so that new settings are drawn as the old
+ones, and what was drawn so is stored as current (`setPixelsId` and `newContext` of omero-server's `ThumbnailBean`).
+So whoever asks for one thumbnail has a store made for it, which is closed behind it. A set begins with a new context,
+and so may come to a store that has answered sets before.
+
+After an exception the Hibernate session behind a store may be unsound: none outlives one. Nor does any idle for long:
+OMERO keeps a user from changing groups who has a stateful service open (`SessionManagerImpl.setSecurityContext`).
+
+A call that its caller gave up on still runs in OMERO, so its store is nobody's until it has ended.
 """
 
 from __future__ import annotations
@@ -9,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -23,13 +31,14 @@ from ..ice.errors import (
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.values import UserException
-from .calls import OngoingCall
+from .calls import LOST_AFTER, OngoingCall
+from .permits import Permit
 from .rtypes import RInt
 from .services import THUMBNAIL_STORE
 from .waiting import until_done
 
-#: call time-outs after which a call that OMERO never answers is given up, and its store with it
-_LOST_AFTER: Final = 20
+#: seconds that a store may wait for its next set
+_IDLE_MAX: Final = 1.5
 
 log: Final = logging.getLogger(__name__)
 
@@ -55,6 +64,12 @@ class StoreSession(Protocol):
     ) -> OngoingCall:
         """Call an object now; raises IceException if the connection is not active."""
 
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        """For calls that hold a database connection, one at a time: waits for their turn."""
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """A call was not answered within the time-out."""
+
     async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
         """Make a proxy known again that the router had dropped. Raises `error` where it has another reason."""
 
@@ -65,9 +80,13 @@ class StoreSession(Protocol):
 class ThumbnailStore:
     """``omero::api::ThumbnailStore``. Sizes are in pixels; `context` carries ``omero.group`` and ``omero.user``."""
 
-    def __init__(self, session: StoreSession, proxy: ObjectPrx) -> None:
+    def __init__(self, session: StoreSession, proxy: ObjectPrx, permit: Permit | None = None) -> None:
         self._session = session
         self._proxy = proxy
+        #: that of the flight which its calls are in
+        self.permit = permit
+        #: call time-outs that OMERO has for a call
+        self.patience = 1
         self._running: asyncio.Future[Any] | None = None
 
     @property
@@ -95,22 +114,34 @@ class ThumbnailStore:
         """Whether the last thumbnail was only a clock, since the image is still being imported."""
         return bool(await self._call("isInProgress", context=context))
 
-    async def get_thumbnail(self, size_x: int, size_y: int, context: Context) -> bytes:
-        """A JPEG of exactly that size."""
-        return bytes(await self._call("getThumbnail", RInt(size_x), RInt(size_y), context=context))
+    async def get_thumbnail_direct(self, size_x: int, size_y: int, context: Context) -> bytes:
+        """A JPEG of exactly that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailDirect", RInt(size_x), RInt(size_y), context=context))
 
     async def get_thumbnail_by_longest_side(self, size: int, context: Context) -> bytes:
-        """A JPEG whose longest side has that size."""
+        """A JPEG whose longest side has that size, the stored one; where there is none, it is stored."""
         return bytes(await self._call("getThumbnailByLongestSide", RInt(size), context=context))
+
+    async def get_thumbnail_by_longest_side_direct(self, size: int, context: Context) -> bytes:
+        """A JPEG whose longest side has that size, drawn now; nothing is stored."""
+        return bytes(await self._call("getThumbnailByLongestSideDirect", RInt(size), context=context))
 
     async def get_thumbnail_by_longest_side_set(
         self, size: int, pixels_ids: list[int], context: Context
     ) -> dict[int, bytes]:
-        """JPEGs of several Pixels; some may be left out or empty."""
+        """JPEGs of several Pixels, stored as one is; some may be left out or empty."""
         thumbnails: dict[int, bytes] = await self._call(
             "getThumbnailByLongestSideSet", RInt(size), pixels_ids, context=context
         )
         return thumbnails
+
+    async def create_thumbnails_by_longest_side_set(self, size: int, pixels_ids: list[int], context: Context) -> None:
+        """Make OMERO draw and keep thumbnails of several Pixels; nothing says which could not be drawn."""
+        await self._call("createThumbnailsByLongestSideSet", RInt(size), pixels_ids, context=context)
+
+    async def thumbnail_exists(self, size_x: int, size_y: int, context: Context) -> bool:
+        """Whether OMERO would take a stored thumbnail of exactly that size; nothing is stored or changed."""
+        return bool(await self._call("thumbnailExists", RInt(size_x), RInt(size_y), context=context))
 
     async def get_thumbnail_for_section(self, z: int, t: int, size_x: int, size_y: int, context: Context) -> bytes:
         """A JPEG of exactly that size of one section."""
@@ -142,19 +173,22 @@ class ThumbnailStore:
         if self._running is not None:
             raise RuntimeError("a ThumbnailStore is used by two calls at once")
         call = self._session.begin(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
-        self._running = call.reply
-        has_ended = False
+        self._running = reply = call.reply
+        if self.permit is not None:
+            self.permit.watch(reply)
+        timeout = self._session.call_timeout
         try:
-            # not awaited directly: neither a time-out nor a cancellation may end it here while it runs in OMERO
-            has_ended = await until_done(call.reply, self._session.call_timeout)
+            return await call.answer(timeout, self._fell_late, lost_after=self.patience * timeout)
         finally:
-            if has_ended:
+            if reply.done():
                 self._running = None
             else:
-                call.reply.add_done_callback(partial(self._ended, call))
-        if not has_ended:
-            raise InvocationTimeoutException(f"no answer to {operation} within {self._session.call_timeout:g} s")
-        return call.result()
+                reply.add_done_callback(self._ended)
+            # an exception knows its frames: one that knew the reply too would keep all of them and itself
+            del reply
+
+    def _fell_late(self) -> None:
+        self._session.fell_late(self.permit)
 
     def give_up(self) -> None:
         """Wait no longer for a call that OMERO still works on."""
@@ -163,31 +197,44 @@ class ThumbnailStore:
             self._running.cancel()
             self._running = None
 
-    def _ended(self, call: OngoingCall, reply: asyncio.Future[Any]) -> None:
+    def _ended(self, reply: asyncio.Future[Any]) -> None:
         """A call that nobody waits for any more has ended."""
         if self._running is reply:
             self._running = None
-        with suppress(IceException, UserException, asyncio.CancelledError):
-            call.result()
 
 
 class StoreLoan:
-    """A ThumbnailStore while it is lent; see `ThumbnailStores.lend`. To be entered once."""
+    """A ThumbnailStore while it is lent; see `ThumbnailStores`. To be entered once."""
 
-    __slots__ = ("_store", "_stores")
+    __slots__ = ("_flight", "_is_for_sets", "_patience", "_store", "_stores")
 
-    def __init__(self, stores: ThumbnailStores) -> None:
+    def __init__(
+        self,
+        stores: ThumbnailStores,
+        flight: AbstractAsyncContextManager[Permit | None],
+        *,
+        is_for_sets: bool,
+        patiently: bool,
+    ) -> None:
         self._stores = stores
+        self._flight = flight
+        self._is_for_sets = is_for_sets
+        self._patience = LOST_AFTER if patiently else 1
 
     async def __aenter__(self) -> ThumbnailStore:
-        self._store = await self._stores.borrow()
+        permit = await self._flight.__aenter__()
+        try:
+            self._store = await self._stores.borrow(permit, self._patience, is_for_sets=self._is_for_sets)
+        except BaseException as error:
+            await self._flight.__aexit__(type(error), error, None)
+            raise
         return self._store
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # where OMERO threw, it answered: the store is as good as before, and setPixelsId comes first anyway
-        self._stores.give_back(self._store, reusable=error is None or isinstance(error, UserException))
+        self._stores.give_back(self._store, is_reusable=self._is_for_sets and error is None)
+        await self._flight.__aexit__(kind, error, traceback)
 
 
 class ThumbnailStores:
@@ -196,7 +243,9 @@ class ThumbnailStores:
     def __init__(self, session: StoreSession, limit: int) -> None:
         self._session = session
         self._slots = asyncio.Semaphore(limit)
-        self._free: list[ThumbnailStore] = []
+        #: those that wait for their next set, with the loop's time since when; the last came last
+        self._idle: list[tuple[float, ThumbnailStore]] = []
+        self._sweep: asyncio.TimerHandle | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
         self._lent = 0
@@ -209,34 +258,59 @@ class ThumbnailStores:
         """How many are lent, or are being made to be."""
         return self._lent
 
-    def lend(self) -> StoreLoan:
-        """``async with stores.lend() as store``: for one caller at a time.
+    def lend(self, *, patiently: bool = False) -> StoreLoan:
+        """``async with stores.lend() as store``: for one thumbnail. It is a new one, and is closed in the end.
 
-        One whose last call failed in a way that leaves its state in doubt, or still runs, is closed, not lent again.
+        It has one permit from its making to its closing, of the flight that it is lent in if there is one. `patiently`:
+        its calls have not the call time-out, but as long as an answer may come.
+
         Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        return StoreLoan(self)
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=False, patiently=patiently)
 
-    async def borrow(self) -> ThumbnailStore:
-        """For `StoreLoan`: a store, once fewer than the limit are lent."""
+    def lend_for_sets(self, *, patiently: bool = False) -> StoreLoan:
+        """As `lend`, for sets alone: it may have answered sets before, and may answer others.
+
+        One whose last call failed, or still runs, or that nobody wants for a while is closed.
+        """
+        return StoreLoan(self, self._session.flight("store"), is_for_sets=True, patiently=patiently)
+
+    async def borrow(self, permit: Permit | None, patience: int, *, is_for_sets: bool) -> ThumbnailStore:
+        """For `StoreLoan`: a store, once fewer than the limit are lent. OMERO has so many call time-outs for a call."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
         self._lent += 1
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            return self._free.pop() if self._free else await self._create()
+            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit, patience)
         except BaseException:
             self._one_less()
             raise
+        store.permit, store.patience = permit, patience
+        return store
 
-    def give_back(self, store: ThumbnailStore, *, reusable: bool) -> None:
+    def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
         """For `StoreLoan`: the store is lent no more."""
-        if reusable and store.running is None and not self._closed and self._session.is_active:
-            self._free.append(store)
+        if is_reusable and store.running is None and not self._closed and self._session.is_active:
+            store.permit = None
+            self._idle.append((asyncio.get_running_loop().time(), store))
+            self._sweep_later(_IDLE_MAX)
         else:
             self._retire(store)
         self._one_less()
+
+    def _sweep_later(self, seconds: float) -> None:
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_idle)
+
+    def _close_idle(self) -> None:
+        self._sweep = None
+        now = asyncio.get_running_loop().time()
+        while self._idle and now - self._idle[0][0] >= _IDLE_MAX:
+            self._retire(self._idle.pop(0)[1])
+        if self._idle:
+            self._sweep_later(self._idle[0][0] + _IDLE_MAX - now)
 
     def _one_less(self) -> None:
         self._lent -= 1
@@ -249,8 +323,10 @@ class ThumbnailStores:
         One that is not closed stays in the user's OMERO session, which goes on.
         """
         self._closed = True
-        free, self._free = self._free, []
-        for store in free:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        idle, self._idle = self._idle, []
+        for _, store in idle:
             self._retire(store)
         try:
             async with asyncio.timeout(timeout):
@@ -264,17 +340,22 @@ class ThumbnailStores:
             # comes to them
             self.__dict__.pop("_session", None)
 
-    async def _create(self) -> ThumbnailStore:
+    async def _create(self, permit: Permit | None, patience: int) -> ThumbnailStore:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
         creating = asyncio.create_task(self._session.create_thumbnail_store())
+        if permit is not None:
+            permit.watch(creating)
+        timeout = self._session.call_timeout
         try:
-            await until_done(creating, self._session.call_timeout)
+            if not await until_done(creating, timeout):
+                self._session.fell_late(permit)
+                await until_done(creating, timeout * (patience - 1))
         except asyncio.CancelledError:
-            self._start(self._close_created(creating))
+            self._start(self._close_created(creating, permit), permit)
             raise
         if not creating.done():
-            self._start(self._close_created(creating))
-            raise InvocationTimeoutException(f"no ThumbnailStore within {self._session.call_timeout:g} s")
+            self._start(self._close_created(creating, permit), permit)
+            raise InvocationTimeoutException(f"no ThumbnailStore within {timeout * patience:g} s")
         try:
             proxy = creating.result()
         finally:
@@ -283,31 +364,36 @@ class ThumbnailStores:
         self.created += 1
         return ThumbnailStore(self._session, proxy)
 
-    async def _close_created(self, creating: asyncio.Task[ObjectPrx]) -> None:
+    async def _close_created(self, creating: asyncio.Task[ObjectPrx], permit: Permit | None) -> None:
         try:
             proxy = await creating
         except (IceException, UserException):
             return
         self.created += 1
-        await self._close(ThumbnailStore(self._session, proxy))
+        await self._close(ThumbnailStore(self._session, proxy, permit))
 
     def _retire(self, store: ThumbnailStore) -> None:
-        self._start(self._close(store))
+        self._start(self._close(store), store.permit)
 
     async def _close(self, store: ThumbnailStore) -> None:
         if store.running is not None:
-            await until_done(store.running, _LOST_AFTER * self._session.call_timeout)
+            await until_done(store.running, LOST_AFTER * self._session.call_timeout)
             # an answer that is lost must not keep this waiting for ever; OMERO closes once the call has ended
             store.give_up()
         await store.close()
         store.give_up()
         self.closed += 1
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None], permit: Permit | None) -> None:
+        """In the background, with the permit until it has ended."""
         task = asyncio.create_task(coroutine)
+        if permit is not None:
+            permit.hold()
         self._retiring.add(task)
-        task.add_done_callback(self._retired)
+        task.add_done_callback(partial(self._retired, permit))
 
-    def _retired(self, task: asyncio.Task[None]) -> None:
+    def _retired(self, permit: Permit | None, task: asyncio.Task[None]) -> None:
         self._retiring.discard(task)
+        if permit is not None:
+            permit.release()
         self._changed.set()

@@ -137,6 +137,24 @@ class Gauges(Family):
         return metric
 
 
+class Shared(Family):
+    """Gauges of what all workers share: whichever of them is asked says the same, and nothing is added up."""
+
+    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+        super().__init__(cells, name, meaning, labels)
+        self._values: dict[Labels, float] = {}
+
+    def set(self, value: float, *labels: str) -> None:
+        """How it is at the moment, with these labels."""
+        self._values[labels] = value
+
+    def metric(self, sums: Sums) -> Metric:
+        metric = GaugeMetricFamily(self.name, self.meaning, labels=self.label_names)
+        for labels, value in self._values.items():
+            metric.add_metric(labels, value)
+        return metric
+
+
 class Distributions(Family):
     """Histograms with these upper bounds; without bounds, summaries that have a sum and a count."""
 

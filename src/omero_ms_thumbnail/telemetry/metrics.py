@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import Metric
 
 from .cells import Cells
-from .families import Counters, Distributions, Family, Gauges
+from .families import Counters, Distributions, Family, Gauges, Shared
 
 #: seconds; from a cache hit to the reference's time-out
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
@@ -30,6 +30,9 @@ class Metrics:
         def gauges(name: str, meaning: str, *labels: str) -> Gauges:
             return Gauges(cells, _PREFIX + name, meaning, labels)
 
+        def shared(name: str, meaning: str, *labels: str) -> Shared:
+            return Shared(cells, _PREFIX + name, meaning, labels)
+
         def distributions(name: str, meaning: str, *labels: str, bounds: tuple[float, ...] = _SECONDS) -> Distributions:
             return Distributions(cells, _PREFIX + name, meaning, labels, bounds)
 
@@ -40,10 +43,29 @@ class Metrics:
         self.response_bytes = counters("response_bytes", "Bytes of the bodies of answers.", "route")
         self.in_flight = gauges("requests_in_flight", "Requests that are being answered.")
         self.rejected = counters("requests_rejected", "Requests that were answered with no thumbnail.", "reason")
+        self.unavailable = counters("requests_unavailable", "Requests that were answered with status 503.", "cause")
         self.calls = counters("omero_calls", "Calls to OMERO that have ended.", "operation", "error")
         self.call_seconds = distributions("omero_call_duration_seconds", "Time of a call to OMERO.", "operation")
         self.joins = counters("omero_joins", "Attempts to join an OMERO session that have ended.", "error")
         self.join_seconds = distributions("omero_join_duration_seconds", "Time of joining an OMERO session.")
+        self.permits = shared(
+            "omero_permits", "Calls, and joins, that OMERO may be given at once by all workers together.", "kind"
+        )
+        self.permits_in_use = shared(
+            "omero_permits_in_use", "Calls, and joins, that OMERO works on or may still work on.", "kind"
+        )
+        self.permits_given_up = shared(
+            "omero_permits_given_up", "Those of them that nobody waits for any more, or whose connection went.", "kind"
+        )
+        self.oldest_permit = shared(
+            "omero_permit_oldest_seconds", "For how long OMERO has been working on the oldest of them.", "kind"
+        )
+        self.settings_made = counters(
+            "omero_settings_made", "Rendering settings that OMERO made because of calls of ours; an estimate."
+        )
+        self.thumbnails_stored = counters(
+            "omero_thumbnails_stored", "Thumbnails that OMERO stored because of calls of ours; an estimate."
+        )
         self.sessions = gauges("joined_sessions", "OMERO sessions that are joined or being joined.")
         self.sessions_max = gauges("joined_sessions_max", "OMERO sessions that all workers together may join.")
         self.stores = gauges("thumbnail_stores", "ThumbnailStores that are open, by whether they are in use.", "state")

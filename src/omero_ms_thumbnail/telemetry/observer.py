@@ -6,7 +6,7 @@ The rooms do not know this. The composition root gives each the part of it that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +67,10 @@ class Answer(Protocol):
     def body(self) -> bytes:
         """The body."""
 
+    @property
+    def cause(self) -> str:
+        """Of status 503, why."""
+
 
 class Tracer(SpanTracer, Protocol):
     """Traces: `tracing.OpenTelemetryTracer`."""
@@ -93,6 +97,18 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
+class PermitCensus:
+    """Permits for one kind of calls to OMERO, of all workers together: how many, in use, of those given up, oldest."""
+
+    kind: str
+    limit: int
+    in_use: int
+    given_up: int
+    #: seconds
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Told:
     """What is counted for a route and a status; found once, since finding costs more than counting."""
 
@@ -106,13 +122,15 @@ class _Told:
 class Telemetry:
     """One worker's telemetry.
 
-    `census` says what there is; `folder` is where all workers keep their numbers, None if there is only this one.
+    `census` says what there is, `permits` what all workers share; `folder` is where all workers keep their numbers,
+    None if there is only this one.
     """
 
     def __init__(
         self,
         version: str,
         census: Callable[[], Census] = Census,
+        permits: Callable[[], Sequence[PermitCensus]] = tuple,
         *,
         folder: Path | None = None,
         access_log_wanted: bool = True,
@@ -120,6 +138,7 @@ class Telemetry:
         tracer: Tracer | None = None,
     ) -> None:
         self._census = census
+        self._permits = permits
         self._tracer = tracer
         self._has_shared_cache = has_shared_cache
         self._ids = RequestIds()
@@ -193,6 +212,8 @@ class Telemetry:
             span.observe(seconds * 1000)
         if told.rejected is not None:
             told.rejected.add()
+        if status == 503 and response.cause:
+            self._metrics.unavailable.of(response.cause).add()
         self._in_flight.add(-1)
         if request.span is not None:
             request.span.end_request(name=f"{method} {route}", method=method, path=path, status=status)
@@ -224,6 +245,13 @@ class Telemetry:
     def batch(self, size: int) -> None:
         """So many thumbnails were asked for in one call."""
         self._metrics.batch_size.of().observe(size)
+
+    def made(self, settings: int = 0, thumbnails: int = 0) -> None:
+        """Calls of ours had OMERO make so many rendering settings, and store so many thumbnails."""
+        if settings:
+            self._metrics.settings_made.of().add(settings)
+        if thumbnails:
+            self._metrics.thumbnails_stored.of().add(thumbnails)
 
     def session_read(self, outcome: str, seconds: float) -> None:
         """The session store was asked for a session."""
@@ -284,4 +312,9 @@ class Telemetry:
         metrics.cache_entries.of().set(now.cache_entries)
         metrics.cache_failures.of().set(now.cache_failures)
         metrics.tasks.of().set(now.tasks)
+        for permits in self._permits():
+            metrics.permits.set(permits.limit, permits.kind)
+            metrics.permits_in_use.set(permits.in_use, permits.kind)
+            metrics.permits_given_up.set(permits.given_up, permits.kind)
+            metrics.oldest_permit.set(permits.oldest, permits.kind)
         self._process.refresh()

@@ -35,6 +35,8 @@ _LABELS: Final = {
     "reason": "`bad request`, `no session`, `not found`, `failed`, `unavailable`, `too slow`, `other`",
     "operation": "OMERO's name of what is called, such as `getThumbnailByLongestSideSet`",
     "error": "empty where there was none; else the class of OMERO's exception, or of a request the status",
+    "cause": "`OMERO hangs`, `OMERO unavailable`, `sessions full`, `too many waiting`, `session store`, `stopping`",
+    "kind": "`calls`, `joins`",
     "state": "`in use`, `free`",
     "cache": "`memory`, `shared`",
     "outcome": "of a cache `hit`, `miss`; of the session store `found`, `unknown`, `unavailable`",

@@ -22,6 +22,7 @@ LEAVING: Final = "destroySession"
 _OPERATIONS: Final = {
     "projection": "get_images",
     "getThumbnailByLongestSideSet": "get_thumbnail_by_longest_side",
+    "getThumbnailByLongestSideDirect": "get_thumbnail_by_longest_side",
     LEAVING: "close_omero_session",
 }
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from .model import IMAGE_ID_MAX
+
 #: images whose facts are asked for ahead, in one query, at least
 AHEAD_MIN: Final = 24
 #: and how many more, by chance of the id: users who began together then do not all ask at the same moment
@@ -58,7 +60,7 @@ class ReadAhead:
         count = AHEAD_MIN + last % AHEAD_SPREAD
         self._until = last + distance * count
         self._due_from = self._until - distance * (count // 2)
-        return [last + distance * number for number in range(1, count + 1)]
+        return [after for number in range(1, count + 1) if (after := last + distance * number) <= IMAGE_ID_MAX]
 
     def _distance(self) -> int:
         """The distance that most of the ids seen last have, or a few times that; 0 where there is none.

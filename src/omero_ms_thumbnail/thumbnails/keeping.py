@@ -11,10 +11,11 @@ from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.values import UserException
+from ..omero.permits import outside_flights
 from ..omero.session import JoinedSession
-from . import clocks
+from . import careful, clocks
 from .memory_cache import MemoryCache
-from .model import Thumbnail, ThumbnailRequest
+from .model import ImageFacts, Thumbnail, ThumbnailRequest
 from .redis_cache import RedisCache
 
 log: Final = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ _LOOK_AGAIN: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
 #: thumbnails that are enough for a question: they take memory and are not kept yet
 _ENOUGH: Final = 500
+#: images of which is found out for one question whether they are in progress: each is drawn for that
+_LOOKED_AT_MAX: Final = 8
+#: images of which that is remembered
+_REMEMBERED_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Caches:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A thumbnail that OMERO gave; `pixels_id` where it may still be only a clock."""
+    """A thumbnail that OMERO gave; `unsure` of which image it may be only a clock."""
 
-    pixels_id: int | None
+    unsure: ImageFacts | None
     thumbnail: Thumbnail
     asked_at: float
 
@@ -56,6 +61,8 @@ class Kept:
 
     def __init__(self, session: JoinedSession, caches: Caches, on_their_way: Collection[object]) -> None:
         self._session = session
+        #: Pixels that are marked as those of a clock, and are ready
+        self._ready: set[int] = set()
         self._on_their_way = on_their_way
         self._caches = caches
         self._given: dict[ThumbnailRequest, _Given] = {}
@@ -93,7 +100,7 @@ class Kept:
         return {request: thumbnail for request, (_, thumbnail) in found.items()}
 
     def keep(
-        self, request: ThumbnailRequest, pixels_id: int, thumbnail: Thumbnail, *, asked_at: float, is_sure: bool
+        self, request: ThumbnailRequest, facts: ImageFacts, thumbnail: Thumbnail, *, asked_at: float, is_sure: bool
     ) -> None:
         """Keep a thumbnail that OMERO has just given, behind whoever asked for it.
 
@@ -106,25 +113,47 @@ class Kept:
             return
         if is_sure and thumbnail.in_progress:
             return
-        self._given[request] = _Given(None if is_sure else pixels_id, thumbnail, asked_at)
+        self._given[request] = _Given(None if is_sure else facts, thumbnail, asked_at)
         if self._making_sure is None or self._making_sure.done():
             self._making_sure = asyncio.create_task(self._make_sure())
 
     async def _make_sure(self) -> None:
+        outside_flights()
         while self._given:
             await self._until_nobody_waits()
             given, self._given = self._given, {}
             try:
                 user = (await self._session.event_context()).userId
-                asked = sorted({one.pixels_id for one in given.values() if one.pixels_id is not None})
-                clocks_of = await clocks.in_progress(self._session, asked) if asked else set()
+                clocks_of = await self._clocks_among({one.unsure for one in given.values() if one.unsure is not None})
             except (IceException, UserException) as error:
                 # nothing is lost but the time that keeping them would have saved
                 log.info("%d thumbnails are not kept: %s", len(given), error)
                 continue
             await self._keep_final(
-                user, {request: one for request, one in given.items() if one.pixels_id not in clocks_of}
+                user, {request: one for request, one in given.items() if one.unsure not in clocks_of}
             )
+
+    async def _clocks_among(self, given: set[ImageFacts]) -> set[ImageFacts]:
+        """Those that may be clocks, for all that OMERO says. Raises what OMERO throws, or IceException."""
+        asked = sorted({one.pixels_id for one in given} - self._ready)
+        marked = await clocks.marked(self._session, asked) if asked else set()
+        found = {one for one in given if one.pixels_id in marked}
+        for one in sorted(found)[:_LOOKED_AT_MAX]:
+            if not await self._is_in_progress(one):
+                found.discard(one)
+                if len(self._ready) >= _REMEMBERED_MAX:
+                    self._ready.clear()
+                self._ready.add(one.pixels_id)
+        return found
+
+    async def _is_in_progress(self, facts: ImageFacts) -> bool:
+        try:
+            async with self._session.stores.lend(patiently=True) as store:
+                return await careful.is_in_progress(store, facts)
+        except UserException as error:
+            # such as of one in progress that has no settings: OMERO draws nothing of it but in a set
+            log.info("image %d is not kept, since OMERO does not draw it: %s", facts.image_id, error)
+            return True
 
     async def _until_nobody_waits(self) -> None:
         await self._pause(_COLLECT)

@@ -14,7 +14,8 @@ class ThumbnailRequest(NamedTuple):
 
     Without `height`, `width` is the size of the longest side, in pixels. `rendering_def_id` chooses rendering
     settings, `z` and `t` a section. `version` is OMERO.web's cache buster: it asks for nothing, but tells requests
-    apart.
+    apart. `stored` says that OMERO.web has OMERO keep thumbnails of that longest side, which it does for the size that
+    a session has where none is asked for, and for no other.
     """
 
     image_id: int
@@ -24,15 +25,12 @@ class ThumbnailRequest(NamedTuple):
     z: int | None = None
     t: int | None = None
     version: str = ""
-
-    def of_size(self, longest_side: int) -> ThumbnailRequest:
-        """The same with another `width`."""
-        return ThumbnailRequest(self[0], longest_side, *self[2:])
+    stored: bool = True
 
     @property
     def is_plain(self) -> bool:
-        """Whether a batch can answer it: longest side, the user's own settings, the default section."""
-        return self.height is None and self.rendering_def_id is None and not self.is_section
+        """Whether OMERO may have it stored: a longest side that is, the settings that count, the default section."""
+        return self.stored and self.height is None and self.rendering_def_id is None and not self.is_section
 
     @property
     def is_section(self) -> bool:
@@ -65,16 +63,41 @@ def digest_of(content: bytes) -> str:
 
 
 class ImageFacts(NamedTuple):
-    """What has to be known of an image to ask for its thumbnail."""
+    """What has to be known of an image to ask for its thumbnail, as one user may see it.
+
+    `permissions` are the bits of its group's. Then whether there are rendering settings of that user's own, and of the
+    owner's; whether thumbnails of the longest side `size` are stored of theirs.
+    """
 
     image_id: int
     pixels_id: int
     group_id: int
     owner_id: int
+    permissions: int = 0
+    size: int = 0
+    has_own_settings: bool = False
+    has_owners_settings: bool = False
+    has_own_row: bool = False
+    has_owners_row: bool = False
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there are settings that count for the user: their own, else the owner's."""
+        return self.has_own_settings or self.has_owners_settings
+
+    @property
+    def has_row(self) -> bool:
+        """Whether there is a stored thumbnail that counts for the user: their own, else the owner's."""
+        return self.has_own_row or self.has_owners_row
 
 
 class ThumbnailError(Exception):
-    """There is no thumbnail, for a reason that the subclass names and the text says in a sentence."""
+    """There is no thumbnail, for a reason that the subclass names and the text says in a sentence.
+
+    `cause` is that of a status 503, of which it is told how often each is; there are few of them.
+    """
+
+    cause = ""
 
 
 class ImageUnavailable(ThumbnailError):
@@ -86,11 +109,24 @@ class SessionRefused(ThumbnailError):
 
 
 class OmeroUnavailable(ThumbnailError):
-    """OMERO cannot be reached or cannot work now; later it may."""
+    """OMERO cannot be reached or cannot work now; later it may. `cause` where it is more special than that."""
+
+    def __init__(self, text: str, cause: str = "OMERO unavailable") -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+class OmeroHangs(OmeroUnavailable):
+    """OMERO works on as many calls as it may be given, and none has ended for a long time."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "OMERO hangs")
 
 
 class TooManyWaiting(ThumbnailError):
     """So many thumbnails are waited for already that one more would come too late."""
+
+    cause = "too many waiting"
 
 
 class OmeroTooSlow(ThumbnailError):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from ..ice.errors import IceException
-from ..ice.glacier2 import PermissionDeniedException
 from ..ice.values import UserException
 from ..omero.breaker import JoinsSuspended
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
+from ..omero.permits import Permits
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
 from .admission import Admission
@@ -26,7 +26,7 @@ from .model import (
     ThumbnailError,
     ThumbnailRequest,
 )
-from .work import CacheUsed, JoinLost, Outcome, SessionWork
+from .work import CacheUsed, JoinLost, Made, Outcome, SessionWork, hanging
 
 log: Final = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class Thumbnails:
     """Gets thumbnails from OMERO.
 
     `timeout` is what a caller waits at most, in seconds; `stores` the ThumbnailStores of each joined session;
-    `calls_at_once` the calls to ThumbnailStores that are on their way at most, over all sessions (None: no limit);
+    `permits` are for calls that hold a database connection of OMERO's, the sessions' other calls among them, `joins`
+    for joins (None: no limit);
     `waiting_max` the thumbnails that are waited for before a request for more is refused, shared out by `Admission`.
     """
 
@@ -50,15 +51,19 @@ class Thumbnails:
         *,
         timeout: float,
         stores: int,
-        calls_at_once: int | None = None,
+        permits: Permits | None = None,
+        joins: Permits | None = None,
         waiting_max: int = 5_000,
         caches: Caches | None = None,
         cache_used: CacheUsed | None = None,
+        made: Made | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._caches = caches or Caches()
         self._cache_used = cache_used
-        self._calls = asyncio.Semaphore(calls_at_once) if calls_at_once else None
+        self._made = made
+        self._permits = permits
+        self._joins = joins
         self._admission = Admission(waiting_max)
         self._pool = pool
         self._timeout = timeout
@@ -99,6 +104,11 @@ class Thumbnails:
         """
         if not requests:
             return []
+        if self._pool.joined(session_key) is None:
+            # what is kept is a user's, and who that is only OMERO can say
+            for permits in (self._permits, self._joins):
+                if permits is not None and permits.hangs():
+                    raise hanging(permits)
         with self._admission.admit(session_key, requests):
             return await self._ask(session_key, requests)
 
@@ -141,9 +151,9 @@ class Thumbnails:
         except TimeoutError:
             raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
         except PoolSaturated as error:
-            raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers") from error
+            raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers", "sessions full") from error
         except PoolClosed as error:
-            raise OmeroUnavailable(str(error)) from error
+            raise OmeroUnavailable(str(error), "stopping") from error
         except JoinsSuspended as error:
             raise OmeroUnavailable(str(_join_failed(error.reason))) from error
         except (IceException, UserException) as error:
@@ -156,9 +166,10 @@ class Thumbnails:
             work = SessionWork(
                 session,
                 stores=self._stores,
-                calls=self._calls,
+                permits=self._permits,
                 caches=self._caches,
                 cache_used=self._cache_used,
+                made=self._made,
                 waiting=lambda: self._admission.waiting,
             )
             self._work[session] = work
@@ -178,10 +189,7 @@ def _join_failed(error: IceException | UserException) -> ThumbnailError:
         return SessionRefused("OMERO does not know this session, or it has ended")
     if fault is Fault.TOO_SLOW:
         return OmeroTooSlow(str(error))
-    if isinstance(error, PermissionDeniedException):
-        # the router's own words would send an administrator to look for a wrong password
-        return OmeroUnavailable("OMERO's router answers, but not the OMERO.server behind it; look whether it runs")
-    return OmeroUnavailable(str(error))
+    return OmeroUnavailable(described(error))
 
 
 def _for_good(lost: JoinLost) -> ThumbnailError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TextIO
@@ -16,17 +15,18 @@ from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.values import UserException
-from ..omero.faults import Fault, fault_of
+from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
-from ..omero.queries import NoSuchContainer, images_in, images_in_progress, newest_images
+from ..omero.queries import NoSuchContainer, images_in
 from ..omero.session import JoinedSession, OmeroServer
+from ..omero.stored import StoredPixels, pixels_of
 from ..server import omero_server
-from ..thumbnails.model import OmeroUnavailable, SessionRefused
-from ..thumbnails.service import Thumbnails
+from .making import ThumbnailMaker
 from .pace import Pace
 from .progress import Count, Progress, progress_on
 from .state import State, StateUnusable
 from .targets import IMAGE, Target, parse_targets
+from .whose import Warmer, by_owner
 from .work import GivenUp, Interrupted, Warming
 
 #: seconds that one call, and one chunk, may take: nobody waits for it, and breaking off would only make more work
@@ -117,8 +117,8 @@ class _Run:
         began = time.monotonic()
         ending, status = "", 0
         try:
-            images = await self._images(targets)
-            await self._warming().run([one for one in images if one not in self._state])
+            warmer, images = await self._images(targets)
+            await self._warming(warmer).run(images)
         except GivenUp as error:
             ending, status = f"Given up: {error}.", 1
         except Interrupted:
@@ -142,48 +142,67 @@ class _Run:
         await session.end_on_leaving()
         return session
 
-    async def _images(self, targets: Sequence[Target]) -> list[int]:
-        """All images that are meant, each once, in the order of `targets`."""
-        images: dict[int, None] = {}
-        missing = 0
+    async def _images(self, targets: Sequence[Target]) -> tuple[Warmer, list[StoredPixels]]:
+        """Who warms, and all images that are to be warmed, each once: in the order of `targets`, by owner."""
         try:
             async with self._pool.lend(self._who.user) as session:
-                for target in targets:
-                    if self._stop.is_set():
-                        raise Interrupted
-                    if target.kind == IMAGE:
-                        images[target.id] = None
-                        continue
-                    try:
-                        images.update(dict.fromkeys(await images_in(session, target.kind, target.id)))
-                    except NoSuchContainer as error:
-                        self._progress.say(str(error))
-                        missing += 1
+                who = await session.event_context()
+                warmer = Warmer(who.userId, who.isAdmin)
+                named = await self._named(session, targets)
+                wanted = [one for one in named if one not in self._state]
+                found = await pixels_of(session, wanted)
         except (PermissionDeniedException, CannotCreateSessionException) as error:
             raise CannotWarm(self._why_not_let_in(error)) from error
         except IceException as error:
             raise CannotWarm(f"{error}; `omero-ms-thumbnail check` says more") from error
         except UserException as error:
             raise CannotWarm(f"OMERO at {self._server} answers {type(error).__name__}") from error
-        before = sum(one in self._state for one in images)
-        self._count.total, self._count.before, self._count.failed = len(images) + missing, before, missing
+        self._count.total += len(named)
+        self._count.before = len(named) - len(wanted)
+        for image_id in wanted:
+            if image_id not in found:
+                self._miss(f"image {image_id} does not exist, or the user may not read it")
+        images = [found[one] for one in wanted if one in found and warmer.can_help(found[one].owner_id)]
+        self._count.others = len(found) - len(images)
+        if self._count.others:
+            self._progress.say(
+                f"{self._count.others} of {self._count.total} images are another user's and left out: what this user "
+                "makes of them would help nobody else. Warm them as an administrator, or as their owner."
+            )
+        return warmer, by_owner(images)
+
+    async def _named(self, session: JoinedSession, targets: Sequence[Target]) -> list[int]:
+        """The ids of all images that are meant, each once. Raises Interrupted, or as a call does."""
+        images: dict[int, None] = {}
+        for target in targets:
+            if self._stop.is_set():
+                raise Interrupted
+            if target.kind == IMAGE:
+                images[target.id] = None
+                continue
+            try:
+                images.update(dict.fromkeys(await images_in(session, target.kind, target.id)))
+            except NoSuchContainer as error:
+                self._count.total += 1
+                self._miss(str(error))
         return [*images]
 
+    def _miss(self, sentence: str) -> None:
+        """Something that was named is not there."""
+        self._count.failed += 1
+        self._progress.say(sentence)
+
     def _why_not_let_in(self, error: PermissionDeniedException | CannotCreateSessionException) -> str:
-        if fault_of(error) is Fault.UNAVAILABLE:
-            return f"the router of OMERO at {self._server} answers, and OMERO behind it does not: try again later"
+        if fault_of(error) is not Fault.SESSION_GONE:
+            return f"OMERO at {self._server} does not let you in: {described(error)}"
         key = "the session key is not known, or its session has ended"
         what = key if self._who.is_session else "the user name or the password is wrong"
         return f"OMERO at {self._server} does not let you in: {what}"
 
-    def _warming(self) -> Warming:
-        thumbnails = Thumbnails(self._pool, timeout=_PATIENCE, stores=self._concurrency)
+    def _warming(self, warmer: Warmer) -> Warming:
+        maker = ThumbnailMaker(self._pool, self._who.user, warmer, size=self._size, at_once=self._concurrency)
         return Warming(
-            thumbnails,
-            self._who.user,
-            size=self._size,
-            query=self._small_query,
-            clocks=self._clocks,
+            maker,
             pace=Pace(self._concurrency),
             state=self._state,
             progress=self._progress,
@@ -191,25 +210,14 @@ class _Run:
             stop=self._stop,
         )
 
-    async def _small_query(self) -> None:
-        """What says how busy OMERO is. Raises ThumbnailError."""
-        with _as_thumbnail_errors():
-            async with self._pool.lend(self._who.user) as session:
-                await newest_images(session, 1)
-
-    async def _clocks(self, image_ids: list[int]) -> set[int]:
-        """Those of which there is only a clock. Raises ThumbnailError."""
-        with _as_thumbnail_errors():
-            async with self._pool.lend(self._who.user) as session:
-                return await images_in_progress(session, image_ids)
-
     def _summarise(self, seconds: float, ending: str) -> None:
         count = self._count
         before = f", {count.before} done before" if count.before else ""
+        others = f", {count.others} of other users left out" if count.others else ""
         left = count.total - count.over
         not_tried = f", {left} not tried" if left else ""
         failed = f"{count.failed} failed{not_tried}; {seconds:.1f} s"
-        self._progress.say(f"{count.done} thumbnails of {count.total} images{before}, {failed}")
+        self._progress.say(f"{count.done} thumbnails of {count.total} images{before}{others}, {failed}")
         if not ending:
             return
         self._progress.say(ending)
@@ -217,15 +225,3 @@ class _Run:
             self._progress.say(f"The same command goes on from there: {self._state.path} says what is done.")
         else:
             self._progress.say("The same command begins anew; with --state FILE it would go on from there.")
-
-
-@contextmanager
-def _as_thumbnail_errors() -> Iterator[None]:
-    """The service's heart names what goes wrong with OMERO; what is asked beside it is named alike."""
-    try:
-        yield
-    except (IceException, UserException) as error:
-        if fault_of(error) is Fault.SESSION_GONE:
-            raise SessionRefused("the OMERO session has ended") from error
-        said = str(error) if isinstance(error, IceException) else f"it answers {type(error).__name__}"
-        raise OmeroUnavailable(said) from error

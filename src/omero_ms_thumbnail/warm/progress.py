@@ -15,17 +15,22 @@ _PLAIN_SECONDS: Final = 30.0
 
 @dataclass(slots=True)
 class Count:
-    """How far it is, in images: `done` have a thumbnail now, `before` had one already, `failed` have none."""
+    """How far it is, in images.
+
+    `done` have a thumbnail now, `before` had one already, `failed` have none; `others` are left out, since what would
+    be made of them would help nobody.
+    """
 
     total: int = 0
     before: int = 0
+    others: int = 0
     done: int = 0
     failed: int = 0
 
     @property
     def over(self) -> int:
         """Images that nothing more will be done about."""
-        return self.before + self.done + self.failed
+        return self.before + self.others + self.done + self.failed
 
 
 class Progress(Protocol):

@@ -1,21 +1,15 @@
-"""The work itself: images in chunks through the service's own heart, one chunk after the other, resting in between."""
+"""The work itself: images in chunks of one owner's, one chunk after the other, resting in between."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
-from ..thumbnails.model import (
-    OmeroTooSlow,
-    OmeroUnavailable,
-    SessionRefused,
-    Thumbnail,
-    ThumbnailError,
-    ThumbnailRequest,
-)
-from ..thumbnails.service import Thumbnails
+from ..omero.stored import StoredPixels
+from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
+from .making import NotMade, Outcomes, ThumbnailMaker
 from .pace import Pace
 from .progress import Count, Progress
 from .state import State
@@ -26,6 +20,9 @@ _ATTEMPTS: Final = 4
 _FAILURES_MAX: Final = 5
 #: seconds that the chunk on its way has when it is interrupted
 _GRACE: Final = 5.0
+
+#: of an image that is no more among those that can be warmed
+_GONE: Final = NotMade("it was deleted meanwhile, or given to another user")
 
 _R = TypeVar("_R")
 
@@ -39,31 +36,19 @@ class Interrupted(Exception):
 
 
 class Warming:
-    """One run; `stop` is set to interrupt it.
-
-    `query` is a small question to OMERO, asked before each chunk; `clocks` tells which of some images have only a clock
-    for a thumbnail. Both raise ThumbnailError where OMERO cannot be asked.
-    """
+    """One run; `stop` is set to interrupt it."""
 
     def __init__(
         self,
-        thumbnails: Thumbnails,
-        session_key: str,
+        maker: ThumbnailMaker,
         *,
-        size: int,
-        query: Callable[[], Awaitable[object]],
-        clocks: Callable[[list[int]], Awaitable[set[int]]],
         pace: Pace,
         state: State,
         progress: Progress,
         count: Count,
         stop: asyncio.Event,
     ) -> None:
-        self._thumbnails = thumbnails
-        self._key = session_key
-        self._size = size
-        self._query = query
-        self._clocks = clocks
+        self._maker = maker
         self._pace = pace
         self._state = state
         self._progress = progress
@@ -72,16 +57,23 @@ class Warming:
         self._attempts: dict[int, int] = {}
         self._failures = 0
 
-    async def run(self, image_ids: Sequence[int]) -> None:
-        """Get a thumbnail of each image. Raises GivenUp, Interrupted, StateUnusable."""
-        waiting = deque(image_ids)
+    async def run(self, images: Sequence[StoredPixels]) -> None:
+        """Make a thumbnail of each image. Raises GivenUp, Interrupted, StateUnusable."""
+        waiting = deque(images)
         self._progress.show(self._count)
         while waiting:
             await self._rest()
-            chunk = [waiting.popleft() for _ in range(min(self._pace.chunk, len(waiting)))]
             # to the end: what OMERO is slow about may be slow about itself alone
-            waiting.extend(await self._chunk(chunk))
+            waiting.extend(await self._chunk(self._next_of(waiting)))
             self._progress.show(self._count)
+
+    def _next_of(self, waiting: deque[StoredPixels]) -> list[StoredPixels]:
+        """Take the next images of one group and owner, as many as the pace says."""
+        chunk = [waiting.popleft()]
+        whose = (chunk[0].group_id, chunk[0].owner_id)
+        while waiting and len(chunk) < self._pace.chunk and (waiting[0].group_id, waiting[0].owner_id) == whose:
+            chunk.append(waiting.popleft())
+        return chunk
 
     async def _rest(self) -> None:
         if self._pace.rest:
@@ -94,19 +86,16 @@ class Warming:
         if self._stop.is_set():
             raise Interrupted
 
-    async def _chunk(self, chunk: list[int]) -> list[int]:
-        """Ask for some images; returns those to ask for again."""
+    async def _chunk(self, chunk: list[StoredPixels]) -> list[StoredPixels]:
+        """Make some thumbnails; returns the images to try again."""
         loop = asyncio.get_running_loop()
-        requests = [ThumbnailRequest(image_id, self._size) for image_id in chunk]
         try:
             began = loop.time()
-            await self._unless_stopped(self._query())
+            known = await self._unless_stopped(self._maker.look([one.image_id for one in chunk]))
             self._pace.query_took(loop.time() - began)
             began = loop.time()
-            outcomes = await self._unless_stopped(self._thumbnails.get_all(self._key, requests))
+            outcomes = await self._unless_stopped(self._maker.make(known))
             self._pace.chunk_took(loop.time() - began, len(chunk))
-            got = [one for one, outcome in zip(chunk, outcomes, strict=True) if isinstance(outcome, Thumbnail)]
-            clocks = await self._unless_stopped(self._clocks(got)) if got else set()
         except SessionRefused as error:
             raise GivenUp(f"{error}: log in again and give the new session key") from error
         except (OmeroUnavailable, OmeroTooSlow) as error:
@@ -116,23 +105,20 @@ class Warming:
             self._pace.failed()
             return chunk
         self._failures = 0
-        return self._take(chunk, outcomes, clocks)
+        return self._take(chunk, outcomes)
 
-    def _take(self, chunk: list[int], outcomes: Sequence[Thumbnail | ThumbnailError], clocks: set[int]) -> list[int]:
-        again: list[int] = []
+    def _take(self, chunk: list[StoredPixels], outcomes: Outcomes) -> list[StoredPixels]:
+        again: list[StoredPixels] = []
         done: list[int] = []
-        for image_id, outcome in zip(chunk, outcomes, strict=True):
-            if isinstance(outcome, SessionRefused):
-                self._keep(done)
-                raise GivenUp(f"{outcome}: log in again and give the new session key")
-            if isinstance(outcome, Thumbnail) and (outcome.in_progress or image_id in clocks):
-                self._fail(f"image {image_id} is still being imported: OMERO shows a clock")
-            elif isinstance(outcome, Thumbnail):
+        for pixels in chunk:
+            image_id = pixels.image_id
+            outcome = outcomes.get(image_id, _GONE)
+            if outcome is None:
                 done.append(image_id)
-            elif isinstance(outcome, OmeroTooSlow | OmeroUnavailable) and self._may_try_again(image_id):
-                again.append(image_id)
+            elif outcome.again and self._may_try_again(image_id):
+                again.append(pixels)
             else:
-                self._fail(str(outcome))
+                self._fail(f"image {image_id}: {outcome.why}")
         self._keep(done)
         if again:
             self._pace.failed()

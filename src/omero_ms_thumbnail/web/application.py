@@ -160,7 +160,7 @@ class Application:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
-                    refusing = picture or _refusal(refused)
+                    refusing = (picture or _refusal(refused))._replace(cause=refused.cause)
                     return found.kind.value, self._thumbnails.varying(refusing), None
                 return found.kind.value, response, asker
             return *await self._answer_other(path, scope), None

@@ -111,7 +111,10 @@ class WhoIsAsking:
         except StoreDown as down:
             complain(503, str(down))
             raise RequestRefused(
-                503, "OMERO.web's sessions cannot be looked up at the moment", (("retry-after", str(RETRY_AFTER)),)
+                503,
+                "OMERO.web's sessions cannot be looked up at the moment",
+                (("retry-after", str(RETRY_AFTER)),),
+                "session store",
             ) from down
         if session is None:
             raise RequestRefused(403, "log in to OMERO.web again: the session is not known, or it has expired")

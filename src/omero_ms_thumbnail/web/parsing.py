@@ -30,8 +30,8 @@ _PARAMETERS_MAX: Final = 20_000
 _REMEMBERED_REQUESTS: Final = 512
 _REMEMBERED_LENGTH: Final = 512
 
-#: OMERO.web's cache busters
-_VERSION_NAMES: Final = ("version", "_")
+#: OMERO.web's cache buster. jQuery's own, ``_``, comes with every request of its pages and says nothing
+_VERSION_NAMES: Final = ("version",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class Query:
         values = self._values.get(name)
         return values[0] if values else None
 
+    def last(self, name: str) -> str | None:
+        """The last value of a parameter: the one that Django's `QueryDict` gives."""
+        values = self._values.get(name)
+        return values[-1] if values else None
+
     def all(self, name: str) -> list[str]:
         """All values of a parameter, in order."""
         return self._values.get(name, [])
@@ -80,9 +85,9 @@ class Asked(NamedTuple):
     callback: str | None
     requests: tuple[ThumbnailRequest, ...]
 
-    def of_size(self, longest_side: int) -> Asked:
-        """The same in another size, in pixels: for a path without one, where it is the user's to choose."""
-        return Asked(self.query, self.callback, tuple([request.of_size(longest_side) for request in self.requests]))
+    def of_default(self, size: int, *, has_width: bool) -> Asked:
+        """The same for a session whose size is `size`, in pixels: for a path without one, and what OMERO.web stores."""
+        return Asked(self.query, self.callback, tuple([_of_default(one, size, has_width) for one in self.requests]))
 
 
 class Parser:
@@ -107,11 +112,18 @@ class Parser:
         return Asked(query, jsonp, tuple(requests))
 
 
+def _of_default(request: ThumbnailRequest, size: int, has_width: bool) -> ThumbnailRequest:
+    width = request.width if has_width else size
+    return request._replace(width=width, stored=width == size and request.height is None)
+
+
 def image_request(route: Route, query: Query, limits: Limits) -> ThumbnailRequest:
     """What a path of one image asks for. Raises RequestRefused (400)."""
     width = _size(route.width, "width", limits) if route.width else DEFAULT_SIZE
     height = _size(route.height, "height", limits) if route.height else None
-    return _rendered(query, ThumbnailRequest(_image_id(route.image), width, height, version=_version(query)))
+    stored = width == DEFAULT_SIZE and height is None
+    asked = ThumbnailRequest(_image_id(route.image), width, height, version=_version(query), stored=stored)
+    return _rendered(query, asked)
 
 
 def images_request(route: Route, query: Query, limits: Limits) -> list[ThumbnailRequest]:
@@ -121,7 +133,8 @@ def images_request(route: Route, query: Query, limits: Limits) -> list[Thumbnail
     image_ids = dict.fromkeys(_image_id(text) for text in query.all("id"))
     if len(image_ids) > limits.batch:
         raise RequestRefused(400, f"{len(image_ids)} images are asked for, at most {limits.batch} may be")
-    requests = [ThumbnailRequest(image_id, width, version=version) for image_id in image_ids]
+    stored = width == DEFAULT_SIZE
+    requests = [ThumbnailRequest(image_id, width, version=version, stored=stored) for image_id in image_ids]
     if len(requests) == 1:
         # OMERO.web answers a single id as it does the paths of one image (webgateway's get_thumbnails_json)
         return [_rendered(query, requests[0])]
@@ -159,7 +172,7 @@ def _size(text: str, what: str, limits: Limits) -> int:
 
 
 def _optional_number(query: Query, name: str, most: int) -> int | None:
-    text = query.first(name)
+    text = query.last(name)
     return None if text is None or text == "" else _number(text, name, 0, most)
 
 

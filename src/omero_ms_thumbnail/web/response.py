@@ -15,11 +15,12 @@ RETRY_AFTER: Final = 2
 
 
 class Response(NamedTuple):
-    """An answer; `body` is sent as it is."""
+    """An answer; `body` is sent as it is. `cause` is why it has status 503, for whoever counts that."""
 
     status: int
     headers: Headers
     body: bytes = b""
+    cause: str = ""
 
 
 def quoted(text: str, most: int = 40) -> str:
@@ -28,12 +29,16 @@ def quoted(text: str, most: int = 40) -> str:
 
 
 class RequestRefused(Exception):
-    """The request cannot be answered; `status` and the sentence say why."""
+    """The request cannot be answered; `status` and the sentence say why.
 
-    def __init__(self, status: int, sentence: str, headers: Headers = ()) -> None:
+    `cause` says it of status 503 in a word or two, of which there are few.
+    """
+
+    def __init__(self, status: int, sentence: str, headers: Headers = (), cause: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.headers = headers
+        self.cause = cause
 
 
 def body(content_type: str, content: bytes, status: int = 200, extra: Iterable[tuple[str, str]] = ()) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from ..thumbnails.model import (
     ImageUnavailable,
+    OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
     SessionRefused,
@@ -29,6 +30,7 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
     ImageUnavailable: 404,
     SessionRefused: 403,
     OmeroUnavailable: 503,
+    OmeroHangs: 503,
     TooManyWaiting: 503,
     OmeroTooSlow: 504,
 }
@@ -44,6 +46,7 @@ _SPANS: Final = {
 #: what is wrong with OMERO is for the log
 _TO_CLIENTS: Final[dict[type[ThumbnailError], str]] = {
     OmeroUnavailable: "OMERO cannot be reached at the moment",
+    OmeroHangs: "OMERO does not answer at the moment",
     TooManyWaiting: "OMERO has too much to do at the moment",
     OmeroTooSlow: "OMERO has not answered in time",
 }
@@ -91,8 +94,8 @@ class ThumbnailPages:
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
-        if asker.default_size not in (None, DEFAULT_SIZE) and not route.width:
-            asked = asked.of_size(asker.default_size)
+        if asker.default_size not in (None, DEFAULT_SIZE):
+            asked = asked.of_default(asker.default_size, has_width=bool(route.width))
         with self._span(_SPANS[route.kind]):
             outcomes = await self._get(asker, asked.requests, client)
         if route.kind is Kind.GET_THUMBNAILS:
@@ -139,7 +142,7 @@ def refused(error: ThumbnailError) -> RequestRefused:
     if told is None:
         return RequestRefused(status, str(error))
     complain(status, str(error))
-    return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else ())
+    return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
 
 
 def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:

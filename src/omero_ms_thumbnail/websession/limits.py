@@ -10,15 +10,18 @@ class Limits:
     """Bounds that hold for every format a session comes in.
 
     OMERO.web's sessions are 1 to 100 KiB and a few hundred values. The largest hold the ids of a deletion of many
-    thousand images under ``callback``; the bounds leave those room, and let the worst of payloads cost less than 100 ms
-    of a processor and 32 MB.
+    thousand images under ``callback``. The bounds leave a megabyte of such data room, whichever serializer wrote it,
+    and let the worst of payloads cost about 100 ms of a processor and 32 MB.
     """
 
-    stored_bytes: int = 1024 * 1024
-    """Size in the store, compressed if it is."""
+    stored_bytes: int = 2 * 1024 * 1024
+    """Size in the store, compressed if it is; base64 makes a megabyte a third larger."""
     decoded_bytes: int = 2 * 1024 * 1024
     """Size after decompression."""
-    values: int = 60_000
-    """Values in all; for a pickle its operations, each of which adds at most one value to its stack or memo."""
+    memory: int = 28 * 1000 * 1000
+    """Bytes that its values take in this process; estimated from above, while they are made."""
+    values: int = 600_000
+    """Steps of reading, each of which takes about as long as any other; making a value is one, and most take no more.
+    Numbers and texts of one size that follow each other are read in one step."""
     depth: int = 500
     """Containers that are open at once."""

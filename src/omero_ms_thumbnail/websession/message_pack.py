@@ -6,6 +6,7 @@ as long as the bytes claim it to be, once for each level of nesting.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,16 @@ _NUMBERS = {
     0xD2: struct.Struct(">i"),
     0xD3: struct.Struct(">q"),
 }
+# Numbers of one size after each other, as the ids of many images are: read at once.
+_RUN = re.compile(
+    b"[\x00-\x7f]{2,1000}|"
+    + b"|".join(
+        b"(?:%b.{%d}){2,1000}" % (re.escape(bytes([first])), number.size) for first, number in _NUMBERS.items()
+    ),
+    re.DOTALL,
+)
+# Bytes of memory: of a value with its place in another, and what text, an array and a map take more.
+_SMALL, _VALUE, _TEXT, _ARRAY, _MAP = 8, 40, 24, 56, 184
 # first byte -> size of the big-endian length that follows
 _TEXT_LENGTH = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _BYTES_LENGTH = {0xC4: 1, 0xC5: 2, 0xC6: 4}
@@ -55,13 +66,14 @@ class _Unpacker:
     def __init__(self, data: bytes, limits: Limits) -> None:
         self.position = 0
         self._data = data
-        self._values_left = limits.values
+        self._steps_left = limits.values
+        self._room = limits.memory
         self._depth = min(limits.depth, 100)  # read by recursion, which Python bounds at 1000 frames in all
 
     def value(self, depth: int) -> object:
-        self._values_left -= 1
-        if self._values_left < 0 or depth > self._depth:
-            raise SessionDecodeError("too-large", "its msgpack has too many values or is nested too deeply")
+        self._charge(_VALUE, steps=1)
+        if depth > self._depth:
+            raise _too_large()
         first = self._take(1)[0]
         if first <= 0x7F:
             return first
@@ -76,15 +88,39 @@ class _Unpacker:
 
     def _sized(self, first: int, depth: int) -> object:
         if 0xA0 <= first <= 0xBF or first in _TEXT_LENGTH:
+            self._charge(_TEXT)
             return self._text(self._length(first, _TEXT_LENGTH, 0x1F))
         if first in _BYTES_LENGTH:
             return self._take(self._length(first, _BYTES_LENGTH, 0))
         if 0x90 <= first <= 0x9F or first in _ARRAY_LENGTH:
-            return [self.value(depth + 1) for _ in range(self._length(first, _ARRAY_LENGTH, 0x0F))]
+            self._charge(_ARRAY)
+            return self._array(self._length(first, _ARRAY_LENGTH, 0x0F), depth)
         if 0x80 <= first <= 0x8F or first in _MAP_LENGTH:
+            self._charge(_MAP)
             return {self._key(depth): self.value(depth + 1) for _ in range(self._length(first, _MAP_LENGTH, 0x0F))}
         # What is left are extension types and the one byte that is never used; neither is Django's.
         raise _damaged("it has a type that no session has")
+
+    def _array(self, length: int, depth: int) -> list[object]:
+        items: list[object] = []
+        while len(items) < length:
+            run = _RUN.match(self._data, self.position)
+            if run is None:
+                items.append(self.value(depth + 1))
+                continue
+            numbers = _numbers(run[0])
+            size = len(run[0]) // len(numbers)
+            del numbers[length - len(items) :]
+            self._charge((_VALUE if size > 1 else _SMALL) * len(numbers), steps=1)
+            items += numbers
+            self.position += size * len(numbers)
+        return items
+
+    def _charge(self, size: int, *, steps: int = 0) -> None:
+        self._room -= size
+        self._steps_left -= steps
+        if self._room < 0 or self._steps_left < 0:
+            raise _too_large()
 
     def _key(self, depth: int) -> object:
         key = self.value(depth + 1)
@@ -109,6 +145,17 @@ class _Unpacker:
             raise _damaged("it is cut off")
         self.position += count
         return taken
+
+
+def _numbers(run: bytes) -> list[object]:
+    number = _NUMBERS.get(run[0])
+    if number is None:
+        return [*run]
+    return [value for (value,) in struct.iter_unpack(number.format.replace(">", ">x"), run)]
+
+
+def _too_large() -> SessionDecodeError:
+    return SessionDecodeError("too-large", "its msgpack has too many values, takes too much memory or is too deep")
 
 
 def _damaged(how: str) -> SessionDecodeError:

@@ -39,32 +39,32 @@ def damaged(how: str) -> SessionDecodeError:
 class PickleBytes:
     """A read position in a pickle. Every method moves it past what it returns and raises at the end."""
 
-    __slots__ = ("_data", "_position")
+    __slots__ = ("data", "position")
 
     def __init__(self, data: bytes) -> None:
-        self._position = 0
-        self._data = data
+        self.position = 0
+        self.data = data
 
     @property
     def remaining(self) -> int:
         """How many bytes are left."""
-        return len(self._data) - self._position
+        return len(self.data) - self.position
 
     def take(self, count: int) -> bytes:
         """The next count bytes. Compared with what is left before anything is allocated."""
-        start = self._position
+        start = self.position
         end = start + count
-        if count < 0 or end > len(self._data):
+        if count < 0 or end > len(self.data):
             raise damaged("it is cut off or claims a length that it does not have")
-        self._position = end
-        return self._data[start:end]
+        self.position = end
+        return self.data[start:end]
 
     def byte(self) -> int:
         """The next byte."""
-        if self._position >= len(self._data):
+        if self.position >= len(self.data):
             raise damaged("it is cut off")
-        self._position += 1
-        return self._data[self._position - 1]
+        self.position += 1
+        return self.data[self.position - 1]
 
     def integer(self, size: int, byteorder: Literal["little", "big"] = "little", *, signed: bool = False) -> int:
         """An integer of size bytes."""
@@ -76,12 +76,12 @@ class PickleBytes:
 
     def line(self) -> bytes:
         """The bytes before the next newline."""
-        end = self._data.find(b"\n", self._position)
+        end = self.data.find(b"\n", self.position)
         if end < 0:
             raise damaged("a line has no end")
-        start = self._position
-        self._position = end + 1
-        return self._data[start:end]
+        start = self.position
+        self.position = end + 1
+        return self.data[start:end]
 
     def name(self) -> str:
         """The name in a line, of a module or in a module."""

@@ -3,52 +3,17 @@
 A pickle names the classes and functions that make its values. Nothing that it names is imported or called here, so no
 name can do harm; but one such as ``os.system`` says that the session was made by an attacker, and a session that an
 attacker made is not to be believed in its other parts either. Therefore a name of Python's standard library has to be
-one of the data types below, in the spelling of Python 2 or 3. Names of Django, of OMERO.web and of other applications
-are not this module's to judge: a site may keep instances of its own classes in its sessions.
-
-The data types are what CPython 2.7 to 3.13 write, in every protocol, for values that hold nothing but data.
+one of a type of data (`pickle_types`). Names of Django, of OMERO.web and of other applications are not this module's to
+judge: a site may keep instances of its own classes in its sessions.
 """
 
 from __future__ import annotations
 
-import builtins
 import re
 import sys
-from typing import Final
 
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-
-NESTED_NAME: Final = frozenset({"builtins.getattr", "__builtin__.getattr"})
-"""Protocols below 4 name what is in a class by a call of this one: ``getattr(<the class>, "<the name>")``."""
-
-_BUILTINS = (
-    "bool bytearray bytes complex dict float frozenset getattr int list long object range set str tuple unicode xrange"
-)
-_EXCEPTIONS = " ".join(
-    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
-)
-_PATHS = "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath"
-_INSTANCE_MAKERS = "_reconstructor __newobj__ __newobj_ex__"
-
-_DATA_TYPES = {
-    "__builtin__": _BUILTINS,
-    "_codecs": "encode",  # bytes in protocols 0 to 2
-    "builtins": f"{_BUILTINS} {_EXCEPTIONS}",
-    "collections": "ChainMap Counter OrderedDict defaultdict deque",
-    "copy_reg": _INSTANCE_MAKERS,
-    "copyreg": _INSTANCE_MAKERS,
-    "datetime": "date datetime time timedelta timezone",
-    "decimal": "Decimal",
-    "exceptions": f"{_EXCEPTIONS} StandardError",
-    "fractions": "Fraction",
-    "ipaddress": "IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network",
-    "pathlib": _PATHS,
-    "pathlib._local": _PATHS,  # Python 3.13
-    "time": "struct_time",
-    "uuid": "SafeUUID UUID",
-    "zoneinfo": "ZoneInfo ZoneInfo._unpickle",
-}
-_ALLOWED = frozenset(f"{module}.{name}" for module, names in _DATA_TYPES.items() for name in names.split())
+from omero_ms_thumbnail.websession.pickle_types import is_data
 
 # The modules of Python 2 that Python 3 has under another name or not at all, but for those whose names an application
 # may well have too (test, user); and what later Pythons than 3.11 have left out, so that all of them judge alike.
@@ -70,9 +35,10 @@ _IDENTIFIERS = re.compile(r"[A-Za-z0-9_.]{1,60}")
 def judge(module: str, name: str) -> None:
     """Return if a session's pickle may name this; raise `SessionDecodeError` with reason ``pickle-global`` if not."""
     full_name = f"{module}.{name}"
-    if full_name in _ALLOWED:
+    is_pythons = module.partition(".")[0] in _STANDARD_LIBRARY
+    if is_pythons and is_data(module, name):
         return
-    if module.partition(".")[0] in _STANDARD_LIBRARY or _goes_astray(name):
+    if is_pythons or _goes_astray(name):
         # A name can be anything, line ends and a megabyte included; the log is told what looks like one.
         raise refused(full_name if _IDENTIFIERS.fullmatch(full_name) else "something that is no possible name")
 

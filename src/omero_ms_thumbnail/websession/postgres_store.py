@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from omero_ms_thumbnail.websession.postgres_uri import PostgresAddress, parse_postgres_uri
+from omero_ms_thumbnail.addresses import PostgresAddress, parse_postgres_uri
 from omero_ms_thumbnail.websession.reading import SessionReader
 from omero_ms_thumbnail.websession.session import web_session
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
@@ -42,7 +42,7 @@ _GONE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionErro
 class PostgresSessionStore:
     """A `SessionStore` on the database of an OMERO.web.
 
-    uri is any form of `postgres_uri`, else ValueError; so is an unusable file of authorities. timeout bounds one
+    uri is any form of `addresses`, else ValueError; so is an unusable file of authorities. timeout bounds one
     look-up as a whole, waiting for a connection included, in seconds; one in the URI wins over it. Nothing is
     connected before the first look-up, and after a failure each look-up tries again.
     """

@@ -21,11 +21,11 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
+from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.reading import SessionReader
 from omero_ms_thumbnail.websession.redis_connections import RedisConnections
 from omero_ms_thumbnail.websession.redis_tracking import RedisTracking
-from omero_ms_thumbnail.websession.redis_uri import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _ENGINES = ("cache", "cached_db")
 class RedisSessionStore:
     """A `SessionStore` on a Redis, on the master of a group of sentinels, or on a Redis Cluster.
 
-    uri is any form of `redis_uri`, else ValueError. key_prefix and version are those of OMERO.web's cache
+    uri is any form of `addresses`, else ValueError. key_prefix and version are those of OMERO.web's cache
     (``omero.web.caches``). timeout bounds one look-up as a whole, waiting for a connection included, in seconds; one in
     the URI wins over it. Nothing is connected before the first look-up, and after a failure each look-up tries again.
     """
@@ -149,43 +149,83 @@ class RedisSessionStore:
                 raise _NotAString from error
             raise SessionStoreUnavailable(f"The {self.describe()} {self._advice(error)}.") from error
 
-    def _advice(self, error: Exception) -> str:
+    def _advice(self, error: Exception) -> str:  # noqa: C901 - a list of causes
         """What the error means and what to check; nothing of Redis's own text, which may quote what it was sent."""
-        match error:
+        match told_by(error):
             case exceptions.AuthenticationError() | exceptions.AuthenticationWrongNumberOfArgsError():
                 return "refuses the user name or the password; check those in session-store.uri"
             case exceptions.NoPermissionError():
                 return (
                     "does not permit its user to read sessions; "
-                    "allow PING, GETRANGE, PTTL and the keys of OMERO.web's cache"
+                    "allow PING, SELECT, GETRANGE, PTTL and the keys of OMERO.web's cache"
                 )
             case exceptions.BusyLoadingError():
                 return "is still loading its data; it answers as soon as that is done"
             case MasterNotFoundError():
                 return "is known to none of the sentinels that answer; check their hosts and the master's name"
-            case exceptions.RedisClusterException() if isinstance(error.__cause__, exceptions.AuthenticationError):
-                return self._advice(error.__cause__)
-            case exceptions.RedisClusterException() | exceptions.ClusterError():
-                return "has no node that answers as a part of a Redis Cluster; check its hosts in session-store.uri"
-            case exceptions.InvalidResponse():
-                return "does not answer as Redis does; check the port in session-store.uri"
-            case exceptions.TimeoutError() | TimeoutError():
-                return f"did not answer within {self._timeout:g} s; check its host, its load and the network between"
-            case exceptions.ConnectionError() if _names_certificate(error):
+            case ssl.SSLCertVerificationError():
                 return (
                     "has a certificate that is not trusted, or is not for this host; name its authority in the "
                     "environment variable SSL_CERT_FILE, or add ?verifyPeer=CA or ?verifyPeer=NONE to session-store.uri"
                 )
+            case ssl.SSLError():
+                return (
+                    "does not speak TLS as session-store.uri wants it; write redis:// for a Redis without TLS, or the "
+                    "port that it has for TLS"
+                )
+            case exceptions.RedisClusterException() | exceptions.ClusterError():
+                return "has no node that answers as a part of a Redis Cluster; check its hosts in session-store.uri"
+            case exceptions.InvalidResponse():
+                return "does not answer as Redis does; check the port in session-store.uri"
+            case exceptions.TimeoutError() | TimeoutError() if self._address.tls:
+                # A Redis without TLS waits for the end of what it takes for a line.
+                return (
+                    f"did not answer within {self._timeout:g} s; check whether it speaks TLS on that port (redis:// is "
+                    "for one that does not), its host, its load and the network between"
+                )
+            case exceptions.TimeoutError() | TimeoutError():
+                return f"did not answer within {self._timeout:g} s; check its host, its load and the network between"
+            case exceptions.ConnectionError() | OSError() as trouble if self._address.socket_path is not None:
+                return _advice_of_socket(trouble)
             case exceptions.ConnectionError() | OSError():
                 return "cannot be reached; check that it runs and that session-store.uri names its host and port"
             case _:
                 return "refuses the look-up; check session-store.uri, its database number and Redis's own log"
 
 
-def _names_certificate(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
+def _advice_of_socket(trouble: BaseException) -> str:
+    match trouble:
+        case FileNotFoundError():
+            return "has no socket there; check that it runs, its unixsocket, and the path in session-store.uri"
+        case PermissionError():
+            return "does not let this service's user use its socket; check its unixsocketperm and the user's groups"
+        case _:
+            return "does not answer at its socket; check that it runs and that session-store.uri names its socket"
+
+
+#: what says most, first: redis-py wraps what it meets, and not alike for hosts, sockets, sentinels and clusters
+_TELLING = (
+    exceptions.AuthenticationError,
+    exceptions.AuthenticationWrongNumberOfArgsError,
+    exceptions.NoPermissionError,
+    exceptions.BusyLoadingError,
+    MasterNotFoundError,
+    ssl.SSLCertVerificationError,
+    ssl.SSLError,
+    exceptions.InvalidResponse,
+    FileNotFoundError,
+    PermissionError,
+)
+
+
+def told_by(error: BaseException) -> BaseException:
+    """Of an error and what it was raised from, the one that says most of what is wrong with a Redis."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return next((one for kind in _TELLING for one in chain if isinstance(one, kind)), error)
 
 
 class _NotAString(Exception):
@@ -243,7 +283,7 @@ def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
 def _tls(address: RedisAddress) -> ssl.SSLContext | None:
     if not address.tls:
         return None
-    context = ssl.create_default_context()
+    context = ssl.create_default_context(cafile=address.ca_file)
     context.check_hostname = address.verify_peer == "FULL"
     if address.verify_peer == "NONE":
         context.verify_mode = ssl.CERT_NONE
@@ -268,4 +308,6 @@ def _connection_options(address: RedisAddress, timeout: float) -> dict[str, Any]
             "ssl_cert_reqs": "none" if address.verify_peer == "NONE" else "required",
             "ssl_check_hostname": address.verify_peer == "FULL",
         }
+        if address.ca_file is not None:
+            options["ssl_ca_certs"] = str(address.ca_file)
     return options

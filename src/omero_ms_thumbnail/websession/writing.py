@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 from redis.exceptions import RedisError
 
+from omero_ms_thumbnail.addresses import parse_postgres_uri
 from omero_ms_thumbnail.websession.postgres_store import connection_options
-from omero_ms_thumbnail.websession.postgres_uri import parse_postgres_uri
 from omero_ms_thumbnail.websession.redis_store import redis_client
 from omero_ms_thumbnail.websession.signed_text import sign
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import Ice
 import omero.clients
 import omero.rtypes
 from omero import ObjectFactoryRegistrar
+
+# the model of OMERO runs on any Python, and is not installed in this one
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 
 from tests.conformance.standin.control import obey
 from tests.conformance.standin.lean import LEAN_PROPERTIES, LeanSessionManagerI, LeanStage

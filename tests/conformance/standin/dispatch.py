@@ -10,11 +10,14 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
+import Ice
 import omero
 import omero.clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from omero_ms_thumbnail.embedded.model.errors import OmeroError
 
 
 #: what a method returns for Ice's null; None stands for no result at all
@@ -24,6 +27,17 @@ NULL = object()
 def error(kind: type, message: str, **fields: Any) -> Any:
     """An omero.ServerError of this kind, filled as OMERO's IceMapper fills one."""
     return kind("standin", f"ome.conditions.{kind.__name__}", message, **fields)
+
+
+def thrown(raised: OmeroError) -> Any:
+    """What the model raised, as Ice has it."""
+    if raised.kind == "ObjectNotExistException":
+        return Ice.ObjectNotExistException()
+    kind = getattr(omero, raised.kind)
+    more = dict(raised.members)
+    if issubclass(kind, omero.ConcurrencyException):
+        more["backOff"] = raised.back_off
+    return error(kind, raised.message, **more)
 
 
 def operation(name: str) -> Callable[[Any], Any]:

@@ -7,22 +7,30 @@ and a picture is drawn beforehand and is as large as OMERO's are.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import TYPE_CHECKING, Any
 
-from omero.rtypes import rlong
+from omero.rtypes import unwrap
 
+from omero_ms_thumbnail.embedded.model.context import enter, may_read
+from omero_ms_thumbnail.embedded.model.drawing import Drawing
+from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
+from tests.conformance.standin.dispatch import thrown
+from tests.conformance.standin.drawing import Drawer
 from tests.conformance.standin.ledger import Ledger
-from tests.conformance.standin.pictures import draw
-from tests.conformance.standin.queries import PIXELS_OF_IMAGES, QueryI
+from tests.conformance.standin.queries import QueryI
 from tests.conformance.standin.sessions import ServiceFactoryI, SessionManagerI
 from tests.conformance.standin.stage import Stage
-from tests.conformance.standin.thumbnails import ThumbnailStoreI, longest
-from tests.conformance.standin.world import ANY_GROUP
+from tests.conformance.standin.thumbnails import ThumbnailStoreI
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from omero_ms_thumbnail.embedded.model.context import EventContext
+    from omero_ms_thumbnail.embedded.model.data import Pixels
     from tests.conformance.standin.stage import Session
-    from tests.conformance.standin.world import Image
 
 #: Python runs one thread at a time: more of them than keep it busy only pass its lock around.
 LEAN_PROPERTIES = {
@@ -46,79 +54,117 @@ class Tally(Ledger):
             self._calls[operation] += 1
 
 
+class LeanDrawer(Drawer):
+    """Draws each picture once, as large as OMERO's, whoever asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: dict[Hashable, bytes] = {}
+
+    def drawing_for(self, user_id: int) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def draw(self, drawing: Drawing) -> bytes:
+        pixels = None if drawing.pixels is None else drawing.pixels.id
+        key = (pixels, drawing.look, drawing.width, drawing.height, drawing.z, drawing.t)
+        found = self._drawn.get(key)
+        if found is None:
+            drawn = super().draw(drawing)
+            (length,) = struct.unpack_from(">H", drawn, 4)
+            found = self._drawn[key] = drawn[: 4 + length] + _COMMENT + drawn[4 + length :]
+        return found
+
+    def clear(self) -> None:
+        self._drawn.clear()
+
+
 class LeanStage(Stage):
     """With pictures that are drawn once and rows that are made once."""
 
+    drawer: LeanDrawer
+
     def __init__(self, adapter: Any, world: dict[str, Any]) -> None:
-        self._pictures: dict[tuple[int, int, int], bytes] = {}
-        self._rows: dict[int, list[Any]] = {}
-        super().__init__(adapter, world, Tally())
+        self._pictures: dict[tuple[int, int], bytes] = {}
+        self._contexts: dict[tuple[str, str], EventContext] = {}
+        #: rows of queries by all that decides about them but for the id, and by the id
+        self.rows: dict[Hashable, dict[int, list[Any]]] = {}
+        super().__init__(adapter, world, Tally(), LeanDrawer())
 
     def reset(self, world: dict[str, Any] | None) -> None:
         super().reset(world)
-        self._pictures.clear()
-        self._rows.clear()
+        self.drawer.clear()
+        for known in (self._pictures, self._contexts, self.rows):
+            known.clear()
         for image in self.world.images.values():
             # before anything is measured
-            self.picture(image, longest(image, _USUAL))
-            self.row(image)
+            self.picture(image.primary, _USUAL)
 
-    def picture(self, image: Image, size: tuple[int, int]) -> bytes:
-        """The picture of an image, whoever asks."""
-        key = (image.id, *size)
+    def picture(self, pixels: Pixels, side: int) -> bytes:
+        """The picture of Pixels with that longest side, in the settings of the image's owner."""
+        key = (pixels.id, side)
         found = self._pictures.get(key)
         if found is None:
-            drawn = draw(*size, image=image.id)
-            (length,) = struct.unpack_from(">H", drawn, 4)
-            found = drawn[: 4 + length] + _COMMENT + drawn[4 + length :]
-            self._pictures[key] = found
+            settings = self.world.settings_for(pixels.image.owner_id, pixels.image)
+            look, z, t = (self.world.default_look(pixels), pixels.size_z // 2, 0)
+            if settings is not None:
+                look, z, t = settings.look, settings.default_z, settings.default_t
+            found = self._pictures[key] = self.drawer.draw(Drawing(pixels, look, *widths(pixels, side), z, t))
         return found
 
-    def row(self, image: Image) -> list[Any]:
-        """What the projection of images' Pixels says of one."""
-        found = self._rows.get(image.id)
+    def acting(self, session: Session, group: str) -> EventContext:
+        """Who acts in a call of a session in that group. Raises what OMERO throws."""
+        key = (session.key, group)
+        found = self._contexts.get(key)
         if found is None:
-            found = [rlong(image.pixels), rlong(image.id), rlong(image.group), rlong(image.owner)]
-            self._rows[image.id] = found
+            try:
+                found = enter(self.world.people, session.user, session.group, {"omero.group": group})
+            except OmeroError as error:
+                raise thrown(error) from None
+            self._contexts[key] = found
         return found
 
 
 class LeanQueryI(QueryI):
-    """The projection of images' Pixels by the shortest way; every other query as ever."""
+    """A query by ids has the rows of each id that it had before: the world does not change."""
 
     def projection_async(self, callback: Any, query: str, parameters: Any, current: Any) -> None:
-        if query != PIXELS_OF_IMAGES:
+        named = parameters.map if parameters is not None else {}
+        if "ids" not in named:
             super().projection_async(callback, query, parameters, current)
             return
-        stage, session = self.stage, self.session
-        stage.ledger.begin("projection", [], current.ctx)
-        images = stage.world.images
-        rows = []
-        for one in parameters.map["ids"].val:
-            image = images.get(one.val)
-            if image is not None and stage.readable(session, image, ANY_GROUP):
-                rows.append(stage.row(image))
-        callback.ice_response(rows)
+        self.stage.ledger.begin("projection", [], current.ctx)
+        others = tuple((name, value.val) for name, value in named.items() if name != "ids")
+        known = self.stage.rows.setdefault((query, self.session.key, current.ctx.get("omero.group"), others), {})
+        rows: list[Any] = []
+        try:
+            for one in named["ids"].val:
+                found = known.get(one.val)
+                if found is None:
+                    asked = {**{name: unwrap(value) for name, value in named.items()}, "ids": [one.val]}
+                    found = known[one.val] = self.wrapped_rows(query, asked, current.ctx)
+                rows += found
+        except Exception as raised:
+            callback.ice_exception(raised)
+        else:
+            callback.ice_response(rows)
 
 
 class LeanThumbnailStoreI(ThumbnailStoreI):
-    """The set by longest side by the shortest way, and every picture as it was drawn once."""
+    """The set by longest side by the shortest way."""
 
     def getThumbnailByLongestSideSet_async(  # noqa: N802 - Ice's name
         self, callback: Any, size: Any, pixels_ids: list[int], current: Any
     ) -> None:
-        stage, session = self.stage, self.session
+        stage, people = self.stage, self.stage.world.people
         stage.ledger.begin("getThumbnailByLongestSideSet", [], current.ctx)
-        group = int(current.ctx["omero.group"])
+        acting = stage.acting(self.session, current.ctx["omero.group"])
+        known = stage.world.database.pixels
         drawn = {}
         for pixels_id in pixels_ids:
-            image = stage.world.with_pixels(pixels_id)
-            if image is not None and stage.readable(session, image, group):
-                drawn[pixels_id] = stage.picture(image, longest(image, size.val))
+            pixels = known.get(pixels_id)
+            if pixels is not None and may_read(people, acting, pixels.image.owner_id, pixels.image.group_id):
+                drawn[pixels_id] = stage.picture(pixels, size.val)
         callback.ice_response(drawn)
-
-    def _picture(self, image: Image, size: tuple[int, int], z: Any, t: Any) -> bytes:
-        return self.stage.picture(image, size)  # type: ignore[no-any-return]
 
 
 class LeanServiceFactoryI(ServiceFactoryI):

@@ -14,7 +14,9 @@ import omero.model
 from omero.rtypes import rint, rlong, rstring, rtime
 
 if TYPE_CHECKING:
-    from tests.conformance.standin.world import Group, Image, Plate, User, World
+    from omero_ms_thumbnail.embedded.model.data import Image
+    from omero_ms_thumbnail.embedded.model.people import Group, User
+    from tests.conformance.standin.world import World
 
 #: milliseconds since 1970 at which everything in the world was made
 MADE_AT = 1_700_000_000_000
@@ -50,24 +52,25 @@ def image(world: World, known: Image, *, with_pixels: bool) -> Any:
     one = omero.model.ImageI(known.id, True)
     one.name, one.description = rstring(f"image {known.id}"), rstring("")
     one.acquisitionDate = rtime(MADE_AT)
-    _give_details(one, world, known.owner, known.group)
+    _give_details(one, world, known.owner_id, known.group_id)
     if not with_pixels:
         one.unloadPixels()
         return one
-    pixels = omero.model.PixelsI(known.pixels, True)
-    pixels.sizeX, pixels.sizeY = rint(known.size[0]), rint(known.size[1])
-    pixels.sizeZ, pixels.sizeC, pixels.sizeT = rint(16), rint(1), rint(8)
+    its = known.primary
+    pixels = omero.model.PixelsI(its.id, True)
+    pixels.sizeX, pixels.sizeY = rint(its.size_x), rint(its.size_y)
+    pixels.sizeZ, pixels.sizeC, pixels.sizeT = rint(its.size_z), rint(its.size_c), rint(its.size_t)
     pixels.unloadThumbnails()
-    _give_details(pixels, world, known.owner, known.group)
+    _give_details(pixels, world, known.owner_id, known.group_id)
     one.addPixels(pixels)
     return one
 
 
-def plate(world: World, known: Plate) -> Any:
-    one = omero.model.PlateI(known.id, True)
-    one.name = rstring(f"plate {known.id}")
+def plate(world: World, known: dict[str, Any]) -> Any:
+    one = omero.model.PlateI(known["id"], True)
+    one.name = rstring(f"plate {known['id']}")
     one.columnNamingConvention, one.rowNamingConvention = rstring("number"), rstring("letter")
-    _give_details(one, world, known.owner, known.group)
+    _give_details(one, world, known["owner"], known["group"])
     return one
 
 
@@ -80,9 +83,9 @@ def session(number: int, key: str, user: User) -> Any:
 
 
 def _give_details(one: Any, world: World, owner: int, group: int) -> None:
-    one.details.owner = experimenter(world.user(owner))
+    one.details.owner = experimenter(world.people.users[owner])
     one.details.group = omero.model.ExperimenterGroupI(group, False)
-    one.details.permissions = omero.model.PermissionsI(world.groups[group].permissions)
+    one.details.permissions = omero.model.PermissionsI(world.people.groups[group].permissions)
     event = omero.model.EventI(1, True)
     event.time = rtime(MADE_AT)
     one.details.creationEvent = event

@@ -1,4 +1,4 @@
-"""IQuery: the queries that a thumbnail service, the Python gateway and OMERO.web's thumbnail and plate views ask.
+"""IQuery: the queries of this service, which the model answers, and those of the Python gateway and OMERO.web's views.
 
 A query is known by its text, white space aside; any other is refused, so that nobody relies on an answer that was
 guessed. Only what is readable in the call's group is found, as OMERO's security filter sees to.
@@ -12,27 +12,22 @@ from typing import TYPE_CHECKING, Any
 import omero
 import omero.api
 import omero.clients
-from omero.rtypes import rint, rlong, rmap, rstring, rtime
+from omero.rtypes import rbool, rdouble, rint, rlong, rmap, rstring, rtime, unwrap
 
+from omero_ms_thumbnail.embedded.model.queries import Int, Time
+from omero_ms_thumbnail.omero import hql
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, error, operation, serves
 from tests.conformance.standin.services import Stateless
-from tests.conformance.standin.world import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.standin.world import Image, Plate
+    from omero_ms_thumbnail.embedded.model.data import Image
 
-#: the query of this service for what it has to know of images
-PIXELS_OF_IMAGES = (
-    "select p.id, i.id, i.details.group.id, i.details.owner.id from Pixels p join p.image i where i.id in (:ids)"
-)
 _PIXELS_OF_IMAGES_AS_MAPS = (
     "select new map( i.id as im_id, p.id as pix_id ) from Pixels as p join p.image as i where i.id in (:ids)"
 )
-_SECTION_OF_RENDERING_DEF = "select r.defaultZ, r.defaultT from RenderingDef r where r.id = :id"
-_CLOCKS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
 _GRID_OF_PLATE = "select max(row), max(column) from Well where plate.id = :id"
 _SIZE_OF_IMAGE = "select pixels.sizeX, pixels.sizeY from Pixels pixels where pixels.image.id = :id"
 _WELLS_OF_PLATE = re.compile(
@@ -53,9 +48,11 @@ class QueryI(Stateless, omero.api.IQuery):
         answer = _PROJECTIONS.get(asked)
         if answer is None and _WELLS_OF_PLATE.fullmatch(asked):
             answer = QueryI._wells_of
-        if answer is None:
-            raise error(omero.QueryException, f"unexpected query: {asked[:200]}")
-        return answer(self, parameters, current.ctx)
+        if answer is not None:
+            return answer(self, parameters, current.ctx)
+        limit = unwrap(parameters.theFilter.limit) if parameters is not None and parameters.theFilter else None
+        named = {name: unwrap(value) for name, value in (parameters.map if parameters is not None else {}).items()}
+        return self.wrapped_rows(query, named, current.ctx, limit)
 
     @operation("findByQuery")
     def find_by_query(self, current: Any, query: str, parameters: Any) -> Any:
@@ -72,51 +69,45 @@ class QueryI(Stateless, omero.api.IQuery):
         ids = _numbers(parameters, "ids")
         world = self.stage.world
         if match["kind"] == "Image":
-            return [objects.image(world, one, with_pixels=False) for one in self._images(ids, current.ctx)]
+            return [objects.image(world, one, with_pixels=False) for one in self.images(ids, current.ctx)]
         if match["kind"] == "Plate":
             return [objects.plate(world, one) for one in self._plates(ids, current.ctx)]
-        users = [user for user in world.users.values() if user.id in ids]
-        return [objects.experimenter(user, [world.groups[one] for one in user.groups]) for user in users]
+        users = [user for user in world.people.users.values() if user.id in ids]
+        return [objects.experimenter(user, [world.people.groups[one] for one in user.groups]) for user in users]
 
-    def _images(self, ids: list[int], context: Any) -> list[Image]:
-        with self.stage.looking(self.session, context) as (_, group):
-            known = [self.stage.world.images.get(one) for one in dict.fromkeys(ids)]
-            return [one for one in known if one is not None and self.stage.readable(self.session, one, group)]
+    def wrapped_rows(self, query: str, named: dict[str, Any], context: Any, limit: int | None = None) -> list[Any]:
+        """The rows of a query that the model knows, as Ice has them."""
+        return [[_wrapped(value) for value in row] for row in self._rows(query, named, context, limit)]
 
-    def _plates(self, ids: list[int], context: Any) -> list[Plate]:
-        with self.stage.looking(self.session, context) as (_, group):
-            known = [self.stage.world.plates.get(one) for one in ids]
-            return [one for one in known if one is not None and self.stage.readable(self.session, one, group)]
+    def _rows(self, query: str, named: dict[str, Any], context: Any, limit: int | None = None) -> list[Any]:
+        """The rows of a query that the model knows."""
+        stage = self.stage
+        return stage.run(stage.server.projection(self.session.model, query, named, context, limit))
 
-    def _pixels_of(self, parameters: Any, context: Any) -> list[Any]:
-        return [
-            [rlong(image.pixels), rlong(image.id), rlong(image.group), rlong(image.owner)]
-            for image in self._images(_numbers(parameters, "ids"), context)
-        ]
+    def images(self, ids: list[int], context: Any) -> list[Image]:
+        """Those images that may be read."""
+        found = {row[0] for row in self._rows(hql.READABLE_IMAGES, {"ids": ids}, context)}
+        images = self.stage.world.images
+        return [images[one] for one in dict.fromkeys(ids) if one in found and one in images]
+
+    def _plates(self, ids: list[int], context: Any) -> list[Any]:
+        plates = self.stage.world.plates
+        known = [one for one in ids if one in plates]
+        return [plates[one] for one in known if self._rows(hql.CONTAINER["Plate"], {"id": one}, context)]
 
     def _pixels_as_maps(self, parameters: Any, context: Any) -> list[Any]:
         return [
-            [rmap({"im_id": rlong(image.id), "pix_id": rlong(image.pixels)})]
-            for image in self._images(_numbers(parameters, "ids"), context)
+            [rmap({"im_id": rlong(image.id), "pix_id": rlong(image.primary.id)})]
+            for image in self.images(_numbers(parameters, "ids"), context)
         ]
-
-    def _clocks(self, parameters: Any, context: Any) -> list[Any]:
-        images = [one - PIXELS for one in _numbers(parameters, "ids")]
-        return [[rlong(one.pixels)] for one in self._images(images, context) if one.behaviour("in progress")]
-
-    def _section_of(self, parameters: Any, context: Any) -> list[Any]:
-        settings = self.stage.world.rendering_defs.get(_number(parameters, "id"))
-        if settings is None or not self._images([settings.image], context):
-            return []
-        return [[rint(settings.z), rint(settings.t)]]
 
     def _grid_of(self, parameters: Any, context: Any) -> list[Any]:
         plates = self._plates([_number(parameters, "id")], context)
-        return [[rint(one.rows - 1), rint(one.columns - 1)] for one in plates] or [[None, None]]
+        return [[rint(one["rows"] - 1), rint(one["columns"] - 1)] for one in plates] or [[None, None]]
 
     def _size_of(self, parameters: Any, context: Any) -> list[Any]:
-        images = self._images([_number(parameters, "id")], context)
-        return [[rint(one.size[0]), rint(one.size[1])] for one in images]
+        images = self.images([_number(parameters, "id")], context)
+        return [[rint(one.primary.size_x), rint(one.primary.size_y)] for one in images]
 
     def _wells_of(self, parameters: Any, context: Any) -> list[Any]:
         if _number(parameters, "wsidx", omero.RInt) != 0:
@@ -124,29 +115,36 @@ class QueryI(Stateless, omero.api.IQuery):
         made = rtime(objects.MADE_AT)
         return [
             [
-                rint(place // plate.columns),
-                rint(place % plate.columns),
-                rlong(plate.first_image + place),
-                rstring(f"image {plate.first_image + place}"),
-                rstring(self.stage.world.user(plate.owner).name),
-                rlong(plate.id * 10_000 + place),
+                rint(place // plate["columns"]),
+                rint(place % plate["columns"]),
+                rlong(plate["first_image"] + place),
+                rstring(f"image {plate['first_image'] + place}"),
+                rstring(self.stage.world.people.users[plate["owner"]].name),
+                rlong(plate["id"] * 10_000 + place),
                 made,
                 made,
                 rstring(""),
             ]
             for plate in self._plates([_number(parameters, "id")], context)
-            for place in range(plate.rows * plate.columns)
+            for place in range(plate["rows"] * plate["columns"])
         ]
 
 
 _PROJECTIONS: dict[str, Callable[[QueryI, Any, Any], list[Any]]] = {
-    PIXELS_OF_IMAGES: QueryI._pixels_of,
     _PIXELS_OF_IMAGES_AS_MAPS: QueryI._pixels_as_maps,
-    _SECTION_OF_RENDERING_DEF: QueryI._section_of,
-    _CLOCKS: QueryI._clocks,
     _GRID_OF_PLATE: QueryI._grid_of,
     _SIZE_OF_IMAGE: QueryI._size_of,
 }
+
+
+def _wrapped(value: Any) -> Any:
+    """A column of the model's as an RType."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return rmap({name: _wrapped(one) for name, one in value.items()})
+    kinds = {bool: rbool, Int: rint, Time: rtime, int: rlong, float: rdouble, str: rstring}
+    return kinds[type(value)](value)
 
 
 def _one_line(query: str) -> str:

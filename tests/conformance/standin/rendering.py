@@ -8,10 +8,12 @@ import omero
 import omero.api
 import omero.clients
 
+from omero_ms_thumbnail.omero import hql
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
+from tests.conformance.standin.world import PIXELS
 
 if TYPE_CHECKING:
-    from tests.conformance.standin.world import Image, RenderingDef
+    from omero_ms_thumbnail.embedded.model.data import Image, RenderingDef
 
 
 @serves(omero.api.RenderingEngine)
@@ -33,32 +35,33 @@ class RenderingEngineI(Servant, omero.api.RenderingEngine):
 
     @operation("lookupPixels")
     def lookup_pixels(self, current: Any, pixels_id: int) -> None:
-        with self.stage.looking(self.session, current.ctx) as (_, group):
-            image = self.stage.world.with_pixels(pixels_id)
-            if image is None or not self.stage.readable(self.session, image, group):
-                raise error(omero.ValidationException, f"Pixels object with id {pixels_id} not found.")
-            self._image = image
+        stage = self.stage
+        named = {"ids": [pixels_id - PIXELS]}
+        if not stage.run(stage.server.projection(self.session.model, hql.READABLE_IMAGES, named, current.ctx)):
+            raise error(omero.ValidationException, f"Pixels object with id {pixels_id} not found.")
+        self._image = stage.world.images[pixels_id - PIXELS]
 
     @operation("lookupRenderingDef")
     def lookup_rendering_def(self, current: Any, pixels_id: int) -> bool:
-        with self.stage.looking(self.session, current.ctx) as (user, _):
-            self._settings = self.stage.world.settings_for(user.id, self._known())
+        with self.stage.lock:
+            self._settings = self.stage.world.settings_for(self._user(current), self._known())
             return self._settings is not None
 
     @operation("loadRenderingDef")
     def load_rendering_def(self, current: Any, settings_id: int) -> None:
-        settings = self.stage.world.rendering_defs.get(settings_id)
-        if settings is None or settings.image != self._known().id:
+        settings = self.stage.world.database.rendering_defs.get(settings_id)
+        if settings is None or settings.pixels_id != self._known().primary.id:
             raise error(omero.ValidationException, f"No rendering definition exists with ID = {settings_id}")
         self._settings = settings
 
     @operation("resetDefaultSettings")
     def reset_default_settings(self, current: Any, save: bool) -> int:
-        with self.stage.looking(self.session, current.ctx) as (user, _):
-            image = self._known()
-            if self.stage.world.may_not_write(user, image):
-                raise error(omero.SecurityViolation, f"You may not write beside image {image.id}")
-            return int(self.stage.world.make_settings(user.id, image).id)
+        stage, image = self.stage, self._known()
+        made = stage.server.reset_defaults_in_set(self.session.model, [image.primary.id], current.ctx)
+        if not stage.run(made):
+            raise error(omero.ResourceError, f"the pixels of image {image.id} cannot be read")
+        with stage.lock:
+            return int(stage.world.settings_for(self._user(current), image).id)
 
     @operation("load")
     def load(self, current: Any) -> None:
@@ -70,17 +73,20 @@ class RenderingEngineI(Servant, omero.api.RenderingEngine):
 
     @operation("getDefaultZ")
     def get_default_z(self, current: Any) -> int:
-        return int(self._chosen().z)
+        return int(self._chosen().default_z)
 
     @operation("getDefaultT")
     def get_default_t(self, current: Any) -> int:
-        return int(self._chosen().t)
+        return int(self._chosen().default_t)
 
     @operation("close")
     def close(self, current: Any) -> None:
         with self.stage.lock:
             self.stage.remove_service(self.session, current.id.name)
         self.stage.ledger.add(self.client, "services_closed")
+
+    def _user(self, current: Any) -> int:
+        return int(current.ctx.get("omero.user") or self.session.user.id)
 
     def _known(self) -> Image:
         if self._image is None:

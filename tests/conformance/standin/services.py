@@ -11,9 +11,11 @@ import omero.clients
 import omero.model
 import omero.sys
 
+from omero_ms_thumbnail.embedded.model.context import enter, leader_of
+from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_ms_thumbnail.omero import hql
 from tests.conformance.standin import objects
-from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves
-from tests.conformance.standin.world import ANY_GROUP
+from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves, thrown
 
 VERSION = "5.6.14-ice36-standin"
 
@@ -50,24 +52,29 @@ class AdminI(Stateless, omero.api.IAdmin):
 
     @operation("getEventContext")
     def get_event_context(self, current: Any) -> Any:
-        with self.stage.looking(self.session, current.ctx) as (user, group):
-            home = self.stage.world.groups[self.session.group if group == ANY_GROUP else group]
-            return omero.sys.EventContext(
-                shareId=-1,
-                sessionId=self.session.number,
-                sessionUuid=self.session.key,
-                userId=user.id,
-                userName=user.name,
-                groupId=home.id,
-                groupName=home.name,
-                isAdmin=user.is_admin,
-                adminPrivileges=["Sudo", "WriteOwned"] if user.is_admin else [],
-                eventId=-1,
-                eventType="User",
-                memberOfGroups=list(user.groups),
-                leaderOfGroups=list(user.leads),
-                groupPermissions=omero.model.PermissionsI(home.permissions),
-            )
+        people, session = self.stage.world.people, self.session
+        try:
+            acting = enter(people, people.users[session.user.id], session.group, current.ctx)
+        except OmeroError as error:
+            raise thrown(error) from None
+        user = people.users[acting.user_id]
+        home = people.groups[session.group if acting.group_id < 0 else acting.group_id]
+        return omero.sys.EventContext(
+            shareId=-1,
+            sessionId=session.number,
+            sessionUuid=session.key,
+            userId=user.id,
+            userName=user.name,
+            groupId=home.id,
+            groupName=home.name,
+            isAdmin=user.is_admin,
+            adminPrivileges=["Sudo", "WriteOwned"] if user.is_admin else [],
+            eventId=-1,
+            eventType="User",
+            memberOfGroups=list(user.groups),
+            leaderOfGroups=list(leader_of(user)),
+            groupPermissions=omero.model.PermissionsI(home.permissions),
+        )
 
 
 @serves(omero.api.IConfig)
@@ -106,13 +113,12 @@ class ContainerI(Stateless, omero.api.IContainer):
     def get_images(self, current: Any, kind: str, ids: list[int], _: Any) -> list[Any]:
         if kind != "Image":
             raise error(omero.ApiUsageException, f"the stand-in has no getImages of {kind}")
-        with self.stage.looking(self.session, current.ctx) as (_, group):
-            known = [self.stage.world.images.get(one) for one in ids]
-            return [
-                objects.image(self.stage.world, one, with_pixels=True)
-                for one in known
-                if one is not None and self.stage.readable(self.session, one, group)
-            ]
+        stage = self.stage
+        rows = stage.run(
+            stage.server.projection(self.session.model, hql.READABLE_IMAGES, {"ids": list(ids)}, current.ctx)
+        )
+        images = stage.world.images
+        return [objects.image(stage.world, images[row[0]], with_pixels=True) for row in rows]
 
 
 @serves(omero.api.IShare)

@@ -44,7 +44,7 @@ class PermissionsVerifierI(Servant, Glacier2.PermissionsVerifier):
             if name == password:
                 return True, ""
             return False, "username and password must be equal; use joinSession"
-        user = self.stage.world.users.get(name)
+        user = self.stage.world.people.named(name)
         if user is not None and user.password == password:
             return True, ""
         return False, f"Password check failed for '{name}': []"
@@ -107,7 +107,7 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
 
     def check(self, current: Any) -> None:
         if self.session.ended_with and current.operation != "destroy":
-            raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.number}")
+            raise error(getattr(omero, self.session.ended_with), f"No session with uuid: {self.session.key}")
 
     @operation("getQueryService")
     def get_query_service(self, current: Any) -> Any:
@@ -157,9 +157,10 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
         return omero.api.RenderingEnginePrx.uncheckedCast(proxy)
 
     def _stateful(self, kind: Any, service: str) -> Any:
+        # not under the lock: the model may let it wait
+        servant = kind(self.stage, self.session, self.client)
         with self.stage.lock:
-            name = f"{uuid.uuid4()}{service}"
-            proxy = self.stage.add_service(self.session, name, kind(self.stage, self.session, self.client))
+            proxy = self.stage.add_service(self.session, f"{uuid.uuid4()}{service}", servant)
         self.stage.ledger.add(self.client, "services_created")
         return proxy
 

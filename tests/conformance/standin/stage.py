@@ -1,38 +1,45 @@
-"""The state that all servants share: the world, the sessions in it, the ledger, and the gates a test may close.
+"""The state that all servants share: the model of OMERO, its sessions, the ledger, and the gates a test may close.
 
-One lock guards world and sessions. Nothing here waits while holding it.
+One lock guards the model and the sessions. Nothing here waits while holding it: a call of the model is driven by the
+thread that Ice gives it, step by step, and holds one of the database's connections from the step that takes it on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import Ice
-import omero
-import omero.clients
 
-from tests.conformance.standin.dispatch import error
+from omero_ms_thumbnail.embedded.model.calls import Connection
+from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_ms_thumbnail.embedded.model.server import OmeroServer
+from omero_ms_thumbnail.embedded.model.sessions import OmeroSessions
+from tests.conformance.standin.dispatch import thrown
+from tests.conformance.standin.drawing import Drawer
 from tests.conformance.standin.ledger import Ledger
-from tests.conformance.standin.world import ANY_GROUP, World
+from tests.conformance.standin.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
-    from tests.conformance.standin.world import Image, Plate, User
+    from omero_ms_thumbnail.embedded.model.people import User
+    from omero_ms_thumbnail.embedded.model.sessions import OmeroSession
 
 
 @dataclasses.dataclass
 class Session:
-    """An OMERO session: what ISession and ServantHolder hold of it in OMERO.server."""
+    """An OMERO session: what ISession and ServantHolder hold of it in OMERO.server, and the model's."""
 
     number: int
     key: str
     user: User
     group: int
+    model: OmeroSession
     refuse: str = ""
     ended_with: str = ""
     """The exception that every call ends with once the session is gone but its servants are still there."""
@@ -61,9 +68,12 @@ class Gate:
 class Stage:
     """See the module's docstring."""
 
-    def __init__(self, adapter: Any, world: dict[str, Any], ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, adapter: Any, world: dict[str, Any], ledger: Ledger | None = None, drawer: Drawer | None = None
+    ) -> None:
         self.adapter = adapter
         self.ledger = ledger or Ledger()
+        self.drawer = drawer or Drawer()
         self.gate = Gate()
         self.lock = threading.RLock()
         self.sessions: dict[str, Session] = {}
@@ -85,15 +95,29 @@ class Stage:
             while self._ended:
                 self._remove_servants(self._ended.pop())
             self.world = World(self._world)
+            self.server = OmeroServer(
+                self.world.people,
+                self.world.database,
+                self.drawer.draw,
+                self.world.default_look,
+                containers=self.world.containers,
+                # a session ends when a test says so, never by time
+                sessions=OmeroSessions(self.world.people, time_to_idle=math.inf),
+            )
+            self.connections = threading.Semaphore(self.server.limits.database_connections)
             for known in self.world.sessions:
                 self.start_session(known.user, known.key, known.group, known.refuse)
         self.ledger.clear()
 
     def start_session(self, user: str, key: str | None = None, group: int | None = None, refuse: str = "") -> Session:
         with self.lock:
-            who = self.world.users[user]
+            who = self.world.people.named(user)
+            if who is None:
+                raise KeyError(user)
             where = who.groups[0] if group is None else group
-            session = Session(next(self._numbers), key or str(uuid.uuid4()), who, where, refuse)
+            model = self.server.sessions.keep(who, key or str(uuid.uuid4()))
+            model.group_id = where
+            session = Session(next(self._numbers), model.key, who, where, model, refuse)
             self.sessions[session.key] = session
             return session
 
@@ -106,6 +130,7 @@ class Stage:
         with self.lock:
             session = self.sessions.pop(key)
             session.ended_with = exception
+            self.server.sessions.end(key)
             if exception:
                 self._ended.append(session)
             else:
@@ -151,36 +176,35 @@ class Stage:
                 if servant.stateful
             ]
 
-    def group_of(self, session: Session, context: dict[str, str]) -> int:
-        """The group a call looks into: `omero.group`, else the session's; SecurityViolation if it is not the user's."""
-        named = context.get("omero.group", "")
-        group = int(named) if named else session.group
-        if group == ANY_GROUP or session.user.is_admin or group in session.user.groups:
-            return group
-        raise error(
-            omero.SecurityViolation, f"User {session.user.id} is not a member of group {group} and cannot login"
-        )
+    def run(self, steps: Generator[Any, Any, Any]) -> Any:
+        """Drive a call of the model in this thread, and return what it answers; raises what OMERO throws.
 
-    def user_of(self, session: Session, context: dict[str, str]) -> User:
-        """On whose behalf a call is made: `omero.user`, for administrators only, else the session's user."""
-        named = context.get("omero.user", "")
-        if not named or int(named) == session.user.id:
-            return session.user
-        if not session.user.is_admin:
-            raise error(
-                omero.SecurityViolation,
-                f"User {session.user.id} is not an admin and so cannot set uid to {named}",
-            )
-        return self.world.user(int(named))
-
-    @contextlib.contextmanager
-    def looking(self, session: Session, context: dict[str, str]) -> Iterator[tuple[User, int]]:
-        """The user and group of a call, while nobody else changes the world."""
-        with self.lock:
-            yield self.user_of(session, context), self.group_of(session, context)
-
-    def readable(self, session: Session, image: Image | Plate, group: int) -> bool:
-        return self.world.readable(session.user, image, group)
+        It holds a database connection from when it takes one until it ends, however long what it draws takes.
+        """
+        connections = self.connections
+        holding = False
+        sent, raised = None, None
+        try:
+            while True:
+                with self.lock:
+                    step = steps.send(sent) if raised is None else steps.throw(raised)
+                sent, raised = None, None
+                if isinstance(step, Connection):
+                    if not holding:
+                        connections.acquire()
+                        holding = True
+                elif step.make is not None:
+                    try:
+                        sent = step.make()
+                    except Exception as error:
+                        raised = error
+        except StopIteration as done:
+            return done.value
+        except OmeroError as error:
+            raise thrown(error) from None
+        finally:
+            if holding:
+                connections.release()
 
 
 def session_identity(client: str, key: str) -> Any:

@@ -1,6 +1,6 @@
 """Who and what is in the stand-in: users, groups, images, rendering definitions, and how each image misbehaves.
 
-The world is plain data made from JSON. It alone knows who may read what. No Ice here.
+The world is the model of OMERO, filled from JSON; who may read what, and what is stored, the model knows. No Ice here.
 
     {"groups": [{"id": 3, "name": "lab", "permissions": "rwr---"}],
      "users": [{"id": 2, "name": "alice", "password": "…", "groups": [3], "leads": []}],
@@ -24,19 +24,23 @@ import dataclasses
 import re
 from typing import Any
 
-SYSTEM_GROUP = 0
+from omero_ms_thumbnail.embedded.model.containers import Containers, PlateListing
+from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef
+from omero_ms_thumbnail.embedded.model.people import Group, People, User
+
 PIXELS = 1_000_000
 DEFAULT_SETTINGS = 2_000_000
 NEW_SETTINGS = 3_000_000
 
-ANY_GROUP = -1
+_DEFAULT_SIZE = (512, 512)
+_SECTIONS, _TIMES = 16, 8
 
 _BEHAVIOUR = re.compile(
     r"""normal
     | missing\ settings     # nobody has rendering settings for it yet
-    | fails                 # drawing it raises omero.ResourceError
+    | fails                 # its pixels cannot be read: drawing it raises omero.ResourceError
     | crashes               # drawing it raises what no slice declares: Ice's UnknownException
-    | in\ progress          # still being imported: a clock is drawn
+    | in\ progress          # its pyramid is still being made: a clock is drawn
     | left\ out\ of\ set    # many at once: no entry for it
     | empty\ in\ set        # many at once: an empty entry for it
     | held                  # drawing it waits for the command "release"
@@ -67,70 +71,11 @@ class Behaviour:
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
-    id: int
-    name: str
-    permissions: str
+class Look:
+    """What rendering settings look like: the number that a picture says it was drawn with, and a colour if any."""
 
-    @property
-    def members_read(self) -> bool:
-        return self.permissions[2] == "r"
-
-    @property
-    def members_write(self) -> bool:
-        return self.permissions[3] == "w"
-
-    @property
-    def world_reads(self) -> bool:
-        return self.permissions[4] == "r"
-
-
-@dataclasses.dataclass(frozen=True)
-class User:
-    id: int
-    name: str
-    password: str
-    groups: list[int]
-    leads: list[int] = dataclasses.field(default_factory=list)
-
-    @property
-    def is_admin(self) -> bool:
-        return SYSTEM_GROUP in self.groups
-
-
-@dataclasses.dataclass
-class Image:
-    id: int
-    group: int
-    owner: int
-    size: tuple[int, int] = (512, 512)
-    behaviours: tuple[Behaviour, ...] = ()
-
-    @property
-    def pixels(self) -> int:
-        return PIXELS + self.id
-
-    def behaviour(self, kind: str) -> Behaviour | None:
-        return next((behaviour for behaviour in self.behaviours if behaviour.kind == kind), None)
-
-
-@dataclasses.dataclass(frozen=True)
-class RenderingDef:
-    id: int
-    image: int
-    owner: int
-    z: int = 0
-    t: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Plate:
-    id: int
-    group: int
-    owner: int
-    rows: int
-    columns: int
-    first_image: int
+    rendering_def: int
+    colour: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,78 +92,111 @@ def _behaviours(written: str | list[str]) -> tuple[Behaviour, ...]:
     return tuple(Behaviour.parse(one) for one in ([written] if isinstance(written, str) else written))
 
 
+def _plate(described: dict[str, Any]) -> PlateListing:
+    columns, first = described["columns"], described["first_image"]
+    wells = {divmod(place, columns): first + place for place in range(described["rows"] * columns)}
+    return PlateListing(described["id"], f"plate {described['id']}", described["rows"], columns, wells)
+
+
 class World:
     """Everything the stand-in knows; changed only under the lock of the stage that owns it."""
 
     def __init__(self, described: dict[str, Any]) -> None:
-        self.groups = {group["id"]: Group(**group) for group in described["groups"]}
-        self.users = {user["name"]: User(**user) for user in described["users"]}
+        self.people = People(
+            (
+                User(
+                    user["id"],
+                    user["name"],
+                    user["name"].title(),
+                    user["password"],
+                    tuple(user["groups"]),
+                    tuple(user.get("leads", ())),
+                )
+                for user in described["users"]
+            ),
+            (Group(**group) for group in described["groups"]),
+        )
         self.sessions = [KnownSession(**session) for session in described.get("sessions", [])]
-        self.plates = {plate["id"]: Plate(**plate) for plate in described.get("plates", [])}
-        self.images: dict[int, Image] = {}
-        self.rendering_defs: dict[int, RenderingDef] = {}
-        self._settings_of: dict[int, list[RenderingDef]] = {}
-        for rendering_def in described.get("rendering_definitions", []):
-            self._add_settings(RenderingDef(**rendering_def))
+        self.plates = {plate["id"]: plate for plate in described.get("plates", [])}
+        self.containers = Containers(plates=map(_plate, described.get("plates", [])))
+        self.database = Database()
+        self._behaviours: dict[int, tuple[Behaviour, ...]] = {}
+        self._listed: dict[int, list[dict[str, Any]]] = {}
+        for settings in described.get("rendering_definitions", []):
+            self._listed.setdefault(settings["image"], []).append(settings)
         for image in described["images"]:
             self.change_image(image["id"], image)
 
+    @property
+    def images(self) -> dict[int, Image]:
+        """Images by id."""
+        return self.database.images
+
+    def behaviours(self, image_id: int) -> tuple[Behaviour, ...]:
+        """How an image misbehaves."""
+        return self._behaviours.get(image_id, ())
+
     def change_image(self, image_id: int, changes: dict[str, Any]) -> None:
         """Add an image or change what is named of it: group, owner, size, behaviour; or `"deleted": true`."""
+        image = self.images.get(image_id)
         if changes.get("deleted"):
-            del self.images[image_id]
+            self.database.delete_image(self.images[image_id])
             return
-        image = self.images.get(image_id) or Image(image_id, changes["group"], changes["owner"])
-        image.group = changes.get("group", image.group)
-        image.owner = changes.get("owner", image.owner)
-        image.size = tuple(changes.get("size", image.size))
+        if image is None:
+            image = Image(image_id, f"image {image_id}", changes["owner"], changes["group"])
+            image.pixels.append(
+                Pixels(PIXELS + image_id, image, *_DEFAULT_SIZE, size_z=_SECTIONS, size_t=_TIMES, source=image_id)
+            )
+            self.database.add_image(image)
+        image.group_id = changes.get("group", image.group_id)
+        image.owner_id = changes.get("owner", image.owner_id)
+        pixels = image.primary
+        pixels.size_x, pixels.size_y = changes.get("size", (pixels.size_x, pixels.size_y))
         if "behaviour" in changes:
-            image.behaviours = _behaviours(changes["behaviour"])
-        self.images[image_id] = image
-        if image.behaviour("missing settings"):
-            for settings in self._settings_of.pop(image_id, []):
-                del self.rendering_defs[settings.id]
-        elif not self._settings_of.get(image_id):
-            self._add_settings(RenderingDef(DEFAULT_SETTINGS + image_id, image_id, image.owner))
+            self._behaviours[image_id] = _behaviours(changes["behaviour"])
+        self._settle(image)
 
-    def _add_settings(self, settings: RenderingDef) -> None:
-        self.rendering_defs[settings.id] = settings
-        self._settings_of.setdefault(settings.image, []).append(settings)
+    def _settle(self, image: Image) -> None:
+        kinds = {behaviour.kind for behaviour in self.behaviours(image.id)}
+        image.state = (
+            ImageState.IN_PROGRESS
+            if "in progress" in kinds
+            else ImageState.FAILING
+            if "fails" in kinds
+            else ImageState.READY
+        )
+        if "missing settings" in kinds:
+            self.forget_settings(image)
+        elif not self.database.rendering_defs.of(image.primary.id):
+            default = {"id": DEFAULT_SETTINGS + image.id, "owner": image.owner_id}
+            for settings in self._listed.get(image.id, [default]):
+                self._add_settings(image, settings)
 
-    def user(self, user_id: int) -> User:
-        return next(user for user in self.users.values() if user.id == user_id)
+    def forget_settings(self, image: Image) -> None:
+        """As if nobody had looked at it yet."""
+        for settings in list(self.database.rendering_defs.of(image.primary.id)):
+            self.database.rendering_defs.delete(settings)
+        for row in list(self.database.thumbnails.of(image.primary.id)):
+            self.database.thumbnails.delete(row)
+            self.database.files.pop(row, None)
 
-    def readable(self, user: User, image: Image | Plate, group: int) -> bool:
-        """Whether `user`, looking into `group` (`ANY_GROUP`: all of theirs), sees `image`."""
-        if group not in (ANY_GROUP, image.group):
-            return False
-        home = self.groups[image.group]
-        if user.is_admin or home.world_reads:
-            return True
-        if image.group not in user.groups:
-            return False
-        return home.members_read or image.owner == user.id or image.group in user.leads
+    def _add_settings(self, image: Image, described: dict[str, Any]) -> None:
+        number, owner = described["id"], described["owner"]
+        event = self.database.new_event(owner, image.group_id)
+        z, t = described.get("z", 0), described.get("t", 0)
+        self.database.rendering_defs.put(RenderingDef(number, image.primary.id, owner, event, Look(number), z, t))
 
-    def with_pixels(self, pixels_id: int) -> Image | None:
-        return self.images.get(pixels_id - PIXELS)
+    def default_look(self, pixels: Pixels) -> Look:
+        """The look of settings that are made now."""
+        # the image says it, so that what is made again after `change_image` took it away has the same number
+        number = NEW_SETTINGS + 100 * pixels.image.id + len(self.database.rendering_defs.of(pixels.id))
+        return Look(number, "default" if pixels.size_c > 1 else "")
 
     def settings_for(self, user_id: int, image: Image) -> RenderingDef | None:
-        """The user's own rendering settings, else those of the image's owner, as ThumbnailCtx looks for them."""
-        for owner in (user_id, image.owner):
-            for one in self._settings_of.get(image.id, []):
-                if one.owner == owner:
-                    return one
+        """The user's own newest rendering settings, else those of the image's owner."""
+        known = self.database.rendering_defs.of(image.primary.id).values()
+        for owner in (user_id, image.owner_id):
+            own = [one for one in known if one.owner_id == owner]
+            if own:
+                return max(own, key=lambda one: one.event.time)
         return None
-
-    def make_settings(self, user_id: int, image: Image) -> RenderingDef:
-        # the image says it, so that what is made again after `change_image` took it away has the same number
-        settings_id = NEW_SETTINGS + 100 * image.id + len(self._settings_of.get(image.id, []))
-        made = RenderingDef(settings_id, image.id, user_id)
-        self._add_settings(made)
-        return made
-
-    def may_not_write(self, user: User, image: Image) -> bool:
-        """OMERO's "graph critical": writing for `user` beside somebody else's image in a read-only group."""
-        home = self.groups[image.group]
-        privileged = user.is_admin or image.group in user.leads
-        return home.permissions == "rwr---" and image.owner != user.id and not privileged

@@ -46,13 +46,10 @@ class Picture(ABC):
 def fit(size_x: int, size_y: int, longest_side: int) -> tuple[int, int]:
     """The width and height in pixels of a thumbnail whose longest side is longest_side.
 
-    The ratio is kept, the shorter side is rounded and at least 1, as `getThumbnailByLongestSide` of OMERO's
-    ThumbnailStore has it. Raises ValueError if any argument is below 1.
+    The ratio is kept, the shorter side is cut off, as `getThumbnailByLongestSide` of OMERO's ThumbnailStore has it; it
+    is at least 1 here, where OMERO fails. Raises ValueError if any argument is below 1.
     """
     if min(size_x, size_y, longest_side) < 1:
         raise ValueError(f"sizes begin at 1: cannot fit {size_x} x {size_y} into {longest_side}")
     longest = max(size_x, size_y)
-    return (
-        max(1, (2 * size_x * longest_side + longest) // (2 * longest)),
-        max(1, (2 * size_y * longest_side + longest) // (2 * longest)),
-    )
+    return max(1, size_x * longest_side // longest), max(1, size_y * longest_side // longest)

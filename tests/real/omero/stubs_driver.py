@@ -1,0 +1,44 @@
+"""The driver of the stand-in on the official stubs, behind the real router: its control channel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from omero_ms_thumbnail.omero.session import OmeroServer
+from tests.conformance.glacier2 import Router
+from tests.conformance.processes import Child
+from tests.parts import ROOT
+from tests.real.omero.command_driver import CommandDriver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: an OMERO that nobody has used yet
+_WORLD: Final[dict[str, Any]] = {
+    "groups": [
+        {"id": 0, "name": "system", "permissions": "rw----"},
+        {"id": 1, "name": "user", "permissions": "rwr-r-"},
+    ],
+    "users": [{"id": 0, "name": "root", "password": "", "groups": [0, 1]}],
+    "images": [],
+}
+
+
+async def stubs_driver(python: Path, router: Path, folder: Path) -> CommandDriver:
+    """Start both; `python` is the one that has omero-py, `router` the program."""
+    return await asyncio.to_thread(_started, python, router, folder)
+
+
+def _started(python: Path, program: Path, folder: Path) -> CommandDriver:
+    child = Child([python, "-m", "tests.conformance.standin"], folder / "standin.log", cwd=ROOT)
+    try:
+        child.write_line(json.dumps(_WORLD))
+        router = Router("plain", folder, program, json.loads(child.read_line())["port"])
+        router.start()
+    except BaseException:
+        child.end()
+        raise
+    server = OmeroServer(router.host, router.port, None)
+    return CommandDriver("the stand-in on OMERO's own stubs", child, server, end=router.stop)
