@@ -266,14 +266,19 @@ class ThumbnailStores:
 
         Entering raises ConnectionManuallyClosedException once the session is being left, or what making one raises.
         """
-        return StoreLoan(self, self._session.flight("store"), is_for_sets=False, patiently=patiently)
+        return StoreLoan(self, self._flight(), is_for_sets=False, patiently=patiently)
 
     def lend_for_sets(self, *, patiently: bool = False) -> StoreLoan:
         """As `lend`, for sets alone: it may have answered sets before, and may answer others.
 
         One whose last call failed, or still runs, or that nobody wants for a while is closed.
         """
-        return StoreLoan(self, self._session.flight("store"), is_for_sets=True, patiently=patiently)
+        return StoreLoan(self, self._flight(), is_for_sets=True, patiently=patiently)
+
+    def _flight(self) -> AbstractAsyncContextManager[Permit | None]:
+        if self._closed:
+            raise ConnectionManuallyClosedException("the OMERO session is being left")
+        return self._session.flight("store")
 
     async def borrow(self, permit: Permit | None, patience: int, *, is_for_sets: bool) -> ThumbnailStore:
         """For `StoreLoan`: a store, once fewer than the limit are lent. OMERO has so many call time-outs for a call."""
