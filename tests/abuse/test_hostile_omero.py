@@ -71,6 +71,8 @@ def service(omero: HostileOmero, tmp_path_factory: pytest.TempPathFactory) -> It
     file = tmp_path_factory.mktemp("hostile") / "config.yaml"
     file.write_text(
         f"event-bus-send-timeout: {int(TIMEOUT * 1000)}\n"
+        # what it never answers keeps its permit: by default four of that are an OMERO that hangs, which is not tried here
+        "worker_pool_size: 100\n"
         f"omero: {{host: 127.0.0.1, port: {omero.port}, secure: false}}\n"
         "session-store: {type: memory}\n"
         "cache: {life: 0}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from omero_ms_thumbnail.embedded.model.calls import Steps, Work
@@ -11,6 +12,7 @@ from omero_ms_thumbnail.embedded.model.errors import OmeroError
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
 from omero_ms_thumbnail.ice.values import UserException
 from omero_ms_thumbnail.omero import exceptions
+from omero_ms_thumbnail.omero.permits import Permit, Permits
 from omero_ms_thumbnail.omero.rtypes import RList, RType
 from omero_ms_thumbnail.omero.stores import ThumbnailStores
 from omero_ms_thumbnail.omero.system import EventContext
@@ -40,6 +42,8 @@ class ModelSession:
     """
 
     def __init__(self, stage: Stage, who: str, *, stores: int = 4) -> None:
+        #: for the calls on ThumbnailStores; None: as many as may come
+        self.permits: Permits | None = None
         self.asked: list[tuple[Any, ...]] = []
         self.is_active = True
         self.is_known_to_be_read_only = False
@@ -54,7 +58,9 @@ class ModelSession:
         who = await drive(self._server.who_am_i(self._session))
         return EventContext(userId=who.user_id, isAdmin=who.is_admin, memberOfGroups=who.member_of)
 
-    async def projection(self, query: str, parameters: Mapping[str, RType], group: str = "-1") -> list[list[Any]]:
+    async def projection(
+        self, query: str, parameters: Mapping[str, RType], group: str = "-1", *, patiently: bool = False
+    ) -> list[list[Any]]:
         self.asked.append(("projection", query))
         plain = {name: _plain(value) for name, value in parameters.items()}
         rows = await drive(self._server.projection(self._session, query, plain, {"omero.group": group}))
@@ -69,6 +75,12 @@ class ModelSession:
         self.asked.append((operation.name, *plain, dict(context or {})))
         call = self._server.call_store(self._session, proxy, operation.name, plain, context or {})
         return OngoingModelCall(asyncio.create_task(drive(call)))
+
+    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        return self.permits.flight(kind) if self.permits is not None else nullcontext()
+
+    def fell_late(self, permit: Permit | None) -> None:
+        """Nothing is late here."""
 
     async def add_again(self, _proxy: Any, error: ObjectNotExistException) -> None:
         raise error

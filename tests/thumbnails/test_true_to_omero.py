@@ -13,6 +13,7 @@ import pytest
 
 from omero_ms_thumbnail.embedded.model.data import Pixels
 from omero_ms_thumbnail.omero.hql import FACTS
+from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.thumbnails import facts, saves
 from omero_ms_thumbnail.thumbnails.keeping import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
@@ -135,8 +136,8 @@ async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(m
     monkeypatch.setattr(facts, "FRESH", -1.0)
     stage = stage_of("rwrw--", ["owner saves red"], ["owner saves red"])
     async with Asker(stage, "member") as member:
-        calls = member.work._calls = asyncio.Semaphore(1)
-        async with calls:
+        permits = member.session.permits = Permits(1)
+        async with permits.flight("another"):
             asking = asyncio.create_task(member.see(0, 1))
             while not member.work._on_their_way:
                 await asyncio.sleep(0)
@@ -363,10 +364,10 @@ async def test_no_id_is_asked_for_ahead_that_no_database_has() -> None:
     async with Asker(stage, "owner") as owner:
         projection, ids = owner.session.projection, set()
 
-        async def note(query: str, parameters: Any, group: str = "-1") -> list[list[Any]]:
+        async def note(query: str, parameters: Any, group: str = "-1", **more: Any) -> list[list[Any]]:
             if query == FACTS:
                 ids.update(one.val for one in parameters["ids"].val)
-            return await projection(query, parameters, group)
+            return await projection(query, parameters, group, **more)
 
         owner.session.projection = note  # type: ignore[method-assign]
         last = range(IMAGE_ID_MAX - 18, IMAGE_ID_MAX + 1, 2)
