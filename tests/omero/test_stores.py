@@ -181,7 +181,8 @@ async def test_a_store_whose_call_is_never_answered_is_given_up_in_the_end(monke
                     await asyncio.sleep(0.01)
             # nobody waits for it any more, on this side
             assert session.stores.created == 1
-            assert len(asyncio.all_tasks()) <= before + 1
+            # OMERO itself works on: one task that has the call, one that would answer
+            assert len(asyncio.all_tasks()) <= before + 2
             held.release.set()
 
 

@@ -50,7 +50,7 @@ def test_a_thousand_thumbnails_and_the_end_of_the_service_leave_the_session_as_i
 ) -> None:
     query = "&".join(f"id={image}" for image in MANY[:50])
     for page in range(20):
-        answer = alice.client.get(f"/webclient/get_thumbnails/?{query}&_={page}").raise_for_status().json()
+        answer = alice.client.get(f"/webclient/get_thumbnails/?{query}&version={page}").raise_for_status().json()
         assert len(answer) == 50
         assert all(answer.values())
     key = _session_key(stack)
@@ -71,11 +71,11 @@ def test_a_thousand_thumbnails_and_the_end_of_the_service_leave_the_session_as_i
         assert alice.client.get("/webclient/render_thumbnail/11/").status_code == 503
     finally:
         stack.service.start()
-    assert alice.client.get("/webclient/render_thumbnail/11/?_=after").status_code == 200
+    assert alice.client.get("/webclient/render_thumbnail/11/?version=after").status_code == 200
 
 
 def test_the_join_of_an_idle_user_is_gone_within_the_time_out(stack: Stack, alice: Visitor) -> None:
-    assert alice.client.get("/webclient/render_thumbnail/11/?_=idle").status_code == 200
+    assert alice.client.get("/webclient/render_thumbnail/11/?version=idle").status_code == 200
     asked = time.monotonic()
     key = _session_key(stack)
     stack.omero.wait_until_left(IDLE_TIMEOUT + _SLACK)
@@ -84,7 +84,7 @@ def test_the_join_of_an_idle_user_is_gone_within_the_time_out(stack: Stack, alic
     assert join["services_created"] == join["services_closed"] > 0
     assert key in stack.omero.stats()["sessions"]
     assert _works(stack, alice)
-    assert alice.client.get("/webclient/render_thumbnail/11/?_=again").status_code == 200
+    assert alice.client.get("/webclient/render_thumbnail/11/?version=again").status_code == 200
 
 
 def test_logging_out_at_omero_web_ends_it_here_too(stack: Stack, alice: Visitor) -> None:
@@ -99,10 +99,10 @@ def test_logging_out_at_omero_web_ends_it_here_too(stack: Stack, alice: Visitor)
         logged_out = time.monotonic()
         assert key not in stack.omero.stats()["sessions"]
         # the cookie as it was, and another size: what a page left open asks for next
-        assert other.get(f"{path}?_=next", headers=cookie).status_code == 403
+        assert other.get(f"{path}?version=next", headers=cookie).status_code == 403
         assert other.get(path, headers=cookie).status_code == 403
         assert time.monotonic() - logged_out < 1
-        assert other.get(f"{path}?_=next", headers=by_key).status_code == 403
+        assert other.get(f"{path}?version=next", headers=by_key).status_code == 403
     deadline = logged_out + IDLE_TIMEOUT + _SLACK
     while stack.service.metric("omero_ms_thumbnail_joined_sessions"):
         assert time.monotonic() < deadline, "the session that OMERO has ended is still kept"

@@ -94,7 +94,10 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         size = fit(picture.size_x, picture.size_y, request.width)
         if request.height is not None:
             size = (request.width, request.height)
-        chosen = next((one for one in image.rendering_defs if one.id == request.rendering_def_id), None)
+        # settings of another image, too, where the images have the same channels, and are in one group
+        in_group = [one for one in world.images.values() if one.group_id == image.group_id]
+        named = [one for other in in_group for one in other.rendering_defs if one.id == request.rendering_def_id]
+        chosen = named[0] if named else None
         chosen = chosen or world.settings_for(user, image)
         if image.state is ImageState.FAILING or (chosen is None and not world.may_make_settings(user, image)):
             return None
@@ -102,6 +105,14 @@ class ThumbnailsMachine(RuleBasedStateMachine):
             return told_clock((max(size), max(size)))
         shown = chosen.settings if chosen is not None else default_settings(picture)
         return told(picture, shown, size, (shown.default_z, shown.default_t))
+
+    def _owner_of(self, request: ThumbnailRequest) -> str:
+        world = self.omero.omero.world
+        return next(
+            name
+            for name in NAMES
+            if (user := world.user_named(name)) and user.id == world.images[request.image_id].owner_id
+        )
 
     @initialize(weather=st.sets(st.sampled_from(["slow", "frozen", "cut", "ending"]), max_size=2))
     def choose_weather(self, weather: set[str]) -> None:
@@ -196,6 +207,9 @@ class ThumbnailsMachine(RuleBasedStateMachine):
             return
         for request, before, outcome in zip(one.requests, one.before, one.task.result(), strict=True):
             right = {before, self.right(one.name, request)}
+            if request.is_plain and right != {None}:
+                # where the owner's stored one is newer than a user's own settings, OMERO shows that
+                right.add(self.right(self._owner_of(request), request))
             if isinstance(outcome, Thumbnail):
                 assert outcome.jpeg in right
             elif isinstance(outcome, ImageUnavailable):

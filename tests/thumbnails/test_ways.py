@@ -56,7 +56,7 @@ def test_what_is_there_of_anothers_comes_in_sets(viewer: Viewer, group: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("group", "decided"), [("rw----", STORED), ("rwr---", STORED), ("rwra--", "set"), ("rwrw--", "set")]
+    ("group", "decided"), [("rw----", STORED), ("rwr---", DIRECT), ("rwra--", "set"), ("rwrw--", "set")]
 )
 def test_anothers_that_nobody_has_seen_comes_alone_where_no_settings_can_be_made(
     group: str, decided: Way | str

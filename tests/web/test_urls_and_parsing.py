@@ -88,7 +88,7 @@ def test_sizes() -> None:
 
 def test_query() -> None:
     assert _one("/webclient/render_thumbnail/12", "rdefId=5&z=3&t=0&version=8&_=17") == ThumbnailRequest(
-        12, 96, rendering_def_id=5, z=3, t=0, version="8&17"
+        12, 96, rendering_def_id=5, z=3, t=0, version="8"
     )
     assert _one("/webclient/render_thumbnail/12", "z=") == ThumbnailRequest(12, 96)
     # of several the last, as Django has it
@@ -219,3 +219,10 @@ def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
     path = "/webclient/render_thumbnail/5/" + "x" * 500
     assert route(path) == route("/webclient/render_thumbnail/5/")
     assert route(path) is not route(path)
+
+
+def test_the_number_that_jquery_adds_reaches_nothing() -> None:
+    path = "/webclient/render_thumbnail/12/"
+    assert _one(path, "_=1700000000000") == _one(path, "") == _one(path, "_=1700000000001")
+    assert _many("id=1&id=2&_=1") == _many("id=1&id=2&_=2")
+    assert _one(path, "version=1&_=2") == _one(path, "version=1") != _one(path, "version=2")

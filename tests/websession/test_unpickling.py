@@ -288,3 +288,10 @@ def test_what_follows_the_end_is_nobodys(protocol: int, after: bytes) -> None:
     payload = pickle.dumps(session, protocol) + after
     assert pickle.loads(payload) == session
     assert decode_payload(payload, LIMITS) == session
+
+
+def test_session_of_omeroweb_5_4() -> None:
+    payload = (DATA / "omeroweb-5.4.pickle").read_bytes()
+    session = decode_payload(payload, LIMITS)
+    assert web_session(session) == WebSession(EXPECTED.omero_session_key, 2, 96)
+    assert web_session(decode_payload(payload + b"\n", LIMITS)) == WebSession(EXPECTED.omero_session_key, 2, 96)

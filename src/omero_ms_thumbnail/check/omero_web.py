@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 from xml.parsers import expat
 
 from ..addresses import parse_redis_uri
@@ -135,13 +136,31 @@ def _cache(path: Path, text: str | None) -> RedisCache | None:
     default = caches.get("default") if isinstance(caches, dict) else None
     if not isinstance(default, dict) or "redis" not in str(default.get("BACKEND", "")).lower():
         return None
-    location = default.get("LOCATION", "")
-    if isinstance(location, list):
-        location = location[0] if location else ""
-    # several are separated by commas or semicolons; the first is the one that is written to
-    location = re.split(r"[,;]", str(location))[0].strip()
+    location = _location(default)
     version = default.get("VERSION", 1)
     return RedisCache(location, str(default.get("KEY_PREFIX", "")), version if isinstance(version, int) else 1)
+
+
+def _location(cache: dict[str, Any]) -> str:
+    """The Redis that is written to, as a URI: the first of a list, or of several separated by commas or semicolons.
+
+    A bare ``host:port``, as Django's own documentation has it for other caches, is one too; database and password may
+    stand in OPTIONS (django-redis: PASSWORD; redis-py: db, username, password).
+    """
+    named = cache.get("LOCATION", "")
+    if isinstance(named, (list, tuple)):
+        named = named[0] if named else ""
+    uri = re.split(r"[,;]", str(named))[0].strip()
+    if "://" not in uri:
+        uri = f"unix://{uri}" if uri.startswith("/") else f"redis://{uri}"
+    options = {str(name).lower(): value for name, value in (cache.get("OPTIONS") or {}).items()}
+    scheme, _, rest = uri.partition("://")
+    if options.get("password") and "@" not in rest:
+        user = quote(str(options.get("username") or ""), safe="")
+        uri = f"{scheme}://{user}:{quote(str(options['password']), safe='')}@{rest}"
+    if "db" in options and str(options["db"]).isdigit() and not re.search(r"[?&]db=|[^/]/[0-9]+", rest):
+        uri += f"{'&' if '?' in uri else '?'}db={options['db']}"
+    return uri
 
 
 def _servers(path: Path, text: str | None, host: str) -> tuple[tuple[str, int], ...]:

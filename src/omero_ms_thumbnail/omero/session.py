@@ -371,7 +371,7 @@ class JoinedSession:
         if not mode.is_known:
             try:
                 service = await self._service("getConfigService")
-                mode.learn(await self.call(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
+                mode.learn(await self.ask_database(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
             except (IceException, UserException) as error:
                 log.info("OMERO does not say whether it is read-only: %s", error)
         return mode.is_on

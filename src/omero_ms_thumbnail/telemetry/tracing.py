@@ -7,6 +7,7 @@ counts, since it is what the Java microservice reads. Needs the extra ``tracing`
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from contextvars import Token
 from typing import Final
@@ -34,6 +35,9 @@ _PROPAGATORS: Final = (TraceContextTextMapPropagator(), B3SingleFormat())
 
 #: seconds that spans are collected before they are sent
 _DELAY: Final = 1.0
+
+#: seconds from one line about spans that cannot be sent to the next
+_LINE_EVERY: Final = 60.0
 
 
 class _HeaderGetter(Getter[Headers]):
@@ -68,6 +72,41 @@ class LogExporter(SpanExporter):
                 f" {span.status.description}" if span.status.status_code is StatusCode.ERROR else "",
             )
         return SpanExportResult.SUCCESS
+
+
+class Sent(SpanExporter):
+    """Sends spans to a place by `exporter`, and says once a minute at most that it cannot: the service does without."""
+
+    def __init__(self, exporter: SpanExporter, place: str) -> None:
+        self._exporter = exporter
+        self._place = place
+        self._lost = 0
+        self._next_line = 0.0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send them."""
+        why = "it refuses them"
+        try:
+            if self._exporter.export(spans) is SpanExportResult.SUCCESS:
+                return SpanExportResult.SUCCESS
+        except Exception as error:  # noqa: BLE001 - whatever the client for HTTP raises, none of it is the service's
+            why = type(error).__name__
+        self._lost += len(spans)
+        now = time.monotonic()
+        if now >= self._next_line:
+            self._next_line = now + _LINE_EVERY
+            log.warning(
+                "spans cannot be sent to %s (%s); %d are lost so far; check http-tracing and that it runs (at most one "
+                "such line a minute)",
+                self._place,
+                why,
+                self._lost,
+            )
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        """Let go of it."""
+        self._exporter.shutdown()
 
 
 class Traced:
@@ -129,9 +168,11 @@ class OpenTelemetryTracer:
 
 def exporters(zipkin_url: str | None, otlp_url: str | None) -> list[SpanExporter]:
     """Where spans go: to each of the URLs that is given, or else to the log."""
+    # they say it for each batch, some with a traceback; `Sent` says it
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL + 1)
     found: list[SpanExporter] = []
     if zipkin_url is not None:
-        found.append(ZipkinExporter(endpoint=zipkin_url))
+        found.append(Sent(ZipkinExporter(endpoint=zipkin_url), zipkin_url))
     if otlp_url is not None:
-        found.append(OTLPSpanExporter(endpoint=otlp_url))
+        found.append(Sent(OTLPSpanExporter(endpoint=otlp_url), otlp_url))
     return found or [LogExporter()]

@@ -147,8 +147,13 @@ class Kept:
         return found
 
     async def _is_in_progress(self, facts: ImageFacts) -> bool:
-        async with self._session.stores.lend(patiently=True) as store:
-            return await careful.is_in_progress(store, facts)
+        try:
+            async with self._session.stores.lend(patiently=True) as store:
+                return await careful.is_in_progress(store, facts)
+        except UserException as error:
+            # such as of one in progress that has no settings: OMERO draws nothing of it but in a set
+            log.info("image %d is not kept, since OMERO does not draw it: %s", facts.image_id, error)
+            return True
 
     async def _until_nobody_waits(self) -> None:
         await self._pause(_COLLECT)

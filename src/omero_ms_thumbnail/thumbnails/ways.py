@@ -71,7 +71,8 @@ def way_of(request: ThumbnailRequest, facts: ImageFacts, viewer: Viewer) -> Way:
             # a group's owner is refused what is neither stored nor can be: OMERO.web shows no picture either
             return DIRECT if viewer.is_admin else STORED
         if is_read_only(facts.permissions) and not viewer.is_admin:
-            return DIRECT if facts.is_seen else STORED
+            # also where there are no settings: OMERO refuses both, unless the owner has looked meanwhile
+            return DIRECT
     return Way(
         (
             facts.group_id,

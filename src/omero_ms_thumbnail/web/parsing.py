@@ -30,8 +30,8 @@ _PARAMETERS_MAX: Final = 20_000
 _REMEMBERED_REQUESTS: Final = 512
 _REMEMBERED_LENGTH: Final = 512
 
-#: OMERO.web's cache busters
-_VERSION_NAMES: Final = ("version", "_")
+#: OMERO.web's cache buster. jQuery's own, ``_``, comes with every request of its pages and says nothing
+_VERSION_NAMES: Final = ("version",)
 
 
 @dataclass(frozen=True, slots=True)

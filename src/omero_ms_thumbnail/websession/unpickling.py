@@ -495,6 +495,7 @@ _EFFECTS: dict[bytes, Callable[[_Machine], None]] = {
     b"r": lambda machine: machine.put(machine.bytes.integer(4)),
     b"\x94": lambda machine: machine.put(len(machine.memo)),
     b"g": lambda machine: machine.push_new(machine.memo.get(pickle_bytes.decimal(machine.bytes.line())), _ITEM),
+    b"h": lambda machine: machine.push_new(machine.memo.get(machine.bytes.byte()), _ITEM),
     b"j": lambda machine: machine.push_new(machine.memo.get(machine.bytes.integer(4)), _ITEM),
     # containers
     b"a": lambda machine: machine.append([machine.stack.pop()]),
