@@ -22,7 +22,7 @@
 
 All of these block for a moment; those that wait go into `asyncio.to_thread` in a coroutine. A name of the world
 (`ALICE_KEY`, `LAB`, `pixels(11)`, `WORLD`, …) is imported from `tests.conformance.harness`; what a thumbnail shows is
-read with `tests.conformance.standin.pictures.what_is_shown(jpeg)`: width, height and either clock, or image, user,
+read with `tests.conformance.standin.pictures.what_is_shown(jpeg)`: width, height and either clock, or image,
 rendering_def, z, t.
 
 `official_client`: `.run(host, port, steps, secure=…, anonymous=…)` and `.run_at(router, steps)` run omero-py's

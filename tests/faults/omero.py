@@ -111,6 +111,10 @@ class _Omero(EmbeddedOmero):
         super().__init__(small_world(), latency=latency, time_to_idle=3600)
         # those that users would make by looking, which would be lost with this process
         for image in self.world.images.values():
+            for settings in image.rendering_defs:
+                if settings.owner_id != image.owner_id:
+                    # a newer stored thumbnail of the owner's would hide them: it would matter who looks first
+                    self.world.database.rendering_defs.delete(settings.id)
             if image.state is ImageState.READY and not image.rendering_defs:
                 owner = self.world.users[image.owner_id]
                 self.world.add_settings(image, owner, default_settings(image.picture))

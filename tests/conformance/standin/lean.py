@@ -7,7 +7,6 @@ and a picture is drawn beforehand and is as large as OMERO's are.
 
 from __future__ import annotations
 
-import contextlib
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +57,7 @@ class LeanDrawer(Drawer):
     """Draws each picture once, as large as OMERO's, whoever asks."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._drawn: dict[Hashable, bytes] = {}
-
-    def drawing_for(self, user_id: int) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
 
     def draw(self, drawing: Drawing) -> bytes:
         pixels = None if drawing.pixels is None else drawing.pixels.id

@@ -76,7 +76,7 @@ def _ycc(colour: Colour) -> tuple[int, int, int]:
 
 
 def what_is_shown(jpeg: bytes) -> dict[str, Any]:
-    """What `draw` was given: width, height, image, user, rendering_def, z, t, clock. ValueError if it drew no such."""
+    """What `draw` was given: width, height, image, rendering_def, z, t, clock. ValueError if it drew no such."""
     if jpeg[:2] != _SOI or jpeg[2:4] != bytes([0xFF, _COM]):
         raise ValueError(f"not a picture of the stand-in: {jpeg[:16]!r}")
     (length,) = struct.unpack_from(">H", jpeg, 4)

@@ -249,7 +249,11 @@ class Hand:
 
 def main() -> None:
     logging.disable(logging.WARNING)
-    hand = Hand(json.loads(sys.stdin.readline()))
+    try:
+        hand = Hand(json.loads(sys.stdin.readline()))
+    except Exception as error:
+        print(json.dumps({"error": f"{type(error).__name__}: {getattr(error, 'reason', '')}"}), flush=True)
+        return
     print(json.dumps({"ok": None}), flush=True)
     try:
         for line in sys.stdin:

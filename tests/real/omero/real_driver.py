@@ -10,7 +10,7 @@ from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import OmeroServer
 from tests.conformance.processes import Child
 from tests.parts import ROOT
-from tests.real.omero.command_driver import CommandDriver
+from tests.real.omero.command_driver import CommandDriver, CommandFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,9 @@ async def real_driver(address: str, password: str, python: Path, folder: Path) -
 
     def started() -> None:
         child.write_line(json.dumps(where))
-        child.read_line(_STARTED_WITHIN)
+        said = json.loads(child.read_line(_STARTED_WITHIN))
+        if "error" in said:
+            raise CommandFailed(f"root cannot log in to the OMERO at {address}: {said['error']}")
 
     try:
         await asyncio.to_thread(started)
