@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -30,6 +30,9 @@ class OngoingModelCall:
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.reply: asyncio.Future[Any] = task
+
+    async def answer(self, _timeout: float, _late: Callable[[], None], *, lost_after: float = 0.0) -> Any:
+        return await asyncio.shield(self.reply)
 
     def result(self) -> Any:
         return self.reply.result()

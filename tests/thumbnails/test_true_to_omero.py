@@ -136,7 +136,7 @@ async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(m
     monkeypatch.setattr(facts, "FRESH", -1.0)
     stage = stage_of("rwrw--", ["owner saves red"], ["owner saves red"])
     async with Asker(stage, "member") as member:
-        permits = member.session.permits = Permits(1)
+        permits = member.session.permits = member.work._permits = Permits(1)
         async with permits.flight("another"):
             asking = asyncio.create_task(member.see(0, 1))
             while not member.work._on_their_way:
