@@ -15,7 +15,7 @@ from typing import Any
 
 from omero_ms_thumbnail.ice.glacier2 import ADD_PROXIES, CREATE_SESSION, DESTROY_SESSION, GET_ACM_TIMEOUT
 from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES, Request
-from omero_ms_thumbnail.ice.operations import Operation
+from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
 from omero_ms_thumbnail.omero.rtypes import RInt, RLong, RType
@@ -73,6 +73,7 @@ _HONEST: dict[str, tuple[Operation[Any], Callable[[Request], Any]]] = {
         (THUMBNAIL_STORE["getThumbnailByLongestSide"], lambda _: JPEG),
         (THUMBNAIL_STORE["isInProgress"], lambda _: False),
         (THUMBNAIL_STORE["close"], lambda _: None),
+        (OBJECT_OPERATIONS["ice_ping"], lambda _: None),
     )
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from omero_ms_thumbnail.embedded.services import ConfigServant
 from omero_ms_thumbnail.ice.server import Current
+from omero_ms_thumbnail.omero import queries
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
 from omero_ms_thumbnail.omero.hql import NEWEST_IMAGES
 from omero_ms_thumbnail.omero.queries import newest_images
@@ -45,15 +46,22 @@ async def newest(asked: Any, limit: int = 2) -> list[int]:
     return await newest_images(asked, limit)
 
 
-async def test_new_images_are_looked_for_in_one_group_after_the_other() -> None:
+async def test_new_images_are_looked_for_group_by_group_and_the_newest_of_all_come_first() -> None:
     asked = Asked({3: [], 4: [9, 8, 7], 5: [99]}, default=4, member_of=[1, 3, 4, 5])
-    assert await newest(asked) == [9, 8]
-    assert asked.asked == ["4"]
+    assert await newest(asked) == [99, 9]
+    assert asked.asked == ["4", "3", "5"]
+    # no member of one any more
     asked = Asked({3: [], 4: None, 5: [99]}, default=3, member_of=[1, 3, 4, 5])
     assert await newest(asked) == [99]
-    assert asked.asked == ["3", "4", "5"]
     asked = Asked({3: []}, default=3, member_of=[1, 3])
     assert await newest(asked) == []
+
+
+async def test_no_more_groups_are_asked_than_a_person_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_GROUPS_MAX", 2)
+    asked = Asked({3: [1], 4: [9], 5: [99]}, default=4, member_of=[1, 3, 4, 5])
+    assert await newest(asked) == [9, 1]
+    assert asked.asked == ["4", "3"]
 
 
 async def test_an_administrators_are_the_newest_of_all() -> None:

@@ -97,7 +97,7 @@ class OmeroSteps:
                     newest = await newest_images(session, 1)
                     if not newest:
                         return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
-                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest of a group", watch.seconds)
+                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest", watch.seconds)
                     return self._timed(found), newest[0]
                 if not await readable_images(session, [image_id]):
                     raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")
