@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from omero_ms_thumbnail.websession import RedisSessionStore, SessionStoreUnavailable, WebSession
+from omero_ms_thumbnail.websession.limits import Limits
 from tests.websession.redis_server import RedisServer, free_port
 from tests.websession.tcp_server import serving
 from tests.websession.tls import make_certificate, tls_in_front_of
@@ -118,7 +119,7 @@ async def test_key_of_another_type_is_nobody(store: RedisSessionStore, redis_cli
 
 
 async def test_value_larger_than_the_limit_is_nobody(store: RedisSessionStore, redis_client: redis.Redis) -> None:
-    redis_client.set(KEY_PREFIX + ID, b"x" * (1024 * 1024 + 1))
+    redis_client.set(KEY_PREFIX + ID, b"x" * (Limits().stored_bytes + 1))
     assert await store.get(ID) is None
     assert store.unreadable == {"too-large": 1}
 
@@ -238,7 +239,7 @@ async def test_user_without_permission(own_server: RedisServer) -> None:
     own_server.start()
     async with opened(f"redis://thumbs:pw@127.0.0.1:{own_server.port}", timeout=30) as store:
         await store.ping()
-        with pytest.raises(SessionStoreUnavailable, match="allow PING, GETRANGE"):
+        with pytest.raises(SessionStoreUnavailable, match="allow PING, SELECT, GETRANGE"):
             await store.get(ID)
 
 
