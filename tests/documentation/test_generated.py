@@ -44,4 +44,4 @@ def test_every_option_is_in_it() -> None:
         for action in cli_reference.options(parser):
             assert f"- **`{(action.option_strings or [action.metavar])[0]}" in section
             assert action.help
-    assert {"serve", "demo", "check", "warm"} == set(cli_reference.commands())
+    assert {"serve", "demo", "check", "warm", "nginx"} == set(cli_reference.commands())

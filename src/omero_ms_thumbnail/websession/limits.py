@@ -18,7 +18,7 @@ class Limits:
     """Size in the store, compressed if it is; base64 makes a megabyte a third larger."""
     decoded_bytes: int = 2 * 1024 * 1024
     """Size after decompression."""
-    memory: int = 28 * 1000 * 1000
+    memory: int = 26 * 1000 * 1000
     """Bytes that its values take in this process; estimated from above, while they are made."""
     values: int = 600_000
     """Steps of reading, each of which takes about as long as any other; making a value is one, and most take no more.
