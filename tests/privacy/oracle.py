@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omero_ms_thumbnail.embedded.images.picture import fit
 from omero_ms_thumbnail.embedded.images.settings import RenderingSettings, default_settings
@@ -12,6 +12,9 @@ from tests.privacy.history import ImageFacts, RecordedWorld
 from tests.telling_pictures import told, told_clock
 
 _SYSTEM_GROUP = 0
+
+#: seconds that the service believes what OMERO told of an image
+FACTS_LIFE = 60.0
 
 #: the only size that is stored
 DEFAULT_SIZE = 96
@@ -37,8 +40,17 @@ class Oracle:
 
     def answers(self, user_id: int, asked: Asked, begin: float, end: float) -> set[bytes | None]:
         """What OMERO would have answered that user at some moment from `begin` to `end`; None where it refuses."""
-        moments = self._moments(user_id, asked, begin, end)
-        return {answer for moment in moments for answer in self._answer(user_id, asked, moment)}
+        moments = list(self._moments(user_id, asked, begin, end))
+        answers = {answer for moment in moments for answer in self._answer(user_id, asked, moment)}
+        if len(list(self._moments(user_id, asked, begin - FACTS_LIFE, end))) > 1:
+            # several calls make one thumbnail, and what was told of the image may be from before a change: OMERO then
+            # refuses one of them, shows the user's own settings in place of those that were named, or draws a square
+            # where it may store nothing any more. All of it is what this user may see at some moment of these
+            answers.add(None)
+            for other in (replace(asked, rendering_def=None), replace(asked, height=asked.height or asked.width)):
+                for moment in moments:
+                    answers |= self._answer(user_id, other, moment, is_steady=False)
+        return answers
 
     def is_steady(self, user_id: int, asked: Asked, begin: float, end: float) -> bool:
         """Whether nothing changed in that time that matters for the answer."""
@@ -60,7 +72,7 @@ class Oracle:
         for group in groups:
             yield from self._world.group_at[group].changes(begin, end)
 
-    def _answer(self, user_id: int, asked: Asked, moment: float) -> set[bytes | None]:
+    def _answer(self, user_id: int, asked: Asked, moment: float, *, is_steady: bool = True) -> set[bytes | None]:
         timeline = self._world.image_at.get(asked.image)
         facts = timeline.at(moment) if timeline is not None else None
         if facts is None:
@@ -72,19 +84,24 @@ class Oracle:
         image = self._images[asked.image]
         own = _settings(self._images, user, facts, permissions, asked)
         answers = {self._drawn(image, own, asked)}
+        if own is None:
+            # unless somebody has looked at it who may make settings
+            answers.add(self._drawn(image, default_settings(image.picture), asked))
         if image.state is ImageState.READY:
-            answers |= {self._drawn(image, look, asked) for look in self._others(user_id, asked)}
+            others = self._others(user_id, asked, is_steady=is_steady)
+            answers |= {self._drawn(image, look, asked) for look in others}
         if _is_stored(asked) and permissions[2] != "r" and facts[0] != user.id and not _is_admin(user):
             # who leads a private group may store nothing of another's, and is refused until the owner has
             answers.add(None)
         return answers
 
-    def _others(self, user_id: int, asked: Asked) -> Iterator[RenderingSettings]:
+    def _others(self, user_id: int, asked: Asked, *, is_steady: bool) -> Iterator[RenderingSettings]:
         """Looks that OMERO may show besides the newest: it takes any settings that go with the image's channels, and
         a thumbnail that is stored for the viewer or for an owner until it takes that for out of date."""
         if asked.rendering_def is not None:
             yield from self._world.looks_by_id.get(asked.rendering_def, ())
-        elif _is_stored(asked):
+        elif _is_stored(asked) or not is_steady:
+            # a call chooses whose settings count, another one draws with what they are by then
             theirs = {user_id, *self._world.owners_ever[asked.image]}
             yield from (look for by, look in self._world.looks_ever[asked.image] if by in theirs)
 

@@ -47,7 +47,7 @@ class Knowledge:
         self._remembered.forget(image_id)
 
     def are_alike(self, items: Iterable[Item]) -> bool:
-        """Whether it is known as of this second that items of one lane are alike."""
+        """Whether what is known of items of one lane is of this second, so that they are alike now."""
         return self._remembered.are_fresh(item.facts for item in items if item.facts is not None)
 
     async def ask(self, image_ids: set[int]) -> dict[int, ImageFacts]:

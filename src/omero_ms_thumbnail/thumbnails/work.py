@@ -346,7 +346,8 @@ class SessionWork:
         late = self._loop.call_later(WORTH_SECONDS, self._fall_late, batch) if batch.is_set else None
         try:
             if not batch.is_set:
-                await self._render_alone(items[0])
+                if items[0].way.is_direct or await self._may_still_be_stored(items[0]):
+                    await self._render_alone(items[0])
                 return
             items = await self._alike(items)
             if items:
@@ -402,6 +403,24 @@ class SessionWork:
             if not self._has_to_wait(item, told):
                 alike.append(item)
         return alike
+
+    async def _may_still_be_stored(self, item: Item) -> bool:
+        """Whether it is to be stored by facts that are no older than a second; else it lines up again.
+
+        Where nothing may be stored any more, OMERO would draw a stretched square.
+        """
+        if not _wanted((item,)) or self._knowledge.are_alike((item,)):
+            return True
+        found = await self._knowledge.ask({item.request.image_id})
+        told = found.get(item.request.image_id)
+        if item.done.done():
+            return False
+        if told is not None and self._knowledge.way_of(item, told) == item.way:
+            item.facts, item.is_remembered = told, False
+            return True
+        item.is_remembered = False
+        self._take_facts(item, told)
+        return False
 
     async def _render_set(self, items: list[Item]) -> None:
         async with self._session.stores.lend_for_sets(patiently=True) as store:
