@@ -69,7 +69,7 @@ _VALUES = {
     "platform": "uname_result",
     "posix": "stat_result statvfs_result times_result uname_result",
     "grp": "struct_group",
-    "pwd": "struct_passwd",
+    "pwd": "struct_passwd",  # pragma: allowlist secret
     "resource": "struct_rusage",
     "random": "Random",
     "re": "Pattern _compile error",
