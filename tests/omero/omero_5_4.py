@@ -30,6 +30,7 @@ OPERATIONS: Final[dict[str, dict[str, str]]] = {
     "IConfig": {
         "getConfigValue": "idempotent string(string)",
         "getConfigValues": "idempotent dictionary<string, string>(string)",
+        "getClientConfigValues": "idempotent dictionary<string, string>()",
     },
     "ThumbnailStore": {
         "setPixelsId": "normal bool(long)",
