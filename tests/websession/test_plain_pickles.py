@@ -55,7 +55,9 @@ class Thing:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("value", [Thing(), (1,), (), {1}, b"x", 2**64, frozenset(), object], ids=repr)
+@pytest.mark.parametrize(
+    "value", [Thing(), (1,), (), {1}, b"x", 2**64, frozenset(), object], ids=lambda value: type(value).__name__
+)
 def test_what_is_not_plain(protocol: int, value: object) -> None:
     assert not is_plain(pickle.dumps({"a": ["b" * 30] * 1000, "value": value}, protocol))
 
