@@ -6,6 +6,7 @@ their counter anew with each load, parade and others send nothing at all, and jQ
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -22,7 +23,6 @@ from omero_ms_thumbnail.web.urls import route
 from tests.omero.small_omero import LEAVE_WITHIN
 from tests.simulated.loop import VirtualLoop, end
 from tests.simulated.omero import SimulatedOmero
-import itertools
 
 #: the default of `cache.life`, in seconds
 LIFE = 60.0

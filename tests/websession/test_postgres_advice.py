@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,7 +33,6 @@ from tests.parts import ROOT
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.tcp_server import serving
 from tests.websession.test_postgres_store import TABLE, opened, save, sql
-from tests.websession.tls import make_certificate
 
 ROLE, ROLE_PASSWORD = "thumbnails", "p/w?#@%"
 SCHEMA = "omeroweb"
@@ -226,30 +223,18 @@ async def test_tls_that_is_not_there(server: PostgresServer, tmp_path: Path) -> 
     (parameter,) = quoted(POSTGRES_WITHOUT_TLS, "sslmode=prefer")
     assert await diagnosis(server.uri(parameters=f"&{parameter}")) is None
     (option,) = quoted(POSTGRES_WITHOUT_TLS, "ssl = on")
-    with_certificate(server, tmp_path)
+    server.certify(tmp_path)
     server.kill()
     server.options = (option,)
     server.start()
     assert await diagnosis(server.uri(parameters="&sslmode=require")) is None
 
 
-def with_certificate(server: PostgresServer, folder: Path, host: str = "postgres.example.org") -> Path:
-    """Give it a certificate for a host, whose file is returned."""
-    certificate, key = make_certificate(folder, host)
-    owner = server.data.stat()
-    for source, name in ((certificate, "server.crt"), (key, "server.key")):
-        target = server.data / name
-        shutil.copy(source, target)
-        target.chmod(0o600)
-        os.chown(target, owner.st_uid, owner.st_gid)
-    return certificate
-
-
 async def test_a_certificate_that_is_not_accepted(
     server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sql(server, TABLE.format("django_session", "timestamptz"))
-    certificate = with_certificate(server, tmp_path)
+    certificate = server.certify(tmp_path)
     server.kill()
     server.options = ("ssl = on",)
     server.start()
@@ -269,7 +254,7 @@ async def test_a_certificate_that_is_not_accepted(
 
 async def test_tls_only(server: PostgresServer, tmp_path: Path) -> None:
     await sql(server, TABLE.format("django_session", "timestamptz"))
-    with_certificate(server, tmp_path)
+    server.certify(tmp_path)
     (server.data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
     server.kill()
     server.options = ("ssl = on",)

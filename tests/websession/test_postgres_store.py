@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +19,6 @@ from omero_ms_thumbnail.websession import PostgresSessionStore, SessionStoreUnav
 from omero_ms_thumbnail.websession.signed_text import sign
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.redis_server import free_port
-from tests.websession.tls import make_certificate
 
 ID = "abcdefgh01234567"
 TABLE = """\
@@ -266,14 +263,8 @@ async def test_silent_server() -> None:
 
 
 async def test_tls(own_server: PostgresServer, tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path, "postgres.example.org")
     own_server.make()
-    owner = own_server.data.stat()
-    for source, name in ((certificate, "server.crt"), (key, "server.key")):
-        target = own_server.data / name
-        shutil.copy(source, target)
-        target.chmod(0o600)
-        os.chown(target, owner.st_uid, owner.st_gid)
+    certificate = own_server.certify(tmp_path)
     own_server.options = ("ssl = on",)
     (own_server.data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
     own_server.start()
