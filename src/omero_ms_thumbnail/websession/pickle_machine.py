@@ -22,7 +22,7 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     PAIR,
     TEXT,
 )
-from omero_ms_thumbnail.websession.pickle_keys import as_key, pairs
+from omero_ms_thumbnail.websession.pickle_keys import Keys
 from omero_ms_thumbnail.websession.pickle_memo import Memo
 from omero_ms_thumbnail.websession.pickle_types import NESTED_NAME
 from omero_ms_thumbnail.websession.placeholder import Placeholder
@@ -67,6 +67,7 @@ class Machine:
         self.bytes = PickleBytes(data)
         self.stack: list[object] = []
         self.memo = Memo()
+        self.keys = Keys()
         #: bytes of memory that values may still take
         self.room = limits.memory
         self._marked: list[list[object]] = []
@@ -156,7 +157,7 @@ class Machine:
                 items, stack = stack, marked.pop()
                 target = cast("dict[object, object]", stack[-1])
                 room -= PAIR * len(items) // 2 + FIRST_ITEM
-                target.update(pairs(items))
+                target.update(self.keys.pairs(items))
             elif code == _APPENDS and marked and type(marked[-1][-1]) is list:
                 items, stack = stack, marked.pop()
                 cast("list[object]", stack[-1]).extend(items)
@@ -228,7 +229,7 @@ class Machine:
         target = self.stack[-1]
         if isinstance(target, set):
             self.charge(MEMBER * len(items))
-            target.update(map(as_key, items))
+            target.update(map(self.keys.key, items))
         elif not isinstance(target, Placeholder):
             raise damaged("it adds to something else than a set")
 
@@ -236,7 +237,7 @@ class Machine:
         target = self.stack[-1]
         if isinstance(target, dict):
             self.charge(PAIR * len(items) // 2 + (0 if target else FIRST_ITEM))
-            target.update(pairs(items))
+            target.update(self.keys.pairs(items))
         elif not isinstance(target, Placeholder):
             raise damaged("it sets items of something else than a dict")
 

@@ -18,7 +18,6 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     SET,
 )
-from omero_ms_thumbnail.websession.pickle_keys import as_key
 from omero_ms_thumbnail.websession.pickle_machine import Machine, named
 from omero_ms_thumbnail.websession.placeholder import Placeholder
 
@@ -118,7 +117,7 @@ def _dict_of_items(machine: Machine) -> None:
 def _frozen_set(machine: Machine) -> None:
     items = machine.pop_to_mark()
     machine.charge(SET + MEMBER * len(items))
-    machine.push(frozenset(map(as_key, items)))
+    machine.push(frozenset(map(machine.keys.key, items)))
 
 
 def _out_of_band(machine: Machine) -> None:
