@@ -362,8 +362,7 @@ def caches(settings: Settings) -> Caches:
     except ValueError as error:
         raise ConfigError([f"cache.redis-uri: {error}"]) from error
     # users of one OMERO.server are numbered as those of another
-    realm = f"{settings.omero.host}:{settings.omero.port}"
-    shared = RedisCache(client, realm=realm, life=cache.life, bytes_max=cache.redis_memory)
+    shared = RedisCache(client, realm=str(settings.omero.address), life=cache.life, bytes_max=cache.redis_memory)
     return Caches(memory, shared)
 
 
@@ -401,15 +400,16 @@ def begin_logging(options: LogOptions, *, explained: bool = False) -> None:
 
 def omero_server(settings: Settings) -> OmeroServer:
     """Where OMERO is. Raises ConfigError if the authorities for its certificate cannot be read."""
-    omero = settings.omero
+    omero, address = settings.omero, settings.omero.address
     return OmeroServer(
-        omero.host,
-        omero.port,
-        _tls(omero) if omero.secure else None,
+        address.host,
+        address.port,
+        _tls(omero) if address.secure else None,
         connect_timeout=omero.connect_timeout,
         call_timeout=settings.request_timeout,
         message_size_max=omero.message_size_max,
         thumbnail_stores=omero.thumbnail_stores,
+        path=address.path,
     )
 
 
@@ -429,13 +429,12 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         log.warning("%s", line)
     if demo is None:
         log.info(
-            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s:%d (%s)",
+            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s (%s)",
             VERSION,
             url(settings.host, settings.port),
             settings.workers,
-            settings.omero.host,
-            settings.omero.port,
-            "TLS" if settings.omero.secure else "TCP",
+            settings.omero.address,
+            settings.omero.address.spoken,
         )
     files = raise_open_files(4 * _CONNECTIONS_MAX)
     granian = Server(

@@ -57,6 +57,11 @@ class OmeroAddress:
         """Whether Ice is spoken over WebSocket there."""
         return self.transport in _WEBSOCKET
 
+    @property
+    def spoken(self) -> str:
+        """What carries Ice there, for people."""
+        return {"tcp": "TCP", "ssl": "TLS", "ws": "WebSocket", "wss": "WebSocket over TLS"}[self.transport]
+
     def __str__(self) -> str:
         """The address for people, and for telling two OMERO.servers apart."""
         if not self.is_websocket:
