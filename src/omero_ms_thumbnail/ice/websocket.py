@@ -30,7 +30,7 @@ from wsproto.utilities import ProtocolError
 
 from .attempt import url_of
 from .errors import IceException, MemoryLimitException, ProtocolException, UnknownMessageException, shortened
-from .websocket_refusals import not_http, other_protocol, rejected
+from .websocket_refusals import not_http, other_protocol, rejected, server_in
 
 SUBPROTOCOL: Final = "ice.zeroc.com"
 
@@ -58,6 +58,8 @@ class WebSocket:
         self._pong: Pong | None = None
         #: whether the peer has agreed to Ice's subprotocol; like Ice's own clients we speak without that, too
         self.has_subprotocol = False
+        #: what the web server in front, if any, says that it is, for people
+        self.server_of_peer = ""
         #: what the peer said on closing, for people
         self.goodbye_of_peer = ""
 
@@ -150,6 +152,7 @@ class WebSocket:
                 raise UnknownMessageException("the peer sent a text frame, which Ice has no use for")
             elif isinstance(event, AcceptConnection):
                 self.has_subprotocol = event.subprotocol == SUBPROTOCOL
+                self.server_of_peer = server_in(event.extra_headers)
             elif isinstance(event, RejectConnection):
                 raise rejected(self._url, event.status_code, event.headers, _body(events))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -6,7 +6,7 @@ status 502 of (``WSTransceiver::handleRequest`` of Ice 3.7); every other status 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from .errors import Refusal, UpgradeRefusedException, shortened
@@ -46,10 +46,11 @@ _ADVICE: Final[dict[Refusal, str]] = {
 }
 
 
-def rejected(url: str, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> UpgradeRefusedException:
+def rejected(url: str, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> UpgradeRefusedException:
     """The status of an answer that does not upgrade; of its `body`, what has come."""
-    fields = {name.lower(): value for name, value in headers}
-    by = f" ({_shown(fields[b'server'])})" if fields.get(b"server") else ""
+    fields = dict(headers)
+    server = server_in(headers)
+    by = f" ({server})" if server else ""
     if any(sign in body for sign in _PLAIN_HTTP):
         return _refused(f"{url} is a port with TLS, says what answered{by}", Refusal.NEEDS_TLS)
     refusal = _refusal(status)
@@ -58,6 +59,11 @@ def rejected(url: str, status: int, headers: Iterable[tuple[bytes, bytes]], body
         # without a query, which may say more than is meant for a log
         answered += f" and sends to {_shown(fields[b'location'].partition(b'?')[0])}"
     return _refused(answered, refusal)
+
+
+def server_in(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """What a web server says that it is; empty if it does not. The names of headers are in lower case."""
+    return next((_shown(value) for name, value in headers if name == b"server"), "")
 
 
 def not_http(url: str, began: bytes) -> UpgradeRefusedException:
