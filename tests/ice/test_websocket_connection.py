@@ -288,7 +288,8 @@ async def test_ice_without_websocket() -> None:
     assert isinstance(error, UpgradeRefusedException)
     assert str(error) == (
         f"ws://127.0.0.1:{server.port}/omero-wss speaks Ice without WebSocket: "
-        "write the host alone, without ws:// or wss://, or the port of a WebSocket"
+        "write the host alone, without ws:// or wss://, or the port of a WebSocket; "
+        "a web server in front must hand on to OMERO's port for ws (4065 unless changed)"
     )
 
 
@@ -298,7 +299,8 @@ async def test_ice_over_tls_without_websocket() -> None:
     assert isinstance(error, UpgradeRefusedException)
     assert str(error) == (
         f"wss://127.0.0.1:{server.port}/omero-wss speaks Ice without WebSocket: "
-        "write the host alone, without ws:// or wss://, or the port of a WebSocket"
+        "write the host alone, without ws:// or wss://, or the port of a WebSocket; "
+        "a web server in front must hand on to OMERO's port for ws (4065 unless changed)"
     )
 
 
@@ -309,6 +311,15 @@ async def test_a_server_that_says_nothing() -> None:
     assert str(error) == (
         f"ws://127.0.0.1:{port}/omero-wss accepted the connection but did not answer the request for WebSocket within "
         "0.2 s; a TLS port waits like this for a client that does not use TLS"
+    )
+
+
+async def test_a_server_that_says_nothing_to_tls() -> None:
+    async with raw_server(_wait_for_end) as port:
+        error = await _failure(port, tls=client_context(), timeout=0.2)
+    assert str(error) == (
+        f"wss://127.0.0.1:{port}/omero-wss did not answer within 0.2 s; "
+        "a firewall that drops packets looks like this, and so does OMERO's port for ws://"
     )
 
 

@@ -455,10 +455,10 @@ WEBSOCKET_PLAIN_ICE = _diagnosis(
     "websocket-plain-ice",
     WEBSOCKET,
     "OMERO is there, and no WebSocket",
-    "`omero.host` begins with `wss://` or `ws://`, and its port is one of OMERO's router for Ice alone (4064 and 4063"
-    " unless changed).",
+    "`omero.host` begins with `wss://` or `ws://`, and its port, or the one that the web server in front hands on to,"
+    " is one of OMERO's router for Ice alone (4064 and 4063 unless changed).",
     "Write the host alone into `omero.host`; or the port of a web server in front, or of OMERO's own WebSocket (4066"
-    " with TLS, 4065 without).",
+    " with TLS, 4065 without), to which `proxy_pass` has to lead as well.",
 )
 WEBSOCKET_NOT_HTTP = _diagnosis(
     "websocket-not-http",

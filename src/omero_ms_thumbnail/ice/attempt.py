@@ -53,7 +53,8 @@ class Attempt:
                 f"{self.where} accepted the connection but did not speak Ice within {timeout:g} s; "
                 "a TLS port waits like this for a client that does not use TLS"
             )
-        return f"{self.where} did not answer within {timeout:g} s; a firewall that drops packets looks like this"
+        hint = ", and so does OMERO's port for ws://" if self.path and self.tls is not None else ""
+        return f"{self.where} did not answer within {timeout:g} s; a firewall that drops packets looks like this{hint}"
 
     def failure_text(self, error: Exception) -> str:
         """Why `error`, with which it ended."""
