@@ -40,9 +40,13 @@ class Questions:
         is_fresh = rng.random() < 0.15
         if is_fresh:
             self._last_version += 1
-            query[rng.choice(["version", "_"])] = self._last_version
+            query["version"] = self._last_version
         elif rng.random() < 0.3:
             query["version"] = "old"
+        if rng.random() < 0.1:
+            # jQuery's, which asks for nothing anew
+            self._last_version += 1
+            query["_"] = self._last_version
         prefix = rng.choice(["webclient", "webgateway"])
         kind = rng.random()
         image, width = images[0], rng.choice(_SIZES)
