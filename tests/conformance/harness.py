@@ -282,7 +282,8 @@ def tour(
     """A plan that goes through everything a thumbnail service asks of an OMERO, for any OMERO that has these.
 
     `images` are readable with the session `key`, in one group, and have rendering settings; `rendering_def` is one of
-    the first image's; `group` is the user's default group. Steps that are to fail say so in their "expect", as do those whose answer is known.
+    the first image's; `group` is the user's default group. Steps that are to fail say so in their "expect", as do
+    those whose answer is known.
     """
     first = images[0]
     return [
