@@ -171,8 +171,6 @@ location = /no-upgrade {{ proxy_pass http://127.0.0.1:{port}; }}
 location = /no-connection {{ proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1;
                              proxy_set_header Upgrade $http_upgrade; }}
 location = /closed {{ proxy_pass http://127.0.0.1:{closed}; proxy_http_version 1.1; }}
-location = /ice {{ proxy_pass http://127.0.0.1:{ice}; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
-                   proxy_set_header Connection "upgrade"; }}
 location = /moved {{ return 301 https://elsewhere.example.org/omero-wss; }}
 location = /login {{ return 302 /accounts/login?next=/omero-wss; }}
 location = /forbidden {{ deny all; }}
@@ -185,13 +183,11 @@ location = /bad {{ return 400; }}
 @pytest.mark.parametrize("tls", [True, False])
 async def test_each_mistake_of_a_web_server_is_told(tls: bool, omero_standin: OmeroStandin, tmp_path: Path) -> None:
     router = await told(omero_standin.start_router, "plain", websocket=True)
-    locations = _MISTAKES.format(port=router.port, closed=free_port(), ice=omero_standin.plain.port)
+    locations = _MISTAKES.format(port=router.port, closed=free_port())
     expected = {
         "/no-upgrade": "websocket-nobody-behind",
         "/no-connection": "websocket-nobody-behind",
         "/closed": "websocket-nobody-behind",
-        # nginx takes what does not begin as HTTP for HTTP 0.9, and hands it on
-        "/ice": "websocket-plain-ice",
         "/moved": "websocket-redirected",
         "/login": "websocket-redirected",
         "/forbidden": "websocket-not-let-in",
@@ -212,6 +208,15 @@ async def test_each_mistake_of_a_web_server_is_told(tls: bool, omero_standin: Om
             assert trouble.value.found == str(refused.value)
             assert trouble.value.found.startswith(f"{server} ")
     assert found == expected
+
+
+async def test_a_web_server_that_leads_to_the_port_for_ice_alone(omero_standin: OmeroStandin, tmp_path: Path) -> None:
+    """nginx takes Ice's first word for HTTP 0.9 and hands it on, if it has come before the router hangs up."""
+    with front(tmp_path, documented_location(omero_standin.plain.port)) as at:
+        code, _ = await _codes(_behind(at, tls=False))
+        assert code in ("websocket-plain-ice", "websocket-silent", "websocket-nobody-behind")
+        with pytest.raises(ConnectFailedException, match=r"OMERO's port for (ws|Ice alone)"):
+            await _behind(at, tls=False).connect()
 
 
 async def test_each_mistake_of_scheme_and_port_is_told(omero_standin: OmeroStandin, tmp_path: Path) -> None:

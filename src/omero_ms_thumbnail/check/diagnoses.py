@@ -471,8 +471,10 @@ WEBSOCKET_SILENT = _diagnosis(
     "websocket-silent",
     WEBSOCKET,
     "The port is open, and nobody answers the request for WebSocket",
-    "The web server hangs or waits for OMERO, hangs up on what it does not take, or another service is there.",
-    "Look into the log of the web server in front at this time.",
+    "The web server hangs or waits for OMERO, or another service is there; or the web server hands on to OMERO's port"
+    " for Ice alone, which hangs up.",
+    "Look into the log of the web server in front at this time; compare its `proxy_pass` with `omero.ports.ws` (4065"
+    " unless changed).",
 )
 WEBSOCKET_OTHER = _diagnosis(
     "websocket-other-application",
