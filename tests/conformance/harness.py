@@ -187,7 +187,13 @@ class OmeroStandin:
             raise TimeoutError(f"clients were still there after {seconds} s")
 
     def start_router(
-        self, transport: str = "plain", *, session_timeout: int = 600, protocols: str = "", ciphers: str = ""
+        self,
+        transport: str = "plain",
+        *,
+        session_timeout: int = 600,
+        protocols: str = "",
+        ciphers: str = "",
+        websocket: bool = False,
     ) -> Router:
         """One more router, that ends a session after so many seconds without a request, with such TLS."""
         folder = self._folder / f"{transport}-extra-{len(self._extra)}"
@@ -195,17 +201,17 @@ class OmeroStandin:
         certificates_there = shutil.ignore_patterns("router.*")
         shutil.copytree(self.routers[transport].folder, folder, ignore=certificates_there, dirs_exist_ok=True)
         router = Router(transport, folder, self._program, self.blitz_port, session_timeout)
-        router.protocols, router.ciphers = protocols, ciphers
+        router.protocols, router.ciphers, router.websocket = protocols, ciphers, websocket
         router.start()
         self._extra.append(router)
         return router
 
-    def reset(self, world: dict[str, Any] | None = None) -> None:
+    def reset(self, world: dict[str, Any] | None = None, within: float = ANSWERED_WITHIN) -> None:
         """Have everything as at the start of a test, in this world if one is given."""
         self._stop_extra()
         for router in self.routers.values():
             router.make_sure()
-        self.command("reset", world=world or WORLD)
+        self.command("reset", within, world=world or WORLD)
 
     def _stop_extra(self) -> None:
         while self._extra:
@@ -277,11 +283,13 @@ def tour(
     missing_image: int,
     rendering_def: int,
     missing_rendering_def: int,
+    group: int,
 ) -> list[dict[str, Any]]:
     """A plan that goes through everything a thumbnail service asks of an OMERO, for any OMERO that has these.
 
     `images` are readable with the session `key`, in one group, and have rendering settings; `rendering_def` is one of
-    the first image's. Steps that are to fail say so in their "expect", as do those whose answer is known.
+    the first image's; `group` is the user's default group. Steps that are to fail say so in their "expect", as do
+    those whose answer is known.
     """
     first = images[0]
     return [
@@ -316,7 +324,9 @@ def tour(
         {"do": "thumbnails", "images": images, "size": 96, "expect": "ok"},
         {"do": "thumbnails", "images": images, "size": [64, 48], "expect": "ok"},
         {"do": "keep_alive", "expect": True},
+        {"do": "set_group", "group": group, "expect": "SecurityViolation"},
         {"do": "close_store", "expect": "ok"},
+        {"do": "set_group", "group": group, "expect": group},
         {"do": "keep_alive", "expect": False},
         {"do": "set_pixels", "image": first, "expect": "ObjectNotExistException"},
         {"do": "keep_all_alive", "expect": -1},

@@ -50,7 +50,7 @@ class Client:
     def __init__(self, plan: dict[str, Any]) -> None:
         scheme = "ssl" if plan["secure"] else "tcp"
         self._properties = {
-            "omero.host": f"{scheme}://{plan['host']}:{plan['port']}",
+            "omero.host": plan["host"] if "://" in plan["host"] else f"{scheme}://{plan['host']}:{plan['port']}",
             **(ANONYMOUS if plan["anonymous"] else {}),
             **plan["properties"],
         }
@@ -113,6 +113,11 @@ class Client:
             "memberOfGroups": list(context.memberOfGroups),
             "leaderOfGroups": list(context.leaderOfGroups),
         }
+
+    def set_group(self, step: dict[str, Any]) -> int:
+        """Which group was the default one before."""
+        before = self._session.setSecurityContext(omero.model.ExperimenterGroupI(step["group"], False))
+        return int(before.id.val)
 
     def pixels(self, step: dict[str, Any]) -> list[list[Any]]:
         """Rows of Pixels, image, group and owner."""

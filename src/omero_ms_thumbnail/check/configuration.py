@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings, load_settings
 from ..config.uris import redact_uri
+from ..omero.address import OmeroAddress, parse_omero_address
 from .diagnoses import (
     CONFIGURATION_MISSING,
     CONFIGURATION_WRONG,
@@ -41,7 +43,7 @@ def describe(source: str, settings: Settings, watch: Stopwatch) -> Finding:
     )
     found = (
         f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, "
-        f"OMERO at {omero.host}:{omero.port} ({'TLS' if omero.secure else 'TCP'})"
+        f"OMERO at {omero.address} ({omero.address.spoken})"
     )
     lines = "\n".join((found, *settings.warnings))
     return Finding(CONFIGURATION, Outcome.WARNING if settings.warnings else Outcome.OK, lines, watch.seconds)
@@ -56,14 +58,18 @@ def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
 
 
 def settings_of(web: OmeroWeb) -> Settings:
-    """The settings that serve the users of that OMERO.web."""
+    """The settings that serve the users of that OMERO.web. Raises Trouble."""
     host, port = web.servers[0] if web.servers else ("localhost", 4064)
+    try:
+        address = parse_omero_address(host, port)
+    except ValueError as error:
+        raise Trouble(OMERO_WEB_UNREADABLE, f"{web.path}: the first host of omero.web.server_list: {error}") from error
     store = SessionStoreSettings(type="files", directory=web.session_directory)
     if STORE_TYPES.get(web.engine) == "redis" and web.cache is not None:
         cache = web.cache
         store = SessionStoreSettings(uri=cache.location, key_prefix=cache.key_prefix, version=cache.version)
     return Settings(
-        omero=OmeroSettings(host=host, port=port),
+        omero=OmeroSettings(host=host, port=address.port, secure=address.secure),
         omero_web=OmeroWebSettings(session_cookie_name=web.cookie_name, session_cookie_age=web.cookie_age),
         session_stores=(store,),
     )
@@ -104,10 +110,18 @@ def _differences(settings: Settings, web: OmeroWeb) -> Iterator[tuple[Outcome, s
             f"OMERO.web's cookie is {web.cookie_name!r}, the configuration's {name!r}",
             OMERO_WEB_COOKIE,
         )
-    if (settings.omero.host, settings.omero.port) not in web.servers:
-        servers = ", ".join(f"{host}:{port}" for host, port in web.servers)
-        here = f"{settings.omero.host}:{settings.omero.port}"
-        yield Outcome.WARNING, f"OMERO.web uses {servers}, the configuration {here}", OMERO_WEB_SERVER
+    address, others = settings.omero.address, [*_addresses(web)]
+    # whether with TLS or without may differ: a plain host of server_list does not say
+    if (address.host, address.port, address.path) not in [(other.host, other.port, other.path) for other in others]:
+        servers = ", ".join(map(str, others)) or "none that could be read"
+        yield Outcome.WARNING, f"OMERO.web uses {servers}, the configuration {address}", OMERO_WEB_SERVER
+
+
+def _addresses(web: OmeroWeb) -> Iterator[OmeroAddress]:
+    """Of the servers of OMERO.web those whose host means something, to it as to us."""
+    for host, port in web.servers:
+        with suppress(ValueError):
+            yield parse_omero_address(host, port)
 
 
 def _same_cache(store: SessionStoreSettings, cache: RedisCache) -> bool:

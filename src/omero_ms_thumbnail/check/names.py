@@ -10,6 +10,7 @@ SESSIONS: Final = "sessions in it"
 SESSION: Final = "the session"
 REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
+WEBSOCKET: Final = "WebSocket"
 ROUTER: Final = "router"
 JOIN: Final = "join"
 QUERY: Final = "query"
@@ -27,6 +28,7 @@ STEPS: Final = (
     SESSION,
     REACHABLE,
     TLS,
+    WEBSOCKET,
     ROUTER,
     JOIN,
     QUERY,

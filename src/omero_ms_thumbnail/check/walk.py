@@ -17,7 +17,7 @@ from ..config import ConfigError, Settings
 from ..omero.session import OmeroServer
 from ..server import CannotServe, omero_server, preflight
 from ..websession import WebSession
-from . import configuration, transport
+from . import configuration, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import (
@@ -33,6 +33,7 @@ from .names import (
     STORED,
     THUMBNAIL,
     TLS,
+    WEBSOCKET,
 )
 from .omero_steps import OmeroSteps
 from .sessions import StoreSteps, session_id_in
@@ -190,6 +191,7 @@ class _Walk:
         steps: tuple[tuple[str, Callable[[OmeroServer], Awaitable[Finding]]], ...] = (
             (REACHABLE, transport.reach),
             (TLS, transport.secure),
+            *(((WEBSOCKET, websocket.upgrade),) if server.path else ()),
             (ROUTER, transport.greet_router),
         )
         failed_at = ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omero_ms_thumbnail.config.uris import parse_store_uri
+from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, parse_omero_address
 
 if TYPE_CHECKING:
     from omero_ms_thumbnail.config.findings import Findings
@@ -19,6 +21,38 @@ _JOINS = 2
 _EXAMPLES = {"redis": "redis://localhost:6379/1", "postgres": "postgresql://user@localhost:5432/omero"}
 
 
+#: of OMERO's router, on which no WebSocket is spoken
+_ROUTER_PORTS = (DEFAULT_PORTS["tcp"], DEFAULT_PORTS["ssl"])
+
+
+def with_address(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
+    """The settings with the port and TLS that they come to together, since each may stand in the URL of the host.
+
+    Adds a problem where they contradict one another, and a warning for what OMERO's clients would not do as meant.
+    """
+    if findings.is_rejected("omero.host", "omero.port", "omero.secure"):
+        return omero
+    port = omero.port if findings.is_given("omero.port") else None
+    secure = omero.secure if findings.is_given("omero.secure") else None
+    try:
+        address = parse_omero_address(omero.host, port, secure)
+    except ValueError as error:
+        findings.problem("omero.host", str(error))
+        findings.rejected.add(("omero.host", 0))
+        return omero
+    if port is not None and port != address.port:
+        findings.warnings.append(
+            f"{findings.label('omero.port')}: the port in omero.host counts, {address.port}; take this line out"
+        )
+    elif port in _ROUTER_PORTS and address.is_websocket:
+        usual = DEFAULT_PORTS[address.transport]
+        findings.warnings.append(
+            f"{findings.label('omero.port')}: {port} is a port of OMERO's router itself, and {address.transport}:// is"
+            f" spoken on {usual} where nothing else is said; take this line out"
+        )
+    return replace(omero, port=address.port, secure=address.secure)
+
+
 def check_together(settings: Settings, findings: Findings) -> None:
     """Add a problem to the findings for each rule that the settings break, a warning for what harms OMERO's users."""
     _check_tls(settings.omero, findings)
@@ -29,12 +63,12 @@ def check_together(settings: Settings, findings: Findings) -> None:
 
 def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
     """A certificate that is asked for but never checked would be a false comfort."""
-    if findings.is_rejected("omero.secure", "omero.tls.verify", "omero.tls.ca_file"):
+    if findings.is_rejected("omero.host", "omero.secure", "omero.tls.verify", "omero.tls.ca_file"):
         return
     if omero.tls.verify and not omero.secure:
-        findings.problem(
-            "omero.tls.verify", "plain TCP (omero.secure: false) has no certificate to verify; change one of them"
-        )
+        scheme, is_url, _ = omero.host.partition("://")
+        plain = f"{scheme.lower()}:// in omero.host" if is_url else "plain TCP (omero.secure: false)"
+        findings.problem("omero.tls.verify", f"{plain} has no certificate to verify; change one of them")
     if omero.tls.ca_file is None:
         return
     if not omero.tls.verify:

@@ -10,14 +10,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omero_ms_thumbnail.config.checks import check_together
+from omero_ms_thumbnail.config.checks import check_together, with_address
 from omero_ms_thumbnail.config.definition import Key, block_of, key_of, walk
 from omero_ms_thumbnail.config.document import read_document
 from omero_ms_thumbnail.config.entries import Entry, from_file
 from omero_ms_thumbnail.config.environment import read_environment
 from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
 from omero_ms_thumbnail.config.findings import Findings
-from omero_ms_thumbnail.config.settings import OMERO_PLAIN_PORT, Settings
+from omero_ms_thumbnail.config.settings import Settings
 from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     findings = Findings(path, read_document(path, problems), problems)
     _override(findings, environ)
     settings: Settings = _build(Settings, 0, findings)
-    if not settings.omero.secure and not findings.is_given("omero.port"):
-        settings = replace(settings, omero=replace(settings.omero, port=OMERO_PLAIN_PORT))
+    settings = replace(settings, omero=with_address(settings.omero, findings))
     check_together(settings, findings)
     if problems:
         raise ConfigError(problems)

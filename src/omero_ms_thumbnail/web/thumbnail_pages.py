@@ -21,7 +21,7 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
-from .leaving import Client, while_there
+from .leaving import Left, while_there
 from .parsing import DEFAULT_SIZE, Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
 from .urls import Kind, Route
@@ -88,16 +88,16 @@ class ThumbnailPages:
         self._vary = ("vary", who_is_asking.vary)
 
     async def answer(
-        self, route: Route, headers: RequestHeaders, query_string: str, client: Client
+        self, route: Route, headers: RequestHeaders, query_string: str, left: Left
     ) -> tuple[Response, Asker]:
-        """The answer, and who asked. Raises RequestRefused, or ClientLeft if `client` left before it was there."""
+        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that."""
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         asked = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, asked.query)
         if asker.default_size not in (None, DEFAULT_SIZE):
             asked = asked.of_default(asker.default_size, has_width=bool(route.width))
         with self._span(_SPANS[route.kind]):
-            outcomes = await self._get(asker, asked.requests, client)
+            outcomes = await self._get(asker, asked.requests, left)
         if route.kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
             digest = digest_of(response.body)
@@ -112,7 +112,7 @@ class ThumbnailPages:
         return response._replace(headers=(*response.headers, self._vary))
 
     async def _get(
-        self, asker: Asker, requests: Sequence[ThumbnailRequest], client: Client
+        self, asker: Asker, requests: Sequence[ThumbnailRequest], left: Left
     ) -> list[Thumbnail | ThumbnailError]:
         if not requests:
             return []
@@ -121,7 +121,7 @@ class ThumbnailPages:
             # at once, so nobody can have left
             return remembered
         try:
-            return await while_there(client, self._source.get_all(asker.session_key, requests))
+            return await while_there(left, self._source.get_all(asker.session_key, requests))
         except ThumbnailError as error:
             raise refused(error) from error
 
