@@ -11,7 +11,7 @@ class Limits:
 
     OMERO.web's sessions are 1 to 100 KiB and a few hundred values. The largest hold the ids of a deletion of many
     thousand images under ``callback``. The bounds leave a megabyte of such data room, whichever serializer wrote it,
-    and let the worst of payloads cost about 100 ms of a processor and 32 MB.
+    and let the worst of payloads cost about 200 ms of a processor and 38 MB.
     """
 
     stored_bytes: int = 2 * 1024 * 1024

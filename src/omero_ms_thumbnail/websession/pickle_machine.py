@@ -100,6 +100,8 @@ class Machine:
                         room -= len(texts) * (length + TEXT)
                         stack += texts
                         memo += texts
+                        if room < 0:
+                            break
                 else:
                     position = end
             elif code == _GET and is_memo_dense:
@@ -113,6 +115,8 @@ class Machine:
                     position, integers = pickle_runs.integers(data, position - 1, code)
                     room -= len(integers) * INTEGER
                     stack += integers
+                    if room < 0:
+                        break
                 else:
                     stack.append(int.from_bytes(data[position:end], "little", signed=size == 4))
                     position = end

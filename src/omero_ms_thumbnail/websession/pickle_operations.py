@@ -11,6 +11,7 @@ from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
 from omero_ms_thumbnail.websession.pickle_costs import (
     DICT,
+    DUPLICATE,
     INSTANCE,
     ITEM,
     LIST,
@@ -161,7 +162,7 @@ _EFFECTS: dict[bytes, Callable[[Machine], None]] = {
     b"(": Machine.too_deep,
     b"0": Machine.pop,
     b"1": _discard_to_mark,
-    b"2": lambda machine: machine.push_new(machine.stack[-1], ITEM),
+    b"2": lambda machine: machine.push_new(machine.stack[-1], DUPLICATE),
     # memo
     b"p": lambda machine: machine.put(pickle_bytes.decimal(machine.bytes.line())),
     b"q": lambda machine: machine.put(machine.bytes.byte()),
