@@ -22,6 +22,8 @@ _EXAMPLES = {"redis": "redis://localhost:6379/1", "postgres": "postgresql://user
 def check_together(settings: Settings, findings: Findings) -> None:
     """Add a problem to the findings for each rule that the settings break, a warning for what harms OMERO's users."""
     _check_tls(settings.omero, findings)
+    _check_servers(settings.omero, findings)
+    _check_public(settings, findings)
     _check_calls(settings.worker_pool_size, findings)
     for index, store in enumerate(settings.session_stores):
         _check_store(store, index, findings)
@@ -31,7 +33,7 @@ def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
     """A certificate that is asked for but never checked would be a false comfort."""
     if findings.is_rejected("omero.secure", "omero.tls.verify", "omero.tls.ca_file"):
         return
-    if omero.tls.verify and not omero.secure:
+    if omero.tls.verify and not any(one.secure for one in omero.all_servers):
         findings.problem(
             "omero.tls.verify", "plain TCP (omero.secure: false) has no certificate to verify; change one of them"
         )
@@ -41,6 +43,50 @@ def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
         findings.problem("omero.tls.ca_file", "no certificate is checked against it; write omero.tls.verify: true too")
     if not omero.tls.ca_file.is_file():
         findings.problem("omero.tls.ca_file", f"there is no file {omero.tls.ca_file}; name one that there is")
+
+
+def _check_servers(omero: OmeroSettings, findings: Findings) -> None:
+    """Each has to be told from all others, and by the number that sessions say."""
+    if not findings.has_block("omero.servers"):
+        return
+    for index in range(findings.repetitions("omero.servers")):
+        if not findings.is_given("omero.servers.host", index):
+            findings.problem("omero.servers.host", "each of the servers has to have a host; write it", index)
+        if not findings.is_given("omero.servers.id", index):
+            findings.problem(
+                "omero.servers.id",
+                "each has to have a number; write its place in OMERO.web's omero.web.server_list, from 1",
+                index,
+            )
+    numbers = [one.id for one in omero.servers]
+    for number in sorted({one for one in numbers if numbers.count(one) > 1}):
+        findings.problem("omero.servers.id", f"{number} is the number of more than one of them; give each its own")
+    is_used = any((one.host, one.port) == (omero.host, omero.port) for one in omero.servers)
+    if findings.is_given("omero.host") and not is_used:
+        findings.warnings.append(
+            f"{findings.label('omero.host')}: {omero.host}:{omero.port} is not used: omero.servers has another OMERO "
+            "with the number 1; take omero.host out, or give it a number in omero.servers"
+        )
+
+
+def _check_public(settings: Settings, findings: Findings) -> None:
+    """A public user who cannot log in, or may see nothing, would be no public user."""
+    public = settings.omero_web.public
+    block = "omero.web.public"
+    if not public.enabled:
+        return
+    for name, value in (("user", public.user), ("password", public.password)):
+        if value is None and not findings.is_rejected(f"{block}.{name}"):
+            findings.problem(f"{block}.{name}", f"{block}.enabled needs it; write that of OMERO.web's {block}.{name}")
+    if settings.omero.server(public.server_id) is None:
+        findings.problem(
+            f"{block}.server_id", f"{public.server_id} is the number of none of omero.servers; write that of one"
+        )
+    if public.url_filter is None and not findings.is_rejected(f"{block}.url_filter"):
+        findings.warnings.append(
+            f"{findings.label(f'{block}.url_filter')}: without it nothing is public, as in OMERO.web; write that of "
+            f"OMERO.web's {block}.url_filter"
+        )
 
 
 def _check_calls(calls: int, findings: Findings) -> None:

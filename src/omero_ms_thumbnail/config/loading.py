@@ -17,7 +17,8 @@ from omero_ms_thumbnail.config.entries import Entry, from_file
 from omero_ms_thumbnail.config.environment import read_environment
 from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
 from omero_ms_thumbnail.config.findings import Findings
-from omero_ms_thumbnail.config.settings import OMERO_PLAIN_PORT, Settings
+from omero_ms_thumbnail.config.omero_servers import OMERO_PLAIN_PORT, OmeroServerSettings, completed
+from omero_ms_thumbnail.config.settings import OmeroSettings, Settings
 from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
 
 if TYPE_CHECKING:
@@ -35,12 +36,25 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     findings = Findings(path, read_document(path, problems), problems)
     _override(findings, environ)
     settings: Settings = _build(Settings, 0, findings)
-    if not settings.omero.secure and not findings.is_given("omero.port"):
-        settings = replace(settings, omero=replace(settings.omero, port=OMERO_PLAIN_PORT))
+    settings = replace(settings, omero=_with_ports(settings.omero, findings))
     check_together(settings, findings)
     if problems:
         raise ConfigError(problems)
     return replace(settings, notes=tuple(findings.notes), warnings=tuple(findings.warnings))
+
+
+def _with_ports(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
+    """Ports that are not given follow from whether there is TLS; `servers` are all that there are then."""
+    if not omero.secure and not findings.is_given("omero.port"):
+        omero = replace(omero, port=OMERO_PLAIN_PORT)
+    servers = [
+        replace(one, port=OMERO_PLAIN_PORT)
+        if not one.secure and not findings.is_given("omero.servers.port", index)
+        else one
+        for index, one in enumerate(omero.servers)
+    ]
+    host = OmeroServerSettings(1, "", omero.host, omero.port, omero.secure) if findings.is_given("omero.host") else None
+    return replace(omero, servers=tuple(completed(servers, host)))
 
 
 def _override(findings: Findings, environ: Mapping[str, str]) -> None:
@@ -63,7 +77,8 @@ def _build(settings: type[Any], index: int, findings: Findings) -> Any:
             values[member.name] = _read(key, index, findings)
         elif inner is not None and is_repeated:
             first, _ = next(walk(inner))
-            count = findings.repetitions(first.name.rpartition(".")[0])
+            name = first.name.rpartition(".")[0]
+            count = findings.repetitions(name) if findings.has_block(name) else member.metadata["at_least"]
             values[member.name] = tuple(_build(inner, number, findings) for number in range(count))
         elif inner is not None:
             values[member.name] = _build(inner, index, findings)

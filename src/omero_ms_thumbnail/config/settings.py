@@ -26,12 +26,15 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
-
-PORT = WholeNumber(1, 65535)
-
-#: OMERO's Glacier2 router listens here with TLS, and here without (OMERO's `etc/grid/templates.xml`)
-OMERO_SECURE_PORT = 4064
-OMERO_PLAIN_PORT = 4063
+from omero_ms_thumbnail.config.omero_servers import (
+    OMERO_PLAIN_PORT,
+    OMERO_SECURE_PORT,
+    PORT,
+    OmeroServerSettings,
+    ServerId,
+    named,
+)
+from omero_ms_thumbnail.config.public_user import PublicSettings
 
 StoreType = Literal["redis", "postgres", "files", "memory"]
 
@@ -103,6 +106,17 @@ class OmeroSettings:
         " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
     tls: TlsSettings = block(TlsSettings)
+    #: where there are several: all of them, that of requests that name none first (see `completed`)
+    servers: tuple[OmeroServerSettings, ...] = repeated(OmeroServerSettings, at_least=0)
+
+    @property
+    def all_servers(self) -> tuple[OmeroServerSettings, ...]:
+        """Every OMERO.server that there is; the first is that of requests that name none."""
+        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure),)
+
+    def server(self, server_id: ServerId) -> OmeroServerSettings | None:
+        """The one that a session's ``connector.server_id`` names; None if there is none of that name or number."""
+        return named(server_id, self.servers) if self.servers else self.all_servers[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,7 @@ class OmeroWebSettings:
         "Former secret keys that still verify (Django's SECRET_KEY_FALLBACKS). In a variable or a file: one a line.",
         is_secret=True,
     )
+    public: PublicSettings = block(PublicSettings)
 
 
 @dataclass(frozen=True, slots=True)
