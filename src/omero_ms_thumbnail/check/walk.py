@@ -15,7 +15,8 @@ from typing import Final
 
 from ..config import ConfigError, Settings
 from ..omero.session import OmeroServer
-from ..server import CannotServe, omero_server, preflight
+from ..one_omero import omero_server
+from ..server import CannotServe, preflight
 from ..websession import WebSession
 from . import configuration, transport
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG

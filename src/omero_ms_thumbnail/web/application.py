@@ -155,7 +155,9 @@ class Application:
             found = route(path)
             if found is not None:
                 try:
-                    response, asker = await self._thumbnails.answer(found, scope.headers, scope.query_string, protocol)
+                    response, asker = await self._thumbnails.answer(
+                        found, scope.headers, scope.query_string, protocol, f"{self._prefix[:-1]}{path}"
+                    )
                 except ClientLeft:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
