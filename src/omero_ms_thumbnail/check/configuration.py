@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ..config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings, load_settings
 from ..config.uris import redact_uri
+from . import way_in
 from .diagnoses import (
     CONFIGURATION_MISSING,
     CONFIGURATION_WRONG,
+    CORS_ALLOW_ALL,
     OMERO_WEB_CACHE,
     OMERO_WEB_COOKIE,
     OMERO_WEB_ENGINE,
-    OMERO_WEB_SERVER,
     OMERO_WEB_UNREADABLE,
     Diagnosis,
 )
@@ -39,12 +40,19 @@ def describe(source: str, settings: Settings, watch: Stopwatch) -> Finding:
         f"{store.type} {redact_uri(store.uri) if store.uri else store.directory or ''}".strip()
         for store in settings.session_stores
     )
-    found = (
-        f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, "
-        f"OMERO at {omero.host}:{omero.port} ({'TLS' if omero.secure else 'TCP'})"
-    )
+    servers = " and ".join(f"{one} ({'TLS' if one.secure else 'TCP'})" for one in omero.all_servers)
+    found = f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, OMERO at {servers}"
     lines = "\n".join((found, *settings.warnings))
     return Finding(CONFIGURATION, Outcome.WARNING if settings.warnings else Outcome.OK, lines, watch.seconds)
+
+
+def cross_origin(settings: Settings, watch: Stopwatch) -> Iterator[Finding]:
+    """A warning where every site that somebody visits may read what they may see."""
+    if settings.omero_web.cors_origin_allow_all:
+        found = (
+            "omero.web.cors_origin_allow_all is on: pages of every origin may show pictures, with the visitor's cookie"
+        )
+        yield Finding(CONFIGURATION, Outcome.WARNING, found, watch.seconds, CORS_ALLOW_ALL)
 
 
 def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
@@ -57,14 +65,22 @@ def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
 
 def settings_of(web: OmeroWeb) -> Settings:
     """The settings that serve the users of that OMERO.web."""
-    host, port = web.servers[0] if web.servers else ("localhost", 4064)
+    several = web.servers if len(web.servers) > 1 else ()
+    host, port = (web.servers[0].host, web.servers[0].port) if web.servers else ("localhost", 4064)
     store = SessionStoreSettings(type="files", directory=web.session_directory)
     if STORE_TYPES.get(web.engine) == "redis" and web.cache is not None:
         cache = web.cache
         store = SessionStoreSettings(uri=cache.location, key_prefix=cache.key_prefix, version=cache.version)
     return Settings(
-        omero=OmeroSettings(host=host, port=port),
-        omero_web=OmeroWebSettings(session_cookie_name=web.cookie_name, session_cookie_age=web.cookie_age),
+        omero=OmeroSettings(host=host, port=port, servers=several),
+        omero_web=OmeroWebSettings(
+            session_cookie_name=web.cookie_name,
+            session_cookie_age=web.cookie_age,
+            prefix=web.prefix,
+            cors_origin_whitelist=web.cors_origin_whitelist,
+            cors_origin_allow_all=web.cors_origin_allow_all,
+            public=web.public,
+        ),
         session_stores=(store,),
     )
 
@@ -104,10 +120,8 @@ def _differences(settings: Settings, web: OmeroWeb) -> Iterator[tuple[Outcome, s
             f"OMERO.web's cookie is {web.cookie_name!r}, the configuration's {name!r}",
             OMERO_WEB_COOKIE,
         )
-    if (settings.omero.host, settings.omero.port) not in web.servers:
-        servers = ", ".join(f"{host}:{port}" for host, port in web.servers)
-        here = f"{settings.omero.host}:{settings.omero.port}"
-        yield Outcome.WARNING, f"OMERO.web uses {servers}, the configuration {here}", OMERO_WEB_SERVER
+    for found, diagnosis in way_in.differences(settings, web):
+        yield Outcome.WARNING, found, diagnosis
 
 
 def _same_cache(store: SessionStoreSettings, cache: RedisCache) -> bool:

@@ -11,6 +11,7 @@ SESSION: Final = "the session"
 REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
 ROUTER: Final = "router"
+PUBLIC: Final = "public user"
 JOIN: Final = "join"
 QUERY: Final = "query"
 STORED: Final = "stored thumbnail"
@@ -28,6 +29,7 @@ STEPS: Final = (
     REACHABLE,
     TLS,
     ROUTER,
+    PUBLIC,
     JOIN,
     QUERY,
     STORED,
