@@ -12,22 +12,26 @@ import sys
 import time
 
 from omero_ms_thumbnail.ice.tls import client_context
-from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails import facts
+from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
+from omero_ms_thumbnail.thumbnails import careful, facts
+from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
+
+_SIZE = 96
 
 
 async def main(host: str, port: int, key: str, first: int, count: int, pause: float) -> None:
     """Measure."""
     session = await JoinedSession.join(OmeroServer(host, port, client_context()), key)
+    user = (await session.event_context()).userId
     times = []
-    async with session.stores.lend() as store:
-        for image in range(first, first + count):
-            began = time.perf_counter()
-            found = (await facts.ask(session, [image]))[image]
-            context = {GROUP: str(found.group_id)}
-            await store.get_thumbnail_by_longest_side_set(96, [found.pixels_id], context)
-            times.append(time.perf_counter() - began)
-            await asyncio.sleep(pause)
+    for image in range(first, first + count):
+        began = time.perf_counter()
+        found = (await facts.ask(session, [image], user_id=user, size=_SIZE))[image]
+        # a store of its own for each, as OMERO.web has it
+        async with session.stores.lend() as store:
+            await careful.render(session, store, found, ThumbnailRequest(image, _SIZE), is_direct=False)
+        times.append(time.perf_counter() - began)
+        await asyncio.sleep(pause)
     await session.leave(5)
     times = sorted(times[count // 10 :])
     print(json.dumps({"p50": statistics.median(times), "p99": times[int(len(times) * 0.99)]}))

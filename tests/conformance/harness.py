@@ -277,11 +277,13 @@ def tour(
     missing_image: int,
     rendering_def: int,
     missing_rendering_def: int,
+    group: int,
 ) -> list[dict[str, Any]]:
     """A plan that goes through everything a thumbnail service asks of an OMERO, for any OMERO that has these.
 
     `images` are readable with the session `key`, in one group, and have rendering settings; `rendering_def` is one of
-    the first image's. Steps that are to fail say so in their "expect", as do those whose answer is known.
+    the first image's; `group` is the user's default group. Steps that are to fail say so in their "expect", as do
+    those whose answer is known.
     """
     first = images[0]
     return [
@@ -316,7 +318,9 @@ def tour(
         {"do": "thumbnails", "images": images, "size": 96, "expect": "ok"},
         {"do": "thumbnails", "images": images, "size": [64, 48], "expect": "ok"},
         {"do": "keep_alive", "expect": True},
+        {"do": "set_group", "group": group, "expect": "SecurityViolation"},
         {"do": "close_store", "expect": "ok"},
+        {"do": "set_group", "group": group, "expect": group},
         {"do": "keep_alive", "expect": False},
         {"do": "set_pixels", "image": first, "expect": "ObjectNotExistException"},
         {"do": "keep_all_alive", "expect": -1},

@@ -114,6 +114,11 @@ class Client:
             "leaderOfGroups": list(context.leaderOfGroups),
         }
 
+    def set_group(self, step: dict[str, Any]) -> int:
+        """Which group was the default one before."""
+        before = self._session.setSecurityContext(omero.model.ExperimenterGroupI(step["group"], False))
+        return int(before.id.val)
+
     def pixels(self, step: dict[str, Any]) -> list[list[Any]]:
         """Rows of Pixels, image, group and owner."""
         parameters = omero.sys.ParametersI().add("ids", rlist([rlong(image) for image in step["images"]]))

@@ -41,6 +41,7 @@ def a_tour() -> list[dict[str, Any]]:
         missing_image=1404,
         rendering_def=602,
         missing_rendering_def=777,
+        group=LAB,
     )
 
 

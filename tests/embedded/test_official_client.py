@@ -33,6 +33,7 @@ async def test_tour(official_client: OfficialClient, secure: bool) -> None:  # n
             missing_image=9_999_999,
             rendering_def=with_settings[0].rendering_defs[0].id,
             missing_rendering_def=9_999_999,
+            group=researcher.groups[0],
         )
         port = omero.ssl_port if secure else omero.tcp_port
         results: list[dict[str, Any]] = await asyncio.to_thread(

@@ -18,6 +18,8 @@ from tests.omero.small_omero import LEAVE_WITHIN
 from tests.simulated.loop import VirtualLoop, end
 from tests.simulated.omero import SimulatedOmero
 
+_IN_DEBUG_MODE_ONE_OF = 10
+
 PIXELS, CONTEXT = 1_000_101, {GROUP: "3"}
 
 #: a set, the careful way, one that OMERO cannot draw, one that the colleague may not read
@@ -32,8 +34,8 @@ WANTED = [
 class Stage:
     """An OMERO, a pool and thumbnails in a loop of their own."""
 
-    def __init__(self, **milliseconds: float) -> None:
-        self.loop = VirtualLoop()
+    def __init__(self, *, debug: bool = True, **milliseconds: float) -> None:
+        self.loop = VirtualLoop(debug=debug)
         self.omero = SimulatedOmero(self.loop)
         self.omero.take(**milliseconds)
         self.key = self.omero.keys["colleague"]
@@ -79,7 +81,7 @@ def everything(act: Act, check: Callable[[Stage], None], *, before: Act | None =
     """Begin `act` after `before`, cancel it after one step, two steps, … and `check` each time; how often."""
     cancelled = 0
     while True:
-        stage = Stage(**milliseconds)
+        stage = Stage(debug=cancelled % _IN_DEBUG_MODE_ONE_OF == 0, **milliseconds)
         try:
             if before is not None:
                 stage.loop.run_until_complete(before(stage))

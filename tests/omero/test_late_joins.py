@@ -91,7 +91,7 @@ def test_one_that_is_refused_late_says_so_to_the_next() -> None:
 
 def test_closing_leaves_a_late_one_that_comes_and_gives_up_one_that_does_not() -> None:
     for comes in (True, False):
-        loop = VirtualLoop()
+        loop = VirtualLoop(debug=False)
         omero = FrozenOmero(loop)
 
         async def main(omero: FrozenOmero = omero, comes: bool = comes) -> None:
@@ -138,7 +138,7 @@ def test_frozen_for_ten_minutes_it_is_asked_little_and_lets_everybody_in_when_it
 
 
 def test_frozen_for_an_hour_it_costs_no_more_than_for_ten_minutes() -> None:
-    loop = VirtualLoop()
+    loop = VirtualLoop(debug=False)
     omero = FrozenOmero(loop)
     keys = [key_of(omero.omero, "researcher") for _ in range(60)]
 

@@ -73,7 +73,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop(debug=False)
         self.omero = SimulatedOmero(self.loop)
         self.pool = self.loop.do(
             lambda: SessionPool(

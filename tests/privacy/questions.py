@@ -36,13 +36,7 @@ class Questions:
     def one(self, images: list[int]) -> Question:
         """A question about one of `images`, or about all."""
         rng = self._rng
-        query: dict[str, object] = {}
-        is_fresh = rng.random() < 0.15
-        if is_fresh:
-            self._last_version += 1
-            query[rng.choice(["version", "_"])] = self._last_version
-        elif rng.random() < 0.3:
-            query["version"] = "old"
+        query, is_fresh = self._cache_busters()
         prefix = rng.choice(["webclient", "webgateway"])
         kind = rng.random()
         image, width = images[0], rng.choice(_SIZES)
@@ -75,6 +69,23 @@ class Questions:
         if kind < 0.92:
             return Question(f"/{prefix}/get_thumbnail/{image}/", text, (plain,), is_json=True, is_fresh=is_fresh)
         return Question(f"/webgateway/get_thumbnail/{image}/{width}/", text, (sized,), is_json=True, is_fresh=is_fresh)
+
+    def _cache_busters(self) -> tuple[dict[str, object], bool]:
+        """What a query begins with, and whether that asks anew."""
+        rng, query = self._rng, dict[str, object]()
+        is_fresh = rng.random() < 0.15
+        if is_fresh:
+            query["version"] = self._new_version()
+        elif rng.random() < 0.3:
+            query["version"] = "old"
+        if rng.random() < 0.1:
+            # jQuery's, which asks for nothing anew
+            query["_"] = self._new_version()
+        return query, is_fresh
+
+    def _new_version(self) -> int:
+        self._last_version += 1
+        return self._last_version
 
     def _rendering_def(self, image: int) -> int:
         """One that the image has, or another image's."""

@@ -98,14 +98,14 @@ def test_the_bound_holds_and_a_newcomer_has_room_until_it_is_reached(
         assert flood(admission, alone, "somebody", wells(100)) == pytest.approx(MOST * SHARE / (SHARE + 1), abs=1)
 
 
-async def test_others_are_served_while_one_user_asks_for_ten_thousand_wells() -> None:
+async def test_others_are_served_while_one_user_asks_for_three_thousand_wells() -> None:
     async with small_omero(Latency(thumbnail=1, at_once=4)) as omero, pool_at(omero, call_timeout=60) as pool:
-        thumbnails = Thumbnails(pool, timeout=60, stores=4, waiting_max=500)
+        thumbnails = Thumbnails(pool, timeout=60, stores=4, waiting_max=250)
         flooding, other = key_of(omero), key_of(omero, "colleague")
         # by the cache buster: each is one more for OMERO to draw
         asked = [
             asyncio.create_task(thumbnails.get(flooding, ThumbnailRequest(101 + n % 6, 16, version=str(n))))
-            for n in range(10_000)
+            for n in range(3_000)
         ]
         try:
             await asyncio.sleep(0)
@@ -118,5 +118,5 @@ async def test_others_are_served_while_one_user_asks_for_ten_thousand_wells() ->
         finally:
             for task in asked:
                 task.cancel()
-        assert sum(1 for one in outcomes if isinstance(one, Thumbnail)) >= 400
-        assert sum(1 for one in outcomes if isinstance(one, TooManyWaiting)) >= 9_000
+        assert sum(1 for one in outcomes if isinstance(one, Thumbnail)) >= 200
+        assert sum(1 for one in outcomes if isinstance(one, TooManyWaiting)) >= 2_400

@@ -69,7 +69,7 @@ class ThumbnailsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = VirtualLoop()
+        self.loop = VirtualLoop(debug=False)
         self.omero = SimulatedOmero(self.loop)
         self.pool = self.loop.do(
             lambda: SessionPool(self.omero.join, idle_timeout=60.0, join_timeout=TIMEOUT, sessions_max=100)

@@ -7,7 +7,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from omero_ms_thumbnail.websession.placeholder import Placeholder
 from omero_ms_thumbnail.websession.unpickling import loads
 from tests.parts import ROOT
 from tests.websession import hostile
+from tests.websession.measuring import Cost, measuring
 
 LIMITS = Limits()
 BOMBS = hostile.bombs()
@@ -37,19 +37,10 @@ def attacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[
     return hostile.live(tmp_path)
 
 
-def cost(work: Callable[[], object]) -> tuple[float, int]:
-    """Seconds of processor time and bytes of memory at its highest that work takes, the better of a few times."""
-    seconds = []
-    for _ in range(3):
-        began = time.thread_time()
-        work()
-        seconds.append(time.thread_time() - began)
-    tracemalloc.start()
-    try:
-        work()
-        return min(seconds), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+@pytest.fixture(scope="module")
+def cost() -> Iterator[Callable[[bytes], Cost]]:
+    with measuring() as one:
+        yield one
 
 
 @pytest.fixture
@@ -115,16 +106,11 @@ def test_every_attack_is_refused_as_a_whole(attacks: dict[str, tuple[bytes, Path
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bomb(name: str) -> None:
-    payload = BOMBS[name]
-
-    def read() -> None:
-        with pytest.raises(SessionDecodeError):
-            decode_payload(payload, LIMITS)
-
-    seconds, size = cost(read)
-    assert seconds < CPU_SECONDS
-    assert size < BYTES
+def test_bomb(name: str, cost: Callable[[bytes], Cost]) -> None:
+    read = cost(BOMBS[name])
+    assert read.refused
+    assert read.seconds < CPU_SECONDS
+    assert read.bytes < BYTES
 
 
 # Sound pickles, only in excess or of no use as a session: these are read, at a cost in proportion to their size.

@@ -13,6 +13,7 @@ from ..omero.rtypes import RBool, RDouble, RInt, RList, RLong, RString, RTime, R
 from ..omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from ..omero.system import EventContext, Parameters, Permissions
 from .faults import thrown
+from .groups import SET_SECURITY_CONTEXT, ExperimenterGroup, IObject
 from .joins import JoinServant
 from .model.queries import Int, Plain, Time
 from .thumbnail_store import ThumbnailStoreServant
@@ -30,7 +31,8 @@ class ServiceFactoryServant(JoinServant):
         _OBJECT,
         "::omero::cmd::Session",
     )
-    OPERATIONS: ClassVar[Any] = SERVICE_FACTORY
+    #: with one that the service never calls: other clients change groups
+    OPERATIONS: ClassVar[Any] = {**SERVICE_FACTORY, SET_SECURITY_CONTEXT.name: SET_SECURITY_CONTEXT}
 
     async def createThumbnailStore(self, _current: Current) -> ObjectPrx:  # noqa: N802
         """A new ThumbnailStore."""
@@ -57,6 +59,14 @@ class ServiceFactoryServant(JoinServant):
     async def closeOnDestroy(self, _current: Current) -> None:  # noqa: N802
         """End the session when this join leaves."""
         self.join.detached = False
+
+    async def setSecurityContext(self, _current: Current, obj: IObject | None) -> IObject:  # noqa: N802
+        """Change the session's default group; the one that it was."""
+        if not isinstance(obj, ExperimenterGroup) or obj.id is None:
+            raise thrown(ApiUsageException, "Only a group is taken here, and none was given.")
+        omero = self.join.omero
+        previous = await omero.run("setSecurityContext", omero.server.set_group(self.join.session, obj.id.val))
+        return ExperimenterGroup(id=RLong(previous))
 
     async def setCallback(self, _current: Current, _callback: ObjectPrx | None) -> None:  # noqa: N802
         """Take the client's callback object, which is never called."""

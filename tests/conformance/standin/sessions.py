@@ -164,6 +164,13 @@ class ServiceFactoryI(Servant, omero.api.ServiceFactory):
         self.stage.ledger.add(self.client, "services_created")
         return proxy
 
+    @operation("setSecurityContext")
+    def set_security_context(self, current: Any, group: Any) -> Any:
+        if not isinstance(group, omero.model.ExperimenterGroup):
+            raise error(omero.ApiUsageException, "Only a group is taken here, and none was given.")
+        previous = self.stage.run(self.stage.server.set_group(self.session.model, group.id.val))
+        return omero.model.ExperimenterGroupI(previous, False)
+
     @operation("setCallback")
     def set_callback(self, current: Any, callback: Any) -> None:
         """Accepted and not used, as in OMERO.server."""

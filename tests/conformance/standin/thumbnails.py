@@ -141,6 +141,9 @@ class ThumbnailStoreI(_ThumbnailStore, omero.api.ThumbnailStore):
 
     @operation("close")
     def close(self, current: Any) -> None:
-        with self.stage.lock:
-            self.stage.remove_service(self.session, current.id.name)
-        self.stage.ledger.add(self.client, "services_closed")
+        stage = self.stage
+        with stage.ledger.alone(self._busy):
+            stage.run(stage.server.call_store(self.session.model, self._name, "close", [], current.ctx))
+        with stage.lock:
+            stage.remove_service(self.session, current.id.name)
+        stage.ledger.add(self.client, "services_closed")

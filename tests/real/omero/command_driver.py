@@ -2,7 +2,8 @@
 
     {"do": "begin", "groups": [KIND, …], "roles": [ROLE, …]}    {"groups": {KIND: id}, "users": {ROLE: id},
                                                                  "keys": [[ROLE, KIND, key], …]}
-    {"do": "image", "group": KIND, "owner": ROLE}               [id of the image, id of its Pixels]
+    {"do": "image", "group": KIND, "owner": ROLE}               [id of the image, id of its Pixels]; with "size":
+                                                                 [width, height] on a real OMERO
     {"do": "save", "image": id, "who": ROLE, "colour": …}
     {"do": "in_progress", "image": id, "in_progress": true}
     {"do": "newest", "image": id, "who": ROLE}                  id of a RenderingDef, 0 for none
@@ -72,6 +73,11 @@ class CommandDriver:
     async def new_image(self, group: str, owner: str) -> tuple[int, int]:
         image, pixels = await self._do("image", group=group, owner=owner)
         return image, pixels
+
+    async def new_image_of(self, group: str, owner: str, width: int, height: int) -> int:
+        """An image of that size: its id. On a real OMERO alone."""
+        image, _ = await self._do("image", group=group, owner=owner, size=[width, height])
+        return int(image)
 
     async def save(self, image: int, who: str, colour: str) -> None:
         await self._do("save", image=image, who=who, colour=colour)

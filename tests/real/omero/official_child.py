@@ -14,6 +14,7 @@ import json
 import logging
 import secrets
 import sys
+from functools import lru_cache
 from typing import Any
 
 import omero
@@ -44,6 +45,14 @@ _SETTINGS = (
 )
 _NEWEST = "select max(r.id) from RenderingDef r where r.pixels.image.id = :id and r.details.owner.id = :owner"
 _EVENTS = "select count(e.id) from Event e where e.experimenter.id = :id"
+
+
+@lru_cache
+def _slope(width: int, height: int, channel: int) -> bytes:
+    """A plane that rises to the right in the first channel, downwards in the others."""
+    if channel == 0:
+        return bytes(x & 255 for x in range(width)) * height
+    return b"".join(bytes([y * 255 // height]) * width for y in range(height))
 
 
 class CannotBeDone(Exception):
@@ -156,13 +165,14 @@ class Hand:
     def image(self, asked: dict[str, Any]) -> list[int]:
         """An image with its planes; in each channel a slope, so that it shows in any colour."""
         kind = asked["group"]
+        width, height = asked.get("size", (_WIDTH, _HEIGHT))
         factory = self._as(asked["owner"], kind)
         context = {"omero.group": str(self._groups[kind])}
         types = factory.getPixelsService().getAllEnumerations("PixelsType")
         uint8 = next(one for one in types if one.value.val == "uint8")
         image = (
             factory.getPixelsService()
-            .createImage(_WIDTH, _HEIGHT, 1, 1, list(range(_CHANNELS)), uint8, "thumbnail-replay", "", context)
+            .createImage(width, height, 1, 1, list(range(_CHANNELS)), uint8, "thumbnail-replay", "", context)
             .val
         )
         query = "select p.id from Pixels p where p.image.id = :id"
@@ -171,10 +181,7 @@ class Hand:
         try:
             planes.setPixelsId(pixels, True, context)
             for channel in range(_CHANNELS):
-                slope = bytes(
-                    (x if channel == 0 else y * 255 // _HEIGHT) & 255 for y in range(_HEIGHT) for x in range(_WIDTH)
-                )
-                planes.setPlane(slope, 0, channel, 0)
+                planes.setPlane(_slope(width, height, channel), 0, channel, 0)
             planes.save()
         finally:
             planes.close()
