@@ -160,15 +160,16 @@ def omero_server(settings: Settings, server: OmeroServerSettings | None = None) 
     Raises ConfigError if the authorities for its certificate cannot be read.
     """
     omero = settings.omero
-    one = server or omero.all_servers[0]
+    address = (server or omero.all_servers[0]).address
     return OmeroServer(
-        one.host,
-        one.port,
-        _tls(omero) if one.secure else None,
+        address.host,
+        address.port,
+        _tls(omero) if address.secure else None,
         connect_timeout=omero.connect_timeout,
         call_timeout=settings.request_timeout,
         message_size_max=omero.message_size_max,
         thumbnail_stores=omero.thumbnail_stores,
+        path=address.path,
     )
 
 

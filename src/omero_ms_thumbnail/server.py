@@ -318,7 +318,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             VERSION,
             url(settings.host, settings.port),
             settings.workers,
-            " and ".join(f"{one} ({'TLS' if one.secure else 'TCP'})" for one in settings.omero.all_servers),
+            " and ".join(f"{one} ({one.address.spoken})" for one in settings.omero.all_servers),
         )
     files = raise_open_files(4 * _CONNECTIONS_MAX)
     granian = Server(

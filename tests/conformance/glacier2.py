@@ -69,6 +69,8 @@ class Router:
     """IceSSL.Protocols, in place of what the transport has."""
     ciphers: str = ""
     """IceSSL.Ciphers, likewise."""
+    websocket: bool = False
+    """Whether its endpoint is of type ws, or wss where the transport has TLS."""
     port: int = 0
     host: str = HOST
     _child: Child | None = dataclasses.field(default=None, repr=False)
@@ -76,6 +78,12 @@ class Router:
     @property
     def secure(self) -> bool:
         return self.transport != "plain"
+
+    @property
+    def endpoint_type(self) -> str:
+        """As endpoints are written."""
+        names = {(False, False): "tcp", (True, False): "ssl", (False, True): "ws", (True, True): "wss"}
+        return names[self.secure, self.websocket]
 
     @property
     def ca_file(self) -> Path | None:
@@ -145,7 +153,7 @@ class Router:
             "Glacier2.SessionTimeout": str(self.session_timeout),
             "Glacier2.SessionManager": f"BlitzManager:{blitz}",
             "Glacier2.PermissionsVerifier": f"BlitzVerifier:{blitz}",
-            "Glacier2.Client.Endpoints": f"{'ssl' if self.secure else 'tcp'} -h {self.host} -p {self.port}",
+            "Glacier2.Client.Endpoints": f"{self.endpoint_type} -h {self.host} -p {self.port}",
         }
         if self.secure:
             properties["Ice.Plugin.IceSSL"] = "IceSSL:createIceSSL"

@@ -187,7 +187,13 @@ class OmeroStandin:
             raise TimeoutError(f"clients were still there after {seconds} s")
 
     def start_router(
-        self, transport: str = "plain", *, session_timeout: int = 600, protocols: str = "", ciphers: str = ""
+        self,
+        transport: str = "plain",
+        *,
+        session_timeout: int = 600,
+        protocols: str = "",
+        ciphers: str = "",
+        websocket: bool = False,
     ) -> Router:
         """One more router, that ends a session after so many seconds without a request, with such TLS."""
         folder = self._folder / f"{transport}-extra-{len(self._extra)}"
@@ -195,7 +201,7 @@ class OmeroStandin:
         certificates_there = shutil.ignore_patterns("router.*")
         shutil.copytree(self.routers[transport].folder, folder, ignore=certificates_there, dirs_exist_ok=True)
         router = Router(transport, folder, self._program, self.blitz_port, session_timeout)
-        router.protocols, router.ciphers = protocols, ciphers
+        router.protocols, router.ciphers, router.websocket = protocols, ciphers, websocket
         router.start()
         self._extra.append(router)
         return router

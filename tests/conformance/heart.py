@@ -34,7 +34,7 @@ async def told(command: Callable[P, R], *arguments: P.args, **named: P.kwargs) -
 def server_of(router: Router, *, verify: bool = False, **more: Any) -> OmeroServer:
     """That router as our client has it, its certificate verified or not."""
     tls = client_context(verify=verify, ca_file=router.ca_file if verify else None) if router.secure else None
-    return OmeroServer(router.host, router.port, tls, **more)
+    return OmeroServer(router.host, router.port, tls, path="/" if router.websocket else "", **more)
 
 
 @asynccontextmanager

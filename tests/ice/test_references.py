@@ -62,7 +62,7 @@ def test_an_adapter_is_named_only_where_there_is_no_endpoint() -> None:
 
 
 @in_both_encodings
-@pytest.mark.parametrize("kind", [1, 2, 5, 99, -1])
+@pytest.mark.parametrize("kind", [1, 2, 4, 5, 99, -1])
 def test_an_endpoint_of_any_type_is_kept_byte_for_byte(kind: int, encoding: EncodingVersion) -> None:
     content = bytes(range(256))
     data = bytearray(encoded(PROXY, ObjectPrx(Identity("n")), encoding)[:-2])

@@ -49,6 +49,8 @@ def an(kind: type[Exception]) -> Exception:
         return kind("identity", "", "operation")
     if issubclass(kind, exceptions.WrappedCreateSessionException):
         return kind(reason="no", concurrency=False, backOff=0, type="")
+    if issubclass(kind, errors.UpgradeRefusedException):
+        return kind("went wrong", errors.Refusal.NOBODY_BEHIND)
     return kind() if issubclass(kind, UserException) else kind("went wrong")
 
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from ..config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings, load_settings
+from ..config import (
+    ConfigError,
+    OmeroServerSettings,
+    OmeroSettings,
+    OmeroWebSettings,
+    SessionStoreSettings,
+    Settings,
+    load_settings,
+)
 from ..config.uris import redact_uri
+from ..omero.address import parse_omero_address
 from . import way_in
 from .diagnoses import (
     CONFIGURATION_MISSING,
@@ -40,7 +50,7 @@ def describe(source: str, settings: Settings, watch: Stopwatch) -> Finding:
         f"{store.type} {redact_uri(store.uri) if store.uri else store.directory or ''}".strip()
         for store in settings.session_stores
     )
-    servers = " and ".join(f"{one} ({'TLS' if one.secure else 'TCP'})" for one in omero.all_servers)
+    servers = " and ".join(f"{one} ({one.address.spoken})" for one in omero.all_servers)
     found = f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, OMERO at {servers}"
     lines = "\n".join((found, *settings.warnings))
     return Finding(CONFIGURATION, Outcome.WARNING if settings.warnings else Outcome.OK, lines, watch.seconds)
@@ -64,15 +74,19 @@ def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
 
 
 def settings_of(web: OmeroWeb) -> Settings:
-    """The settings that serve the users of that OMERO.web."""
-    several = web.servers if len(web.servers) > 1 else ()
-    host, port = (web.servers[0].host, web.servers[0].port) if web.servers else ("localhost", 4064)
+    """The settings that serve the users of that OMERO.web. Raises Trouble."""
+    servers = tuple(_with_address(web, one) for one in web.servers) or (OmeroServerSettings(1, "", "localhost"),)
     store = SessionStoreSettings(type="files", directory=web.session_directory)
     if STORE_TYPES.get(web.engine) == "redis" and web.cache is not None:
         cache = web.cache
         store = SessionStoreSettings(uri=cache.location, key_prefix=cache.key_prefix, version=cache.version)
     return Settings(
-        omero=OmeroSettings(host=host, port=port, servers=several),
+        omero=OmeroSettings(
+            host=servers[0].host,
+            port=servers[0].port,
+            secure=servers[0].secure,
+            servers=servers if len(servers) > 1 else (),
+        ),
         omero_web=OmeroWebSettings(
             session_cookie_name=web.cookie_name,
             session_cookie_age=web.cookie_age,
@@ -83,6 +97,15 @@ def settings_of(web: OmeroWeb) -> Settings:
         ),
         session_stores=(store,),
     )
+
+
+def _with_address(web: OmeroWeb, server: OmeroServerSettings) -> OmeroServerSettings:
+    try:
+        address = parse_omero_address(server.host, server.port)
+    except ValueError as error:
+        where = f"{web.path}: host {server.id} of omero.web.server_list"
+        raise Trouble(OMERO_WEB_UNREADABLE, f"{where}: {error}") from error
+    return replace(server, port=address.port, secure=address.secure)
 
 
 def compare(settings: Settings, web: OmeroWeb, watch: Stopwatch) -> Iterator[Finding]:

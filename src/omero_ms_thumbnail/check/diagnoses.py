@@ -24,6 +24,7 @@ from .names import (
     STORED,
     THUMBNAIL,
     TLS,
+    WEBSOCKET,
 )
 
 
@@ -344,14 +345,16 @@ OMERO_REFUSED = _diagnosis(
     REACHABLE,
     "OMERO refuses the connection",
     "OMERO is down, or its router listens on another port or interface: nothing is at `omero.port`.",
-    "On OMERO's machine: `omero admin status`, then `omero config get omero.ports.ssl` (4064 unless changed).",
+    "On OMERO's machine: `omero admin status`, then `omero config get omero.ports.ssl` (4064 unless changed). Where"
+    " `omero.host` begins with `wss://` or `ws://`, it is the web server in front that has to run and listen there.",
 )
 OMERO_FIREWALL = _diagnosis(
     "omero-firewall",
     REACHABLE,
     "OMERO's host does not answer",
     "A firewall drops the packets, or the host is down.",
-    "Open `omero.port` from this machine to OMERO's; try `nc -vz <host> <port>`.",
+    "Open `omero.port`, or the port of the URL in `omero.host`, from this machine to OMERO's; try"
+    " `nc -vz <host> <port>`.",
 )
 OMERO_UNREACHABLE = _diagnosis(
     "omero-unreachable",
@@ -374,6 +377,22 @@ PLAIN_TO_TLS_PORT = _diagnosis(
     "Plain TCP was tried on OMERO's TLS port",
     "`omero.secure` is false, and `omero.port` is the port with TLS (4064 unless changed).",
     "Set `omero.secure: true`, or `omero.port` to the port without TLS (4063 unless changed).",
+)
+WS_TO_TLS_PORT = _diagnosis(
+    "ws-to-tls-port",
+    TLS,
+    "WebSocket without TLS was tried on a port with TLS",
+    "`omero.host` begins with `ws://`, and what listens there wants TLS, as a web server does on port 443 and OMERO"
+    " itself on 4066.",
+    "Write `wss://` in `omero.host`.",
+)
+WSS_TO_PLAIN_PORT = _diagnosis(
+    "wss-to-plain-port",
+    TLS,
+    "TLS was tried on a port for WebSocket or HTTP without TLS",
+    "`omero.host` begins with `wss://`, and its port is that of a web server without TLS (80), or of OMERO's own"
+    " WebSocket without TLS (4065).",
+    "Take the port out of `omero.host`, for 443, or write the one with TLS; or write `ws://`.",
 )
 NOT_ICE = _diagnosis(
     "omero-not-ice",
@@ -401,14 +420,15 @@ CERTIFICATE_DATES = _diagnosis(
     TLS,
     "OMERO's certificate has expired or is not valid yet",
     "It was not renewed, or the clock of this machine is wrong.",
-    "Renew it (`omero certificates` for a self-signed one) and restart OMERO; check `date` on this machine.",
+    "Renew it (`omero certificates` for a self-signed one) and restart OMERO, or the web server where `omero.host`"
+    " begins with `wss://`; check `date` on this machine.",
 )
 CERTIFICATE_ENDS_SOON = _diagnosis(
     "tls-certificate-ends-soon",
     TLS,
     "OMERO's certificate expires soon or has expired, and nothing verifies it",
     "It was not renewed. Clients that verify will refuse it.",
-    "Renew it and restart OMERO.",
+    "Renew it and restart OMERO, or the web server where `omero.host` begins with `wss://`.",
 )
 ANONYMOUS_ONLY = _diagnosis(
     "tls-anonymous-only",
@@ -438,6 +458,79 @@ TLS_NO_COMMON = _diagnosis(
     " `omero.glacier2.IceSSL.Protocols` stops below.",
     "Make a certificate with omero-certificates, which also sets `omero.glacier2.IceSSL.Protocols` to"
     " `TLS1_2,TLS1_3`; or allow OMERO's ciphers in the machine's policy (`update-crypto-policies --show`).",
+)
+
+WEBSOCKET_REDIRECTED = _diagnosis(
+    "websocket-redirected",
+    WEBSOCKET,
+    "The web server sends elsewhere",
+    "The URL in `omero.host` is an old one, or one that is for logging in first; clients of OMERO's follow nobody.",
+    "Write the URL that is meant into `omero.host`; or let the web server take the request at this path itself.",
+)
+WEBSOCKET_PATH = _diagnosis(
+    "websocket-path",
+    WEBSOCKET,
+    "OMERO is not at this path of the web server",
+    "The path in `omero.host` is misspelt, or the web server does not hand it on to OMERO: a page came, or none was"
+    " found.",
+    "Write the path that the web server's `location` for OMERO has into `omero.host`; `docs/install.md` has such a"
+    " location.",
+)
+WEBSOCKET_NOT_LET_IN = _diagnosis(
+    "websocket-not-let-in",
+    WEBSOCKET,
+    "The web server does not let this machine in",
+    "It asks for a password at this path, lets in some addresses only, or has had enough requests for now. Clients of"
+    " OMERO's have no password for a web server.",
+    "Let this machine in at this path, without a password.",
+)
+WEBSOCKET_NOT_UPGRADED = _diagnosis(
+    "websocket-not-upgraded",
+    WEBSOCKET,
+    "What answers takes no WebSocket",
+    "The web server in front does not hand on what makes a WebSocket of a request.",
+    "In nginx's location: `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;`, `proxy_set_header"
+    ' Connection "upgrade";`, and `proxy_pass` to OMERO\'s port for ws (4065 unless changed).',
+)
+WEBSOCKET_NOBODY_BEHIND = _diagnosis(
+    "websocket-nobody-behind",
+    WEBSOCKET,
+    "The web server has no answer from OMERO",
+    "OMERO is down or does not listen for WebSockets, which it does only if told to; or the web server hands on to"
+    " another port, or without what makes a WebSocket of a request, on which OMERO hangs up.",
+    "On OMERO's machine: `omero config set omero.client.icetransports ssl,tcp,wss,ws` and restart OMERO; compare"
+    " `proxy_pass` with `omero.ports.ws` (4065 unless changed). In nginx's location: `proxy_http_version 1.1;`,"
+    ' `proxy_set_header Upgrade $http_upgrade;`, `proxy_set_header Connection "upgrade";`.',
+)
+WEBSOCKET_PLAIN_ICE = _diagnosis(
+    "websocket-plain-ice",
+    WEBSOCKET,
+    "OMERO is there, and no WebSocket",
+    "`omero.host` begins with `wss://` or `ws://`, and its port is one of OMERO's router for Ice alone (4064 and 4063"
+    " unless changed).",
+    "Write the host alone into `omero.host`; or the port of a web server in front, or of OMERO's own WebSocket (4066"
+    " with TLS, 4065 without).",
+)
+WEBSOCKET_NOT_HTTP = _diagnosis(
+    "websocket-not-http",
+    WEBSOCKET,
+    "What listens there speaks no HTTP",
+    "The host or port in `omero.host` is that of another service.",
+    "Write those of the web server in front of OMERO into `omero.host`.",
+)
+WEBSOCKET_SILENT = _diagnosis(
+    "websocket-silent",
+    WEBSOCKET,
+    "The port is open, and nobody answers the request for WebSocket",
+    "The web server hangs or waits for OMERO, hangs up on what it does not take, or another service is there.",
+    "Look into the log of the web server in front at this time.",
+)
+WEBSOCKET_OTHER = _diagnosis(
+    "websocket-other-application",
+    WEBSOCKET,
+    "A WebSocket is there, and it seems to be another application's",
+    "What answers does not agree to `ice.zeroc.com`, by which OMERO is known, or to what was asked for.",
+    "Write the path that the web server's `location` for OMERO has into `omero.host`.",
 )
 
 ROUTER_SILENT = _diagnosis(

@@ -10,6 +10,7 @@ SESSIONS: Final = "sessions in it"
 SESSION: Final = "the session"
 REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
+WEBSOCKET: Final = "WebSocket"
 ROUTER: Final = "router"
 PUBLIC: Final = "public user"
 JOIN: Final = "join"
@@ -28,6 +29,7 @@ STEPS: Final = (
     SESSION,
     REACHABLE,
     TLS,
+    WEBSOCKET,
     ROUTER,
     PUBLIC,
     JOIN,

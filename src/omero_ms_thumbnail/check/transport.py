@@ -12,16 +12,17 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..ice.connection import connect
 from ..ice.errors import (
     ConnectTimeoutException,
     IceException,
     InvocationTimeoutException,
     ObjectNotExistException,
+    Refusal,
+    UpgradeRefusedException,
 )
 from ..ice.glacier2 import GET_SESSION_TIMEOUT
 from ..ice.references import ObjectPrx
@@ -45,6 +46,9 @@ from .diagnoses import (
     TLS_NO_COMMON,
     TLS_OLD,
     TLS_TO_PLAIN_PORT,
+    WEBSOCKET_OTHER,
+    WS_TO_TLS_PORT,
+    WSS_TO_PLAIN_PORT,
     Diagnosis,
 )
 from .finding import Finding, Outcome, Stopwatch, Trouble
@@ -56,6 +60,8 @@ _MAGIC: Final = b"IceP"
 #: seconds that an Ice server has for its first word to a probe that only wants to tell what it is
 _FIRST_WORD: Final = 1.0
 _ENDS_SOON: Final = timedelta(days=21)
+
+_NO_TLS: Final = "none, as configured: session keys cross the network unencrypted"
 
 #: what is so old that machines refuse it, as `ssl.SSLObject.version` says it
 _OLD: Final = ("TLSv1", "TLSv1.1")
@@ -93,7 +99,7 @@ async def reach(server: OmeroServer) -> Finding:
         async with asyncio.timeout(server.connect_timeout):
             infos = await asyncio.get_running_loop().getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
             addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in infos))
-            async with _opened(server, None):
+            async with opened(server, None):
                 pass
     except TimeoutError:
         found = f"{server} did not answer within {server.connect_timeout:g} s"
@@ -128,6 +134,11 @@ async def secure(server: OmeroServer) -> Finding:
 
 async def _plain(server: OmeroServer, watch: Stopwatch) -> Finding:
     """What the port is where TLS is not wanted: whichever of both it speaks is heard as soon as it speaks."""
+    if server.path:
+        # who speaks WebSocket there waits to be asked, and answers to TLS with a complaint or by hanging up
+        if await _tls(server) is not None:
+            raise Trouble(WS_TO_TLS_PORT, f"{server} speaks TLS")
+        return Finding(TLS, Outcome.OK, _NO_TLS, watch.seconds)
     plain = asyncio.create_task(_speaks_plain_ice(server, server.connect_timeout))
     tls = asyncio.create_task(_tls(server))
     try:
@@ -140,18 +151,18 @@ async def _plain(server: OmeroServer, watch: Stopwatch) -> Finding:
         for task in (plain, tls):
             task.cancel()
         await asyncio.gather(plain, tls, return_exceptions=True)
-    return Finding(TLS, Outcome.OK, "none, as configured: session keys cross the network unencrypted", watch.seconds)
+    return Finding(TLS, Outcome.OK, _NO_TLS, watch.seconds)
 
 
 async def greet_router(server: OmeroServer) -> Finding:
     """Whether Ice is spoken there, by OMERO's router; no session is touched. Raises Trouble."""
     watch = Stopwatch()
     try:
-        connection = await connect(server.host, server.port, tls=server.tls, timeout=server.connect_timeout)
+        connection = await server.connect()
     except ConnectTimeoutException as error:
         raise Trouble(ROUTER_SILENT, str(error)) from error
     except IceException as error:
-        raise Trouble(NOT_ICE, f"{server} does not speak Ice: {error}") from error
+        raise Trouble(WEBSOCKET_OTHER if server.path else NOT_ICE, f"{server} does not speak Ice: {error}") from error
     try:
         await connection.call(ObjectPrx(ROUTER), GET_SESSION_TIMEOUT, timeout=server.connect_timeout)
     except ObjectNotExistException as error:
@@ -172,6 +183,8 @@ async def _why_not(server: OmeroServer, error: Exception) -> Trouble:
         return Trouble(ANONYMOUS_ONLY, f"offered: {lenient}")
     if await _speaks_plain_ice(server, min(_FIRST_WORD, server.connect_timeout)):
         return Trouble(TLS_TO_PLAIN_PORT, f"{server} speaks Ice without TLS")
+    if server.path and await _answers_http(server):
+        return Trouble(WSS_TO_PLAIN_PORT, f"{server} answers, and without TLS")
     if isinstance(error, ssl.SSLError) and "HANDSHAKE_FAILURE" in (error.reason or ""):
         return Trouble(TLS_NO_COMMON, f"{server} refuses the handshake: {error.reason}")
     if isinstance(error, ssl.SSLError) and "PROTOCOL_VERSION" in (error.reason or ""):
@@ -194,7 +207,7 @@ async def _tls(server: OmeroServer) -> Handshake | None:
 
 
 async def _handshake(server: OmeroServer, context: ssl.SSLContext) -> Handshake:
-    async with asyncio.timeout(server.connect_timeout), _opened(server, context) as (_, writer):
+    async with asyncio.timeout(server.connect_timeout), opened(server, context) as (_, writer):
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
         cipher = tls.cipher()
         der = tls.getpeercert(binary_form=True)
@@ -203,16 +216,29 @@ async def _handshake(server: OmeroServer, context: ssl.SSLContext) -> Handshake:
 
 async def _speaks_plain_ice(server: OmeroServer, timeout: float) -> bool:
     try:
-        async with asyncio.timeout(timeout), _opened(server, None) as (reader, _):
+        async with asyncio.timeout(timeout), opened(server, None) as (reader, _):
             return await reader.readexactly(len(_MAGIC)) == _MAGIC
     except (OSError, TimeoutError, EOFError):
         return False
 
 
+async def _answers_http(server: OmeroServer) -> bool:
+    """Whether a WebSocket that was asked for without TLS is agreed to, or refused in HTTP."""
+    try:
+        connection = await replace(server, tls=None).connect()
+    except UpgradeRefusedException as error:
+        return error.refusal not in (Refusal.PLAIN_ICE, Refusal.NEEDS_TLS, Refusal.NOT_HTTP)
+    except IceException:
+        return False
+    await connection.close(_FIRST_WORD)
+    return True
+
+
 @asynccontextmanager
-async def _opened(
+async def opened(
     server: OmeroServer, context: ssl.SSLContext | None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to OMERO's port, with TLS by `context` or without."""
     name = server.host if context else None
     reader, writer = await asyncio.open_connection(server.host, server.port, ssl=context, server_hostname=name)
     try:

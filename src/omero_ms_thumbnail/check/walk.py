@@ -19,7 +19,7 @@ from ..one_omero import omero_server
 from ..server import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
-from . import configuration, public, transport
+from . import configuration, public, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG, SESSION_SERVER
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import (
@@ -36,6 +36,7 @@ from .names import (
     STORED,
     THUMBNAIL,
     TLS,
+    WEBSOCKET,
 )
 from .omero_steps import OmeroSteps
 from .sessions import StoreSteps, session_id_in
@@ -206,6 +207,7 @@ class _Walk:
         steps: tuple[tuple[str, Callable[[OmeroServer], Awaitable[Finding]]], ...] = (
             (REACHABLE, transport.reach),
             (TLS, transport.secure),
+            *(((WEBSOCKET, websocket.upgrade),) if server.path else ()),
             (ROUTER, transport.greet_router),
         )
         failed_at = ""

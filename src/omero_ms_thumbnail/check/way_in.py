@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..config import OmeroServerSettings, PublicSettings, Settings
+from ..omero.address import parse_omero_address
 from .diagnoses import (
     OMERO_WEB_CORS,
     OMERO_WEB_PREFIX,
@@ -41,26 +42,31 @@ def _line(block: str, **keys: Any) -> str:
 
 def _servers(settings: Settings, theirs: tuple[OmeroServerSettings, ...]) -> Iterator[Difference]:
     ours = settings.omero
-    places = {(one.host, one.port) for one in theirs}
+    told = ", ".join(_told(one, several=len(theirs) > 1) for one in theirs) or "none that could be read"
     if len(theirs) < 2 and not ours.servers:
-        if (ours.host, ours.port) not in places:
-            yield f"OMERO.web uses {_named(theirs)}, the configuration {ours.all_servers[0]}", OMERO_WEB_SERVER
+        if _place(ours.all_servers[0]) not in map(_place, theirs):
+            yield f"OMERO.web uses {told}, the configuration {ours.address}", OMERO_WEB_SERVER
         return
-    lacking = [
-        one for one in theirs if not ours.servers or (mine := ours.server(one.id)) is None or str(mine) != str(one)
-    ]
-    if lacking:
+    mine = {one.id: _place(one) for one in ours.servers}
+    if any(mine.get(one.id) != _place(one) for one in theirs):
+        here = ", ".join(_told(one, several=bool(mine)) for one in sorted(ours.all_servers, key=lambda one: one.id))
         line = _line("omero", servers=[_entry(one) for one in theirs])
-        yield (
-            f"OMERO.web uses {_named(theirs)}, the configuration {_named(ours.all_servers)}; {line}",
-            OMERO_WEB_SERVERS,
-        )
+        yield f"OMERO.web uses {told}, the configuration {here}; {line}", OMERO_WEB_SERVERS
 
 
-def _named(servers: tuple[OmeroServerSettings, ...]) -> str:
-    if len(servers) == 1:
-        return str(servers[0])
-    return ", ".join(f"{one.id}: {one}" for one in sorted(servers, key=lambda one: one.id))
+def _place(server: OmeroServerSettings) -> tuple[str, int, str]:
+    """Where it is; whether with TLS or without may differ, since a plain host of server_list does not say."""
+    try:
+        address = parse_omero_address(server.host, server.port)
+    except ValueError:
+        return server.host, server.port, ""
+    return address.host, address.port, address.path
+
+
+def _told(server: OmeroServerSettings, *, several: bool) -> str:
+    host, port, path = _place(server)
+    place = server.host if "://" in server.host else f"{host}:{port}{path}"
+    return f"{server.id}: {place}" if several else place
 
 
 def _entry(server: OmeroServerSettings) -> dict[str, Any]:

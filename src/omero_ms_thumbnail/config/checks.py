@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from omero_ms_thumbnail.config.uris import parse_store_uri
+from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, parse_omero_address
 
 if TYPE_CHECKING:
     from omero_ms_thumbnail.config.findings import Findings
+    from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings
     from omero_ms_thumbnail.config.settings import OmeroSettings, SessionStoreSettings, Settings
 
 #: the default of OMERO's ``omero.db.poolsize``, and how many of those people's log-ins and pages should find free
@@ -17,6 +20,44 @@ _FOR_OTHERS = 2
 _JOINS = 2
 
 _EXAMPLES = {"redis": "redis://localhost:6379/1", "postgres": "postgresql://user@localhost:5432/omero"}
+
+
+#: of OMERO's router, on which no WebSocket is spoken
+_ROUTER_PORTS = (DEFAULT_PORTS["tcp"], DEFAULT_PORTS["ssl"])
+
+
+_Addressed = TypeVar("_Addressed", "OmeroSettings", "OmeroServerSettings")
+
+
+def with_address(omero: _Addressed, findings: Findings, block: str, index: int = 0) -> _Addressed:
+    """The settings with the port and TLS that they come to together, since each may stand in the URL of the host.
+
+    `block` and `index` are where they stand. Adds a problem where they contradict one another, and a warning for what
+    OMERO's clients would not do as meant.
+    """
+    name = f"{block}.host"
+    if findings.is_rejected(name, f"{block}.port", f"{block}.secure", index=index):
+        return omero
+    port = omero.port if findings.is_given(f"{block}.port", index) else None
+    secure = omero.secure if findings.is_given(f"{block}.secure", index) else None
+    try:
+        address = parse_omero_address(omero.host, port, secure)
+    except ValueError as error:
+        if omero.host:
+            findings.problem(name, str(error), index)
+        # of one without a host it is said that it needs one
+        findings.rejected.add((name, index))
+        return omero
+    label = findings.label(f"{block}.port", index)
+    if port is not None and port != address.port:
+        findings.warnings.append(f"{label}: the port in {name} counts, {address.port}; take this line out")
+    elif port in _ROUTER_PORTS and address.is_websocket:
+        usual = DEFAULT_PORTS[address.transport]
+        findings.warnings.append(
+            f"{label}: {port} is a port of OMERO's router itself, and {address.transport}:// is"
+            f" spoken on {usual} where nothing else is said; take this line out"
+        )
+    return replace(omero, port=address.port, secure=address.secure)
 
 
 def check_together(settings: Settings, findings: Findings) -> None:
@@ -31,12 +72,12 @@ def check_together(settings: Settings, findings: Findings) -> None:
 
 def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
     """A certificate that is asked for but never checked would be a false comfort."""
-    if findings.is_rejected("omero.secure", "omero.tls.verify", "omero.tls.ca_file"):
+    if findings.is_rejected("omero.host", "omero.secure", "omero.tls.verify", "omero.tls.ca_file"):
         return
     if omero.tls.verify and not any(one.secure for one in omero.all_servers):
-        findings.problem(
-            "omero.tls.verify", "plain TCP (omero.secure: false) has no certificate to verify; change one of them"
-        )
+        scheme, is_url, _ = omero.host.partition("://")
+        plain = f"{scheme.lower()}:// in omero.host" if is_url else "plain TCP (omero.secure: false)"
+        findings.problem("omero.tls.verify", f"{plain} has no certificate to verify; change one of them")
     if omero.tls.ca_file is None:
         return
     if not omero.tls.verify:
@@ -61,10 +102,12 @@ def _check_servers(omero: OmeroSettings, findings: Findings) -> None:
     numbers = [one.id for one in omero.servers]
     for number in sorted({one for one in numbers if numbers.count(one) > 1}):
         findings.problem("omero.servers.id", f"{number} is the number of more than one of them; give each its own")
-    is_used = any((one.host, one.port) == (omero.host, omero.port) for one in omero.servers)
+    if any(name == "omero.servers.host" for name, _ in findings.rejected) or findings.is_rejected("omero.host"):
+        return
+    is_used = any(one.address == omero.address for one in omero.servers)
     if findings.is_given("omero.host") and not is_used:
         findings.warnings.append(
-            f"{findings.label('omero.host')}: {omero.host}:{omero.port} is not used: omero.servers has another OMERO "
+            f"{findings.label('omero.host')}: {omero.address} is not used: omero.servers has another OMERO "
             "with the number 1; take omero.host out, or give it a number in omero.servers"
         )
 

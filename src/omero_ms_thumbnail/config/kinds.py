@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from omero_ms_thumbnail.config.errors import InvalidValueError
 from omero_ms_thumbnail.config.uris import parse_store_uri
+from omero_ms_thumbnail.omero.address import HOST_NAME, parse_omero_address
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,7 +23,6 @@ _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _SIZE = re.compile(r"([0-9]{1,18}) ?(KiB|MiB|GiB)")
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,62}))*\.?")
 
 
 class Kind(ABC, Generic[T_co]):
@@ -200,13 +200,30 @@ class Host(Kind[str]):
     def parse(self, value: object) -> str:
         """The host."""
         if isinstance(value, str):
-            if _HOST_NAME.fullmatch(value):
+            if HOST_NAME.fullmatch(value):
                 return value
             try:
                 return str(ipaddress.ip_address(value))
             except ValueError:
                 pass
         raise InvalidValueError
+
+
+class OmeroHost(Kind[str]):
+    """The host of an OMERO.server, or a URL that names its transport, as OMERO's clients take it."""
+
+    expected = "a host name, an IP address, or a URL such as wss://omero.example.org/omero-wss"
+
+    def parse(self, value: object) -> str:
+        """The host or URL as written, known to be well-formed."""
+        if not isinstance(value, str):
+            raise InvalidValueError
+        try:
+            parse_omero_address(value)
+        except ValueError as error:
+            # a URL may hold a password, and is not quoted
+            raise InvalidValueError(str(error)) from error
+        return value
 
 
 class Lines(Kind[tuple[str, ...]]):

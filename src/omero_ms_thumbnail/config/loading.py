@@ -10,14 +10,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omero_ms_thumbnail.config.checks import check_together
+from omero_ms_thumbnail.config.checks import check_together, with_address
 from omero_ms_thumbnail.config.definition import Key, block_of, key_of, walk
 from omero_ms_thumbnail.config.document import read_document
 from omero_ms_thumbnail.config.entries import Entry, from_file
 from omero_ms_thumbnail.config.environment import read_environment
 from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
 from omero_ms_thumbnail.config.findings import Findings
-from omero_ms_thumbnail.config.omero_servers import OMERO_PLAIN_PORT, OmeroServerSettings, completed
+from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, completed
 from omero_ms_thumbnail.config.settings import OmeroSettings, Settings
 from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
 
@@ -36,25 +36,20 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     findings = Findings(path, read_document(path, problems), problems)
     _override(findings, environ)
     settings: Settings = _build(Settings, 0, findings)
-    settings = replace(settings, omero=_with_ports(settings.omero, findings))
+    settings = replace(settings, omero=_with_addresses(settings.omero, findings))
     check_together(settings, findings)
     if problems:
         raise ConfigError(problems)
     return replace(settings, notes=tuple(findings.notes), warnings=tuple(findings.warnings))
 
 
-def _with_ports(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
-    """Ports that are not given follow from whether there is TLS; `servers` are all that there are then."""
-    if not omero.secure and not findings.is_given("omero.port"):
-        omero = replace(omero, port=OMERO_PLAIN_PORT)
-    servers = [
-        replace(one, port=OMERO_PLAIN_PORT)
-        if not one.secure and not findings.is_given("omero.servers.port", index)
-        else one
-        for index, one in enumerate(omero.servers)
-    ]
+def _with_addresses(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
+    """Each with the port and TLS that it comes to; `servers` are all that there are then."""
+    omero = with_address(omero, findings, "omero")
+    servers = [with_address(one, findings, "omero.servers", index) for index, one in enumerate(omero.servers)]
     host = OmeroServerSettings(1, "", omero.host, omero.port, omero.secure) if findings.is_given("omero.host") else None
-    return replace(omero, servers=tuple(completed(servers, host)))
+    is_usable = not any(name in ("omero.host", "omero.servers.host") for name, _ in findings.rejected)
+    return replace(omero, servers=tuple(completed(servers, host) if is_usable else servers))
 
 
 def _override(findings: Findings, environ: Mapping[str, str]) -> None:

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omero_ms_thumbnail.config.definition import key
-from omero_ms_thumbnail.config.kinds import Host, Switch, Text, WholeNumber
+from omero_ms_thumbnail.config.kinds import OmeroHost, Switch, Text, WholeNumber
+from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
 
 PORT = WholeNumber(1, 65535)
-
-#: OMERO's Glacier2 router listens here with TLS, and here without (OMERO's `etc/grid/templates.xml`)
-OMERO_SECURE_PORT = 4064
-OMERO_PLAIN_PORT = 4063
 
 #: what an OMERO.web session, or a request, says of its OMERO.server; None where it says nothing
 ServerId = int | str | None
@@ -39,18 +36,35 @@ class OmeroServerSettings:
         "",
         "Its name in that list, for sessions that say it in place of the number.",
     )
-    host: str = key("omero.servers.host", Host(), "", "Its host.", default_note="none: each has to have one")
+    host: str = key(
+        "omero.servers.host",
+        OmeroHost(),
+        "",
+        "Its host, or a URL as for `omero.host`.",
+        default_note="none: each has to have one",
+    )
     port: int = key(
         "omero.servers.port",
         PORT,
-        OMERO_SECURE_PORT,
-        "Its port.",
-        default_note=f"{OMERO_SECURE_PORT}, or {OMERO_PLAIN_PORT} where omero.servers.secure is false",
+        DEFAULT_PORTS["ssl"],
+        "Its port. One in the URL of its host wins.",
+        default_note=f"as of `omero.port`: {DEFAULT_PORTS['ssl']}, or {DEFAULT_PORTS['tcp']} without TLS",
     )
-    secure: bool = key("omero.servers.secure", Switch(), True, "TLS; false for plain TCP.")
+    secure: bool = key(
+        "omero.servers.secure",
+        Switch(),
+        True,
+        "TLS; false for plain TCP.",
+        default_note="true, or what the URL in its host says",
+    )
+
+    @property
+    def address(self) -> OmeroAddress:
+        """Where it is. Raises ValueError where host, port and secure were not read together and do not fit."""
+        return parse_omero_address(self.host, self.port, self.secure)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return str(self.address)
 
 
 def named(server_id: ServerId, servers: Sequence[OmeroServerSettings]) -> OmeroServerSettings | None:
@@ -83,7 +97,7 @@ def completed(servers: Sequence[OmeroServerSettings], host: OmeroServerSettings 
     listed = [*servers]
     if host is None or not listed:
         return listed
-    same = next((one for one in listed if (one.host, one.port) == (host.host, host.port)), None)
+    same = next((one for one in listed if one.address == host.address), None)
     if same is not None:
         listed.remove(same)
         return [same, *listed]

@@ -19,6 +19,7 @@ from omero_ms_thumbnail.config.kinds import (
     HttpUrl,
     Lines,
     Milliseconds,
+    OmeroHost,
     Seconds,
     Size,
     StoreUri,
@@ -26,15 +27,9 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
-from omero_ms_thumbnail.config.omero_servers import (
-    OMERO_PLAIN_PORT,
-    OMERO_SECURE_PORT,
-    PORT,
-    OmeroServerSettings,
-    ServerId,
-    named,
-)
+from omero_ms_thumbnail.config.omero_servers import PORT, OmeroServerSettings, ServerId, named
 from omero_ms_thumbnail.config.public_user import PublicSettings
+from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
 
 StoreType = Literal["redis", "postgres", "files", "memory"]
 
@@ -61,17 +56,34 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class OmeroSettings:
-    """The OMERO.server, reached through its Glacier2 router. Spans are in seconds."""
+    """The OMERO.server, reached through its Glacier2 router. Spans are in seconds.
 
-    host: str = key("omero.host", Host(), "localhost", "The host of OMERO.server.")
+    As `loading` makes them, port and secure are what they come to together with the host.
+    """
+
+    host: str = key(
+        "omero.host",
+        OmeroHost(),
+        "localhost",
+        "The host of OMERO.server. Or a URL, as OMERO's clients and `omero.web.server_list` take it: with `wss://` Ice"
+        " is spoken over WebSocket, through a web server that hands a path on to OMERO; with `ws://` the same without"
+        " TLS. `ssl://` and `tcp://` are what a host without them is by `omero.secure`.",
+    )
     port: int = key(
         "omero.port",
         PORT,
-        OMERO_SECURE_PORT,
-        "The port of OMERO.server.",
-        default_note=f"{OMERO_SECURE_PORT}, or {OMERO_PLAIN_PORT} where omero.secure is false",
+        DEFAULT_PORTS["ssl"],
+        "The port of OMERO.server. One in the URL of `omero.host` wins.",
+        default_note=f"{DEFAULT_PORTS['ssl']}, or {DEFAULT_PORTS['tcp']} without TLS; {DEFAULT_PORTS['wss']} for wss://,"
+        f" {DEFAULT_PORTS['ws']} for ws://",
     )
-    secure: bool = key("omero.secure", Switch(), True, "TLS; false for plain TCP.")
+    secure: bool = key(
+        "omero.secure",
+        Switch(),
+        True,
+        "TLS; false for plain TCP. Where `omero.host` is a URL, that says it, and this key may only say the same.",
+        default_note="true, or what the URL in omero.host says",
+    )
     session_idle_timeout: float = key(
         "omero.session_idle_timeout",
         Seconds(1, 3600),
@@ -117,6 +129,11 @@ class OmeroSettings:
     def server(self, server_id: ServerId) -> OmeroServerSettings | None:
         """The one that a session's ``connector.server_id`` names; None if there is none of that name or number."""
         return named(server_id, self.servers) if self.servers else self.all_servers[0]
+
+    @property
+    def address(self) -> OmeroAddress:
+        """Where it is. Raises ValueError where host, port and secure were not read together and do not fit."""
+        return parse_omero_address(self.host, self.port, self.secure)
 
 
 @dataclass(frozen=True, slots=True)

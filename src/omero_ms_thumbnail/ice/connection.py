@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import ssl
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Protocol, TypeVar, cast
 
+from .attempt import Attempt
 from .errors import (
     CloseConnectionException,
     ConnectFailedException,
@@ -130,7 +130,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._failure is None:
             reason = f": {exc}" if exc else ""
-            self._failure = ConnectionLostException(f"the connection to {self.peer} was lost{reason}")
+            lost = ConnectionLostException(f"the connection to {self.peer} was lost{reason}")
+            # a WebSocket says itself what went wrong with it
+            self._failure = exc if isinstance(exc, IceException) else lost
         self._protocol.close()
         # else the two would keep one another, until the garbage collector comes to them
         self._transport = None
@@ -346,6 +348,7 @@ async def connect(
     port: int,
     *,
     tls: ssl.SSLContext | None,
+    path: str = "",
     timeout: float,
     message_size_max: int = MESSAGE_SIZE_MAX,
     message_timeout: float = _MESSAGE_TIMEOUT,
@@ -353,17 +356,27 @@ async def connect(
     """Open a connection to an Ice server and wait until it is validated, `timeout` seconds for both together.
 
     It is given up when a message has not come to its end within `message_timeout` seconds of its beginning.
-    `tls` is the context for an SSL endpoint, None for a TCP one. Raises ConnectFailedException or
-    ConnectTimeoutException with a sentence that names the host, the port and what to look at.
+    `tls` is the context for an SSL endpoint, None for a TCP one; with a `path`, which begins with a slash, it is for a
+    WebSocket endpoint: wss, or ws. Raises ConnectFailedException or ConnectTimeoutException with a sentence that names
+    the host, the port and what to look at; UpgradeRefusedException where there is no WebSocket at the path.
     """
-    where = f"{host}:{port}"
+    attempt = Attempt(host, port, path, tls)
     loop = asyncio.get_running_loop()
     connection: Connection | None = None
 
-    def make() -> Connection:
+    def make() -> asyncio.Protocol:
         nonlocal connection
-        connection = Connection(Role.CLIENT, where, message_size_max=message_size_max, message_timeout=message_timeout)
-        return connection
+        connection = Connection(
+            Role.CLIENT, attempt.where, message_size_max=message_size_max, message_timeout=message_timeout
+        )
+        if not path:
+            return connection
+        # imported by those who have one in their way
+        from .websocket import WebSocket
+        from .websocket_transport import WebSocketTransport
+
+        attempt.websocket = WebSocket(host, port, path, secure=tls is not None, size_max=message_size_max)
+        return WebSocketTransport(attempt.websocket, connection, attempt.where)
 
     try:
         async with asyncio.timeout(timeout):
@@ -372,49 +385,13 @@ async def connect(
             await connection.validated()
             return connection
     except TimeoutError:
-        raise ConnectTimeoutException(_timeout_text(where, connection, tls, timeout)) from None
+        is_open = connection is not None and connection._transport is not None
+        raise ConnectTimeoutException(attempt.timeout_text(timeout, is_open=is_open)) from None
     except (OSError, UnicodeError, ProtocolException, ConnectionLostException) as error:
-        raise ConnectFailedException(_failure_text(host, where, error, tls)) from error
+        raise ConnectFailedException(attempt.failure_text(error)) from error
     finally:
         if connection is not None and not connection.is_active:
-            connection._abort(ConnectFailedException(f"no connection to {where}"))
-
-
-def _timeout_text(where: str, connection: Connection | None, tls: ssl.SSLContext | None, timeout: float) -> str:
-    if connection is not None and connection._transport is not None and tls is None:
-        return (
-            f"{where} accepted the connection but did not speak Ice within {timeout:g} s; "
-            "a TLS port waits like this for a client that does not use TLS"
-        )
-    return f"{where} did not answer within {timeout:g} s; a firewall that drops packets looks like this"
-
-
-def _failure_text(host: str, where: str, error: Exception, tls: ssl.SSLContext | None) -> str:
-    if isinstance(error, ssl.SSLError):
-        return _tls_text(where, error)
-    if isinstance(error, socket.gaierror):
-        return f"the name {host!r} does not resolve: {error.strerror}"
-    if isinstance(error, UnicodeError):
-        # an empty label, or one that is too long: the resolver is not even asked
-        return f"{host!r} is not a host name"
-    if isinstance(error, ConnectionLostException):
-        return f"{where} accepted the connection and closed it at once"
-    if isinstance(error, ProtocolException):
-        return f"no Ice connection to {where}: {error}"
-    if isinstance(error, ConnectionResetError) and tls is not None:
-        hint = "; a stock OMERO has no certificate that could be verified" if tls.verify_mode else ""
-        return f"TLS with {where} failed: it closed the connection during the handshake{hint}"
-    # asyncio puts the address, which is known, in the place of the reason
-    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-    return f"no connection to {where}: {reason}"
-
-
-def _tls_text(where: str, error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of {where} was not accepted: {error.verify_message}"
-    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
-        return f"{where} does not speak TLS; a plain TCP port answers like this"
-    return f"TLS with {where} failed: {error.reason or error}"
+            connection._abort(ConnectFailedException(f"no connection to {attempt.where}"))
 
 
 def proxy_for(name: str, category: str = "") -> ObjectPrx:

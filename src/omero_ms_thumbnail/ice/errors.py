@@ -7,6 +7,7 @@ Every message is a sentence for the person who reads it; none carries a session 
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Final
 
 #: characters that are shown of a text that a peer chose
@@ -81,6 +82,41 @@ class ConnectFailedException(IceException):
 
 class ConnectTimeoutException(ConnectFailedException):
     """The peer did not accept the connection, or did not validate it, in time."""
+
+
+class Refusal(Enum):
+    """Why no WebSocket came about where a connection did."""
+
+    #: it sends elsewhere (status 3xx)
+    REDIRECTED = auto()
+    #: there is something else at the path (404, or a page)
+    NO_SUCH_PATH = auto()
+    #: it wants a password or another client (401, 403, 407, 429)
+    NOT_LET_IN = auto()
+    #: it does not take the request for one that upgrades (400, 426, …)
+    NOT_UPGRADED = auto()
+    #: a web server in front has nobody behind it who answers (500 to 504)
+    NOBODY_BEHIND = auto()
+    #: Ice is spoken there without WebSocket
+    PLAIN_ICE = auto()
+    #: TLS is spoken there, and this side does not
+    NEEDS_TLS = auto()
+    #: neither HTTP nor Ice came
+    NOT_HTTP = auto()
+    #: it upgrades to something else than was asked for
+    OTHER_PROTOCOL = auto()
+
+
+class UpgradeRefusedException(ConnectFailedException):
+    """What listens does not agree to carry Ice over WebSocket."""
+
+    def __init__(self, sentence: str, refusal: Refusal) -> None:
+        # both are needed to make another one of the same kind
+        super().__init__(sentence, refusal)
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ConnectionLostException(IceException):

@@ -31,7 +31,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as it came: its type (1 TCP, 2 SSL, …) and the encapsulation that describes it."""
+    """An endpoint as it came: its type (1 TCP, 2 SSL, 4 and 5 WebSocket, …) and the encapsulation that describes it."""
 
     type: int
     content: bytes = field(repr=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..ice.connection import connect
 from .session import OmeroServer
 
 
 async def reach(server: OmeroServer, timeout: float) -> None:
     """Return if OMERO's router answers within `timeout` seconds; raises ConnectFailedException if not."""
-    connection = await connect(server.host, server.port, tls=server.tls, timeout=timeout)
+    connection = await server.connect(timeout)
     await connection.close(timeout)

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ..ice.connection import connect
+from ..ice.attempt import Attempt
+from ..ice.connection import Connection, connect
 from ..ice.errors import (
     ConnectionManuallyClosedException,
     IceException,
@@ -88,9 +89,23 @@ class OmeroServer:
     observe: Observe = field(default=_unobserved, repr=False)
     #: what is known of its being read-only; learnt on the way by every session with it
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
+    #: the path of a WebSocket endpoint, with which Ice is spoken over wss, or over ws without `tls`; empty for none
+    path: str = ""
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return Attempt(self.host, self.port, self.path, self.tls).where
+
+    async def connect(self, timeout: float | None = None) -> Connection:
+        """Open a connection to its router, within its own time or `timeout` seconds; as `ice.connection.connect`."""
+        return await connect(
+            self.host,
+            self.port,
+            tls=self.tls,
+            path=self.path,
+            timeout=self.connect_timeout if timeout is None else timeout,
+            message_size_max=self.message_size_max,
+            message_timeout=self.call_timeout,
+        )
 
 
 class JoinedSession:
@@ -124,14 +139,7 @@ class JoinedSession:
         an OMERO that is merely slow then lets the user in and logs them out. Raises PermissionDeniedException or
         CannotCreateSessionException where OMERO refuses, IceException where it cannot be reached.
         """
-        connection = await connect(
-            server.host,
-            server.port,
-            tls=server.tls,
-            timeout=server.connect_timeout,
-            message_size_max=server.message_size_max,
-            message_timeout=server.call_timeout,
-        )
+        connection = await server.connect()
         # a user name and its password are never quoted together, and may be as short as any word; a session's key is
         secret = password if user == password else ""
         # so that a host that vanishes while OMERO is waited for is noticed
