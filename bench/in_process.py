@@ -14,7 +14,7 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,45 +37,23 @@ from .site import FIRST_IMAGE, GROUP, IMAGES, USERS, Site, site
 _ASIDE = 1_000
 
 
-class Headers:
-    """As `web.asking.RequestHeaders`."""
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self._known = known
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._known
-
-    def get(self, name: str) -> str | None:
-        return self._known.get(name)
-
-    def get_all(self, name: str) -> list[str]:
-        return [self._known[name]] if name in self._known else []
+def scope(path: str, cookie: str) -> dict[str, Any]:
+    """A request, as ASGI has it."""
+    headers = [(COOKIE.lower().encode(), cookie.encode())]
+    return {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
 
 
-class Scope:
-    """As `web.application.Scope`."""
-
-    proto, method, query_string = "http", "GET", ""
-
-    def __init__(self, path: str, headers: Headers) -> None:
-        self.path = path
-        self.headers = headers
-
-
-class Protocol:
-    """As ``granian.rsgi.HTTPProtocol``."""
+class Client:
+    """Who asks, and stays."""
 
     status = 0
 
-    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
-        self.status = status
+    async def send(self, message: dict[str, Any]) -> None:
+        self.status = message.get("status", self.status)
 
-    def response_empty(self, status: int, headers: Any) -> None:
-        self.status = status
-
-    async def client_disconnect(self) -> None:
+    async def receive(self) -> dict[str, Any]:
         await asyncio.get_running_loop().create_future()
+        raise AssertionError("nothing comes")
 
 
 def _facts_known() -> None:
@@ -155,17 +133,14 @@ def measure(at: Site, users: int, rounds: int) -> None:
     service = server.Service(load_settings(file, {}))
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    service.__rsgi_init__(loop)
-    headers = [Headers({COOKIE.lower(): cookie}) for cookie in at.cookies[:users]]
+    loop.run_until_complete(service.start())
     next_one = 0
 
     async def ask(image: int, user: int) -> None:
-        protocol = Protocol()
-        await loop.create_task(
-            service.__rsgi__(Scope(f"/webclient/render_thumbnail/{image}/", headers[user]), protocol)
-        )
-        if protocol.status != 200:
-            raise BrokenMeasurement(f"image {image} was answered with {protocol.status}")
+        client, request = Client(), scope(f"/webclient/render_thumbnail/{image}/", at.cookies[user])
+        await loop.create_task(service(request, client.receive, client.send))
+        if client.status != 200:
+            raise BrokenMeasurement(f"image {image} was answered with {client.status}")
 
     async def one_round() -> tuple[float, float, float]:
         end, first = time.perf_counter() + 1.0, next_one
@@ -190,7 +165,7 @@ def measure(at: Site, users: int, rounds: int) -> None:
     seen = [loop.run_until_complete(one_round()) for _ in range(rounds)]
     per_second, microseconds, calls = (statistics.median(column) for column in zip(*seen, strict=True))
     print(f"{per_second:,.0f} thumbnails/s, {microseconds:.0f} us of the event loop each, {calls:.2f} calls each")
-    service.__rsgi_del__(loop)
+    loop.run_until_complete(service.stop())
 
 
 def main() -> None:

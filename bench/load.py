@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +67,14 @@ def wrk(address: str, folder: Path, questions: Questions, *, connections: int, s
     return _run([address], script, connections, seconds)
 
 
-def wrk_one(url: str, folder: Path, *, connections: int, seconds: float) -> Load:
-    """Ask for one URL over and over."""
+def wrk_one(
+    url: str, folder: Path, *, connections: int, seconds: float, headers: Mapping[str, str] | None = None
+) -> Load:
+    """Ask for one URL over and over, with `headers`."""
     script = folder / "one.lua"
     script.write_text(_DONE)
-    return _run([url], script, connections, seconds)
+    given = [part for name, value in (headers or {}).items() for part in ("-H", f"{name}: {value}")]
+    return _run([*given, url], script, connections, seconds)
 
 
 def _run(target: list[str], script: Path, connections: int, seconds: float) -> Load:
@@ -79,7 +82,7 @@ def _run(target: list[str], script: Path, connections: int, seconds: float) -> L
         load = _try(target, script, connections, seconds)
         if load is not None:
             return load
-    raise BrokenMeasurement(f"{target[0]} answered nothing in {_ATTEMPTS} loads of {seconds:g} s")
+    raise BrokenMeasurement(f"{target[-1]} answered nothing in {_ATTEMPTS} loads of {seconds:g} s")
 
 
 def _try(target: list[str], script: Path, connections: int, seconds: float) -> Load | None:
@@ -93,7 +96,7 @@ def _try(target: list[str], script: Path, connections: int, seconds: float) -> L
     saw = json.loads(last[0])
     if saw["broken"] or saw["refused"]:
         raise BrokenMeasurement(
-            f"of {saw['requests']} requests to {target[0]}, {saw['refused']} were answered with an error, "
+            f"of {saw['requests']} requests to {target[-1]}, {saw['refused']} were answered with an error, "
             f"and {saw['broken']} connections broke"
         )
     if not saw["requests"]:

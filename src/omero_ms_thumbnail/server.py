@@ -39,6 +39,7 @@ from .thumbnails.service import Thumbnails
 from .version import VERSION
 from .visitors import public_user
 from .web.application import Application
+from .web.asgi import Receive, Scope, Send
 from .web.asking import FoundSession, SessionUnreadable, StoreDown, WhoIsAsking
 from .web.cors import CrossOrigin
 from .web.gallery_pages import Gallery, GalleryPages
@@ -96,7 +97,7 @@ class CannotServe(Exception):
 
 
 class Service:
-    """One worker: Granian calls its three RSGI methods."""
+    """One worker: an ASGI application that Granian tells of its own start and end, too (the lifespan protocol)."""
 
     def __init__(
         self,
@@ -112,22 +113,35 @@ class Service:
         self._demo = demo
         self._background: set[asyncio.Task[None]] = set()
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make the parts, before the first request."""
-        loop.run_until_complete(self._start())
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Answer one request, or live from the worker's start to its end."""
+        if scope["type"] == "lifespan":
+            return self._live(receive, send)
+        return self._application(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        # Granian's own task runs the event loop until the start is over
+        starting = asyncio.all_tasks() - {asyncio.current_task()}
+        try:
+            await self.start()
+        except Exception as error:
+            if not isinstance(error, (ConfigError, LoggingFailed)):
+                log.exception("what follows is a fault of this service, or of this machine")
+            await send({"type": "lifespan.startup.failed", "message": f"a worker cannot start: {error}"})
+            return
         if self._shared_folder is not None:
-            # Granian listens between this and the loop's next turn (`serve_str` makes the listener before it returns)
-            loop.call_soon(self._report, self._shared_folder / _SUPERVISOR)
+            self._in_background(self._report(starting, self._shared_folder / _SUPERVISOR))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        try:
+            await self.stop()
+        except Exception:
+            log.exception("a worker could not leave as it should")
+        await send({"type": "lifespan.shutdown.complete"})
 
-    def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
-        """Answer one request."""
-        return self._application.__rsgi__(scope, protocol)
-
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Leave OMERO and the session store, after the last request."""
-        loop.run_until_complete(self._stop())
-
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Make the parts, before the first request."""
         end_with_starter()
         settings = self._settings
         if self._logs is not None:
@@ -188,7 +202,8 @@ class Service:
         if self._demo:
             self._in_background(_announce(settings.host, settings.port, self._demo.announcement))
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """Leave OMERO and the session store, after the last request."""
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*(one.close(_LEAVE_TIMEOUT) for one in self._omeros.values()))
@@ -201,8 +216,16 @@ class Service:
         for handler in logging.getLogger().handlers:
             handler.flush()
 
-    def _report(self, supervisor: Path) -> None:
-        self._in_background(obey(supervisor, reopen_logs=reopen_files, finish=self._finish))
+    async def _report(self, starting: set[asyncio.Task[Any]], supervisor: Path) -> None:
+        """Say that this worker listens, once Granian's task of the start has ended, and do as the main process says.
+
+        With that task Granian stops the event loop, makes the socket that it listens on, and lets the loop go on.
+        """
+        if starting:
+            await asyncio.wait(starting)
+        # a turn of the loop more: uvloop stops at the end of the one in which it is told to
+        await asyncio.sleep(0)
+        await obey(supervisor, reopen_logs=reopen_files, finish=self._finish)
 
     def _finish(self) -> None:
         """The service is told to stop. Granian takes no more connections, and waits for the requests in flight."""
@@ -325,7 +348,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         "omero_ms_thumbnail",
         address=address,
         port=settings.port,
-        interface=Interfaces.RSGI,
+        interface=Interfaces.ASGI,
         workers=settings.workers,
         loop=Loops.uvloop if find_spec("uvloop") else Loops.asyncio,
         # proxies speak HTTP/1 to what is behind them; HTTP/2 would add megabytes of headers a stream, and streams

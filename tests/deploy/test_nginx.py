@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -14,6 +11,7 @@ import pytest
 from omero_ms_thumbnail.cli import main
 from omero_ms_thumbnail.nginx import UPSTREAM, locations, six_locations
 from tests.deploy.nginx_process import BY_HAND, SNIPPETS, nginx
+from tests.deploy.standing_in import NO_SHARES, SHARES, listening
 from tests.parts import require
 from tests.service_process import ServiceProcess, start
 
@@ -92,28 +90,6 @@ def test_a_cache_in_nginx_gives_nobody_what_is_anothers(demo: ServiceProcess, tm
     assert nobodys.status_code == 403
 
 
-SHARES = (
-    "get_thumbnails/7/?id=101",
-    "get_thumbnails/7?id=101",
-    "get_thumbnail/101/7/",
-    "render_thumbnail/101/7/",
-    "render_thumbnail/101/7",
-    "render_thumbnail/size/96/101/7/",
-)
-#: the same numbers where they are sizes and images
-NO_SHARES = (
-    "webgateway/get_thumbnails/64/?id=101",
-    "webgateway/get_thumbnail/101/64/",
-    "webgateway/render_thumbnail/101/64/",
-    "webgateway/render_thumbnail/101/64/48/",
-    "webclient/get_thumbnails/?id=101",
-    "webclient/get_thumbnail/101/",
-    "webclient/render_thumbnail/101/",
-    "webclient/render_thumbnail/size/64/101/",
-    "webclient/render_birds_eye_view/101/64/",
-)
-
-
 def omeroweb_locations(folder: Path, address: str) -> str:
     """What `omero web config nginx-location` writes: OMERO.web's own template, with what the command puts in."""
     site_packages = (require("OMERO.web new").parent.parent / "lib").glob("*/site-packages")
@@ -126,32 +102,6 @@ def omeroweb_locations(folder: Path, address: str) -> str:
         "FASTCGI_EXTERNAL": address,
         "FORCE_SCRIPT_NAME": "/",
     }
-
-
-@contextmanager
-def listening(name: str = "OMERO.web") -> Iterator[str]:
-    """The address of something that tells its name, and which path it was asked for."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = f"{name} {self.path}".encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("locations", ["locations.conf", "six-locations.conf"])

@@ -28,7 +28,7 @@ from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.web.urls import TEMPLATES, Kind, route
 from tests.openapi.described import check_answer, example, parameters, responses
-from tests.web.requests import Headers, Protocol, Scope
+from tests.web.requests import Headers, Scope, ask
 
 ACCESS = Access("sessionid", key_header=True, key_parameter=True)
 DOCUMENT = describe("1.2.3", Limits(), ACCESS)
@@ -137,12 +137,11 @@ async def test_whatever_comes_of_it_is_described(outcome: Thumbnail | ThumbnailE
     headers = Headers(("x-omero-session-key", "key"))
     for path, method in product(TEMPLATES, ("GET", "HEAD", "OPTIONS")):
         is_many = "get_thumbnails" in path
-        protocol = Protocol()
         scope = Scope(example(path, image=1, width=2, height=3), method, "id=1" if is_many else "", headers)
-        await service.__rsgi__(scope, protocol)
+        answer = await ask(service, scope)
         if method != "OPTIONS":
-            assert protocol.status == (200 if status == 404 and is_many else status)
-        check_answer(DOCUMENT, path, method.lower(), protocol.status, dict(protocol.headers), protocol.body or b"")
+            assert answer.status == (200 if status == 404 and is_many else status)
+        check_answer(DOCUMENT, path, method.lower(), answer.status, dict(answer.headers), answer.body or b"")
 
 
 def test_head_is_described_as_get_without_bodies() -> None:

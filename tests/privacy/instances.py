@@ -17,7 +17,7 @@ import redis
 from omero_ms_thumbnail.config import Settings, load_settings
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.server import Service
-from tests.web.requests import Headers, Protocol, Scope
+from tests.web.requests import Headers, Scope, ask
 
 COOKIE = "sessionid"
 
@@ -45,12 +45,12 @@ def instances(settings: Settings, count: int, loop: asyncio.AbstractEventLoop) -
     try:
         for _ in range(count):
             service = Service(settings)
-            service.__rsgi_init__(loop)
+            loop.run_until_complete(service.start())
             started.append(service)
         yield started
     finally:
         for service in started:
-            service.__rsgi_del__(loop)
+            loop.run_until_complete(service.stop())
 
 
 class Cookies:
@@ -76,9 +76,8 @@ class Cookies:
 
 async def get(service: Service, path: str, query: str, headers: list[tuple[str, str]]) -> tuple[int, bytes, str]:
     """Status, body and ETag of an answer."""
-    protocol = Protocol()
-    await service.__rsgi__(Scope(path, query_string=query, headers=Headers(*headers)), protocol)
-    return protocol.status, protocol.body or b"", dict(protocol.headers).get("etag", "")
+    answer = await ask(service, Scope(path, query_string=query, headers=Headers(*headers)))
+    return answer.status, answer.body or b"", dict(answer.headers).get("etag", "")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from omero_ms_thumbnail.web.asking import WhoIsAsking
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
-from tests.web.requests import Headers, Protocol, Scope
+from tests.web.requests import Client, Headers, Scope, ask
 
 KEY = "0b9d4d6c-6ac1-4f2a-9b6c-7e7c1f1d3a55"
 JPEG = b"\xff\xd8 a picture"
@@ -57,12 +57,11 @@ def _application(fault: Exception | None = None) -> Application:
     )
 
 
-async def _answer(application: Application, scope: Scope) -> Protocol:
-    protocol = Protocol()
-    await application.__rsgi__(scope, protocol)
+async def _answer(application: Application, scope: Scope) -> Client:
+    client = await ask(application, scope)
     # each has another
-    protocol.headers = [(name, value) for name, value in protocol.headers if name != "x-request-id"]
-    return protocol
+    client.headers = [(name, value) for name, value in client.headers if name != "x-request-id"]
+    return client
 
 
 def _as_user(path: str, method: str = "GET") -> Scope:
@@ -99,7 +98,7 @@ async def test_options_needs_nobody() -> None:
 
 
 async def test_what_is_not_http_is_closed() -> None:
-    assert (await _answer(_application(), Scope("/", proto="ws"))).closed is not None
+    assert (await _answer(_application(), Scope("/", type="websocket"))).closed is not None
 
 
 async def test_a_fault_of_ours_is_a_sentence_to_the_client_and_a_traceback_in_the_log(

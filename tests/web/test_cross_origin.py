@@ -12,7 +12,7 @@ from omero_ms_thumbnail.web.cors import CrossOrigin
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
-from tests.web.requests import Headers, Protocol, Scope
+from tests.web.requests import Client, Headers, Scope, ask
 
 VIEWER = "https://viewer.example.org"
 THUMBNAIL = "/webclient/render_thumbnail/1/"
@@ -44,7 +44,7 @@ async def _answer(
     method: str = "GET",
     cross_origin: CrossOrigin | None = None,
     prefix: str = "",
-) -> Protocol:
+) -> Client:
     who = WhoIsAsking(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
     application = Application(
         version="1.2.3",
@@ -55,13 +55,12 @@ async def _answer(
         cross_origin=cross_origin,
         prefix=prefix,
     )
-    protocol = Protocol()
-    await application.__rsgi__(Scope(path, method, headers=Headers(*headers)), protocol)
-    assert len({name for name, _ in protocol.headers}) == len(protocol.headers), "a header twice"
-    return protocol
+    client = await ask(application, Scope(path, method, headers=Headers(*headers)))
+    assert len({name for name, _ in client.headers}) == len(client.headers), "a header twice"
+    return client
 
 
-def _allowed(answer: Protocol) -> tuple[str | None, str | None]:
+def _allowed(answer: Client) -> tuple[str | None, str | None]:
     headers = dict(answer.headers)
     return headers.get("access-control-allow-origin"), headers.get("access-control-allow-credentials")
 
@@ -106,6 +105,11 @@ async def test_a_host_without_a_scheme_is_listed_for_both() -> None:
 async def test_where_all_are_allowed_the_origin_is_echoed_for_credentials_go_with_no_star() -> None:
     origin = "https://anywhere.example.org"
     assert _allowed(await _answer(THUMBNAIL, KEY, ("origin", origin), cross_origin=ANY)) == (origin, "true")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://\xff", "\xa0", ""])
+async def test_an_origin_that_is_none_is_not_listed_and_breaks_nothing(origin: str) -> None:
+    assert _allowed(await _answer(THUMBNAIL, KEY, ("origin", origin), cross_origin=LISTED)) == (None, None)
 
 
 async def test_off_by_default() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from omero_ms_thumbnail.web.leaving import ClientLeft, while_there
-from tests.web.requests import Protocol
+from tests.web.requests import Client
 
 
 class Work:
@@ -30,8 +30,8 @@ class Work:
 
 
 async def test_the_work_for_a_client_that_leaves_is_cancelled() -> None:
-    client, work = Protocol(), Work()
-    answering = asyncio.create_task(while_there(client, work()))
+    client, work = Client(), Work()
+    answering = asyncio.create_task(while_there(client.left, work()))
     await work.begun.wait()
     client.gone.set()
     with pytest.raises(ClientLeft):
@@ -42,15 +42,15 @@ async def test_the_work_for_a_client_that_leaves_is_cancelled() -> None:
 
 
 async def test_who_stays_gets_the_answer_and_nobody_looks_any_more() -> None:
-    client, work = Protocol(), Work()
+    client, work = Client(), Work()
     looking = asyncio.Event()
 
-    async def client_disconnect() -> None:
+    async def left() -> None:
         looking.set()
         await client.gone.wait()
 
-    client.client_disconnect = client_disconnect  # type: ignore[method-assign]
-    answering = asyncio.create_task(while_there(client, work()))
+    client.left = left  # type: ignore[method-assign]
+    answering = asyncio.create_task(while_there(client.left, work()))
     await asyncio.wait_for(looking.wait(), 10)
     work.go_on.set()
     assert await asyncio.wait_for(answering, 10) == "answer"
@@ -60,10 +60,10 @@ async def test_who_stays_gets_the_answer_and_nobody_looks_any_more() -> None:
 
 
 async def test_what_is_answered_at_once_is_looked_at_by_nobody() -> None:
-    client, work = Protocol(), Work()
+    client, work = Client(), Work()
     client.gone.set()
     work.go_on.set()
-    assert await while_there(client, work()) == "answer"
+    assert await while_there(client.left, work()) == "answer"
 
 
 async def test_an_error_is_passed_on() -> None:
@@ -71,12 +71,12 @@ async def test_an_error_is_passed_on() -> None:
         raise LookupError("no such image")
 
     with pytest.raises(LookupError, match="no such image"):
-        await while_there(Protocol(), fails())
+        await while_there(Client().left, fails())
 
 
 async def test_a_service_that_stops_cancels_as_ever() -> None:
-    client, work = Protocol(), Work()
-    answering = asyncio.create_task(while_there(client, work()))
+    client, work = Client(), Work()
+    answering = asyncio.create_task(while_there(client.left, work()))
     await work.begun.wait()
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):

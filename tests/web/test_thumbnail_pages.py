@@ -26,7 +26,7 @@ from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.response import RequestRefused, Response
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.web.urls import route
-from tests.web.requests import Headers, Protocol
+from tests.web.requests import Client, Headers
 
 JPEG = b"\xff\xd8 a picture"
 URI = f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
@@ -87,7 +87,7 @@ async def _answer(
         headers.append(("if-none-match", if_none_match))
     found = route(path)
     assert found is not None
-    response, _ = await pages.answer(found, Headers(*headers), query, Protocol())
+    response, _ = await pages.answer(found, Headers(*headers), query, Client().left)
     return response
 
 

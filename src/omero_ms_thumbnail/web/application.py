@@ -1,7 +1,6 @@
-"""The RSGI application: every request comes in here, and every answer goes out here.
+"""The ASGI application: every request comes in here, and every answer goes out here.
 
-RSGI is Granian's interface; routing is the table in `urls`, without a framework in between (see
-``docs/decisions``).
+Routing is the table in `urls`, without a framework in between (see ``docs/decisions``).
 """
 
 from __future__ import annotations
@@ -9,8 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
+from .asgi import Headers, Receive, Scope, Send, beginning, end, left
 from .asking import Asker, RequestHeaders
 from .cors import CrossOrigin
 from .gallery_pages import GalleryPages
@@ -28,30 +29,6 @@ _METHODS: Final = "GET, HEAD, OPTIONS"
 # what is told of a request whose method or path is longer than any that is answered, in characters
 _METHOD_SHOWN: Final = 20
 _PATH_SHOWN: Final = 500
-
-
-class Scope(Protocol):
-    """``granian.rsgi.Scope``, as far as it is read here."""
-
-    @property
-    def proto(self) -> str:
-        """``http`` or ``ws``."""
-
-    @property
-    def method(self) -> str:
-        """The request's method."""
-
-    @property
-    def path(self) -> str:
-        """The path, percent-decoded."""
-
-    @property
-    def query_string(self) -> str:
-        """The query, as it came."""
-
-    @property
-    def headers(self) -> RequestHeaders:
-        """The request's headers."""
 
 
 class ObservedRequest(Protocol):
@@ -116,84 +93,85 @@ class Application:
         self._cross_origin = cross_origin or CrossOrigin()
         self._prefix = f"{prefix}/" if prefix else ""
 
-    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope.proto != "http":
-            protocol.close(1000)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
             return
-        request: ObservedRequest = self._observer.began(scope.headers)
-        name, response, asker = await self._answer(scope, protocol)
+        headers, method, path = Headers(scope["headers"]), scope["method"], scope["path"]
+        request: ObservedRequest = self._observer.began(headers)
+        name, response, asker = await self._answer(scope, headers, receive)
         if self._cross_origin.is_on:
-            response = self._cross_origin.allowing(response, scope.headers)
-        headers = [*response.headers, ("x-request-id", request.id)]
+            response = self._cross_origin.allowing(response, headers)
         try:
-            if scope.method == "HEAD" or not response.body:
-                protocol.response_empty(response.status, headers)
-            else:
-                protocol.response_bytes(response.status, headers, response.body)
+            await send(beginning(response.status, response.headers, request.id))
+            await send(end(b"" if method == "HEAD" else response.body))
         finally:
             self._observer.answered(
                 request,
-                method=scope.method[:_METHOD_SHOWN],
-                path=scope.path[:_PATH_SHOWN],
+                method=method[:_METHOD_SHOWN],
+                path=path[:_PATH_SHOWN],
                 route=name,
                 response=response,
                 seconds=time.perf_counter() - request.began,
                 user=asker.user_id if asker else None,
             )
 
-    async def _answer(self, scope: Scope, protocol: Any) -> tuple[str, Response, Asker | None]:
+    async def _answer(
+        self, scope: Scope, headers: RequestHeaders, receive: Receive
+    ) -> tuple[str, Response, Asker | None]:
         """The route's name, the answer, and who asked where that is known."""
+        method: str = scope["method"]
         try:
-            if scope.method == "OPTIONS":
-                preflight = self._cross_origin.preflight(scope.headers)
+            if method == "OPTIONS":
+                preflight = self._cross_origin.preflight(headers)
                 return "options", preflight or json_body(self._details), None
-            if scope.method not in ("GET", "HEAD"):
-                refusal = f"{scope.method[:_METHOD_SHOWN]} is not allowed here"
+            if method not in ("GET", "HEAD"):
+                refusal = f"{method[:_METHOD_SHOWN]} is not allowed here"
                 return "other", sentence(405, refusal, (("allow", _METHODS),)), None
-            path = self._below_prefix(scope.path)
+            path, query_string = self._below_prefix(scope["path"]), scope["query_string"].decode("utf-8", "replace")
             found = route(path)
             if found is not None:
                 try:
                     response, asker = await self._thumbnails.answer(
-                        found, scope.headers, scope.query_string, protocol, f"{self._prefix[:-1]}{path}"
+                        found, headers, query_string, partial(left, receive), f"{self._prefix[:-1]}{path}"
                     )
                 except ClientLeft:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None
                 except RequestRefused as refused:
-                    picture = placeholder(found.kind, refused.status, scope.headers.get("accept"))
+                    picture = placeholder(found.kind, refused.status, headers.get("accept"))
                     refusing = (picture or _refusal(refused))._replace(cause=refused.cause)
                     return found.kind.value, self._thumbnails.varying(refusing), None
                 return found.kind.value, response, asker
-            return *await self._answer_other(path, scope), None
+            return *await self._answer_other(path, query_string, headers), None
         except RequestRefused as refused:
             return "other", _refusal(refused), None
         except Exception:
             # a fault of ours: the log has the traceback, the client a sentence
-            log.exception("%s %s failed", scope.method[:_METHOD_SHOWN], scope.path[:_PATH_SHOWN])
+            log.exception("%s %s failed", method[:_METHOD_SHOWN], scope["path"][:_PATH_SHOWN])
             return "other", sentence(500, "the thumbnail service has failed; its log says why"), None
 
     def _below_prefix(self, path: str) -> str:
         return path[len(self._prefix) - 1 :] if self._prefix and path.startswith(self._prefix) else path
 
-    async def _answer_other(self, path: str, scope: Scope) -> tuple[str, Response]:
+    async def _answer_other(self, path: str, query_string: str, headers: RequestHeaders) -> tuple[str, Response]:
         match path:
             case "/healthz":
                 return "healthz", self._health.alive()
             case "/readyz":
                 return "readyz", await self._health.ready()
             case "/metrics":
-                content_type, content = self._observer.exposition(scope.headers.get("accept"))
+                content_type, content = self._observer.exposition(headers.get("accept"))
                 return "metrics", Response(
                     200, (("content-type", content_type), ("content-length", str(len(content)))), content
                 )
             case "/openapi.json":
                 return "openapi", self._description
         if self._gallery is not None:
-            response = self._gallery.answer(path, scope.headers, scope.query_string)
+            response = self._gallery.answer(path, headers, query_string)
             if response is not None:
                 return "gallery", response
-        return "other", sentence(404, f"there is nothing at {quoted(scope.path, 200)}")
+        return "other", sentence(404, f"there is nothing at {quoted(path, 200)}")
 
 
 def _refusal(refused: RequestRefused) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,6 +21,9 @@ _KEY_LENGTH_MAX: Final = 256
 
 #: the OMERO.server that a key of those two is of, by number or name, as `omeroweb.decorators` reads it
 SERVER_PARAMETER: Final = "server"
+
+#: what a backslash does within quotes: three digits of an octal number, or the character itself
+_ESCAPED: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 
 #: headers that are remembered taken apart, as a page sends the same with each request, and the longest of them
 _REMEMBERED_HEADERS: Final = 512
@@ -51,10 +55,10 @@ class FoundSession(Protocol):
 
 
 class RequestHeaders(Protocol):
-    """The headers of a request, names in lower case. Values that are not ASCII are left out, as Granian does."""
+    """The headers of a request, names in lower case, values as WSGI has them: bytes read as Latin-1."""
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is such a header, readable or not."""
+        """Whether there is such a header."""
 
     def get(self, name: str) -> str | None:
         """The first value."""
@@ -156,7 +160,6 @@ class WhoIsAsking:
             return Asker(_checked(key), server_id=query.first(SERVER_PARAMETER) or None)
         session_id = self._cookie(headers)
         if session_id is None:
-            self._refuse_unreadable(headers)
             raise NobodyKnown(f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
         try:
             session = await self._found(session_id)
@@ -187,7 +190,10 @@ class WhoIsAsking:
             self._waiting -= 1
 
     def _cookie(self, headers: RequestHeaders) -> str | None:
-        """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user."""
+        """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user.
+
+        Several headers are one, as a proxy joins them that takes HTTP/2 apart (RFC 9113, section 8.2.3).
+        """
         found = None
         for header in headers.get_all("cookie"):
             find = self._remembered if len(header) <= _REMEMBERED_LENGTH else self._find
@@ -197,19 +203,27 @@ class WhoIsAsking:
 
     def _find(self, header: str) -> str | None:
         found = None
-        for pair in header.split(";"):
+        for pair in as_django(header).split(";"):
             name, equals, value = pair.partition("=")
             if equals and name.strip() == self._cookie_name:
-                found = value.strip().strip('"')
+                found = unquoted(value.strip())
         return found
 
-    def _refuse_unreadable(self, headers: RequestHeaders) -> None:
-        if "cookie" in headers and not headers.get_all("cookie"):
-            raise RequestRefused(
-                403,
-                "the header Cookie cannot be read, since a cookie in it has characters other than ASCII; "
-                f"have the proxy pass on {self._cookie_name!r} alone",
-            )
+
+def as_django(header: str) -> str:
+    """A header's value as Django reads it (`django.core.handlers.wsgi.get_str_from_wsgi`): UTF-8, mended where broken.
+
+    What surrounds the cookie of this site is another's, who may write it as he likes; only which spaces and signs stand
+    at our cookie matters.
+    """
+    return header if header.isascii() else header.encode("latin-1").decode(errors="replace")
+
+
+def unquoted(value: str) -> str:
+    """A cookie's value without the quotes around it, as Python's `http.cookies` and so Django read it (RFC 2109)."""
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
 
 
 def _checked(key: str) -> str:

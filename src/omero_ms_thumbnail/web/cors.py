@@ -75,4 +75,8 @@ class CrossOrigin:
 
 def _host(origin: str) -> str:
     """The host and port of an origin: lists written for django-cors-headers before 3.0 name them without a scheme."""
-    return urlsplit(origin).netloc if "://" in origin else ""
+    try:
+        return urlsplit(origin).netloc if "://" in origin else ""
+    except ValueError:
+        # whatever a client sends: brackets that are no address of IPv6
+        return ""

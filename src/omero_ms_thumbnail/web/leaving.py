@@ -1,16 +1,19 @@
 """Clients that leave before their answer is there: what is done for one ends with it.
 
-Granian cancels nothing by itself; it tells those who ask (``client_disconnect`` of RSGI), and only of a client that has
+Granian cancels nothing by itself; it tells those who ask (ASGI's ``http.disconnect``), and only of a client that has
 sent nothing more after its request: of a pipeline it notices nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+#: returns when the client has closed its connection
+Left = Callable[[], Awaitable[None]]
 
 #: seconds before anybody looks whether the client is still there: what is answered sooner costs nothing for it
 LOOK_AFTER: Final = 0.05
@@ -23,15 +26,8 @@ class ClientLeft(Exception):
     """The client did not wait for its answer."""
 
 
-class Client(Protocol):
-    """``granian.rsgi.HTTPProtocol``, as far as it is used here."""
-
-    async def client_disconnect(self) -> None:
-        """Return when the client has closed its connection."""
-
-
-async def while_there(client: Client, answering: Coroutine[Any, Any, T]) -> T:
-    """What `answering` returns or raises. It is cancelled if the client leaves; that raises ClientLeft."""
+async def while_there(left: Left, answering: Coroutine[Any, Any, T]) -> T:
+    """What `answering` returns or raises. It is cancelled if the client has `left`; that raises ClientLeft."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that awaits asyncio runs in a task
     watching: asyncio.Task[None] | None = None
@@ -39,7 +35,7 @@ async def while_there(client: Client, answering: Coroutine[Any, Any, T]) -> T:
 
     async def watch() -> None:
         nonlocal has_left
-        await client.client_disconnect()
+        await left()
         has_left = True
         task.cancel()
 

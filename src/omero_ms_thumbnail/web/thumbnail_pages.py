@@ -21,7 +21,7 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
-from .leaving import Client, while_there
+from .leaving import Left, while_there
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
 from .sources import Sources, ThumbnailSource, source_of
@@ -78,9 +78,9 @@ class ThumbnailPages:
         self._vary = ("vary", who_is_asking.vary)
 
     async def answer(
-        self, route: Route, headers: RequestHeaders, query_string: str, client: Client, path: str = ""
+        self, route: Route, headers: RequestHeaders, query_string: str, left: Left, path: str = ""
     ) -> tuple[Response, Asker]:
-        """The answer, and who asked. Raises RequestRefused, or ClientLeft if `client` left before it was there.
+        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that.
 
         `path` is that of the request as OMERO.web sees it: with its prefix.
         """
@@ -90,7 +90,7 @@ class ThumbnailPages:
         with self._span(_SPANS[route.kind]):
             while True:
                 try:
-                    asked, outcomes = await self._ask(asker, parsed, client, has_width=bool(route.width))
+                    asked, outcomes = await self._ask(asker, parsed, left, has_width=bool(route.width))
                     break
                 except ThumbnailError as error:
                     visitor = self._visitor_instead(asker, error, path)
@@ -122,17 +122,17 @@ class ThumbnailPages:
         return refused(error)
 
     async def _ask(
-        self, asker: Asker, asked: Asked, client: Client, *, has_width: bool
+        self, asker: Asker, asked: Asked, left: Left, *, has_width: bool
     ) -> tuple[Asked, list[Thumbnail | ThumbnailError]]:
         """What is asked for, in this asker's size, and what came of each. Raises ThumbnailError, or as `answer`."""
         source = source_of(self._sources, asker.server_id)
         size = asker.default_size
         if size is None and asker.is_visitor:
             # nobody has a session here that says it
-            size = await while_there(client, source.default_size(asker.session_key))
+            size = await while_there(left, source.default_size(asker.session_key))
         if size not in (None, DEFAULT_SIZE):
             asked = asked.of_default(size, has_width=has_width)
-        outcomes = await _get(source, asker.session_key, asked.requests, client)
+        outcomes = await _get(source, asker.session_key, asked.requests, left)
         for outcome in outcomes:
             if isinstance(outcome, SessionRefused):
                 raise outcome
@@ -149,7 +149,7 @@ class ThumbnailPages:
 
 
 async def _get(
-    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], client: Client
+    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], left: Left
 ) -> list[Thumbnail | ThumbnailError]:
     if not requests:
         return []
@@ -157,7 +157,7 @@ async def _get(
     if remembered is not None:
         # at once, so nobody can have left
         return remembered
-    return await while_there(client, source.get_all(session_key, requests))
+    return await while_there(left, source.get_all(session_key, requests))
 
 
 def refused(error: ThumbnailError) -> RequestRefused:
