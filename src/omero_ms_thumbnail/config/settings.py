@@ -96,7 +96,8 @@ class OmeroSettings:
         WholeNumber(1, 1_000_000),
         2000,
         "How many OMERO sessions each worker process keeps joined at most. Above that, those that were asked for"
-        " longest ago are left first; where all are in use, further users are answered with status 503.",
+        " longest ago are left first; where all are in use, further users are answered with status 503. Of several"
+        " OMERO.servers each has so many.",
     )
     connect_timeout: float = key(
         "omero.connect_timeout",
@@ -271,7 +272,8 @@ class CacheSettings:
         "cache.memory",
         Size(0, 1 << 40),
         64 << 20,
-        "How much memory each worker process uses for thumbnails. 0 keeps none in memory.",
+        "How much memory each worker process uses for thumbnails. 0 keeps none in memory. Several OMERO.servers have"
+        " equal parts of it.",
     )
     redis_uri: str | None = key(
         "cache.redis-uri",
@@ -386,7 +388,7 @@ class Settings:
         "How many calls that hold one of OMERO's database connections may be under way at once, over all workers"
         " together; joins have 2 of their own. A stock OMERO has 10 (its `omero.db.poolsize`), and whoever logs in"
         " needs one. Two to four are as fast as more. Several services on one OMERO share its connections: give each"
-        " its part.",
+        " its part. Of several OMERO.servers each has so many.",
     )
     max_longest_side: int = key(
         "max-longest-side",
@@ -407,7 +409,7 @@ class Settings:
         "How many thumbnails each worker process may have asked OMERO for, or have waiting for their turn, before a"
         " request for more is answered with status 503 at once. One OMERO session may have four fifths of them, and"
         " less where others want some. The last of them waits as long as OMERO takes for so many. At most as many"
-        " requests wait for the session store.",
+        " requests wait for the session store. Of several OMERO.servers each has so many.",
     )
     cache_control: str = key(
         "cache-control",
