@@ -16,7 +16,7 @@ from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from omero_ms_thumbnail.thumbnails import careful, facts
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 
-_SIZE = 96
+from .site import STORED
 
 
 async def main(host: str, port: int, key: str, first: int, count: int, pause: float) -> None:
@@ -26,10 +26,10 @@ async def main(host: str, port: int, key: str, first: int, count: int, pause: fl
     times = []
     for image in range(first, first + count):
         began = time.perf_counter()
-        found = (await facts.ask(session, [image], user_id=user, size=_SIZE))[image]
+        found = (await facts.ask(session, [image], user_id=user, size=STORED))[image]
         # a store of its own for each, as OMERO.web has it
         async with session.stores.lend() as store:
-            await careful.render(session, store, found, ThumbnailRequest(image, _SIZE), is_direct=False)
+            await careful.render(session, store, found, ThumbnailRequest(image, STORED), is_direct=False)
         times.append(time.perf_counter() - began)
         await asyncio.sleep(pause)
     await session.leave(5)

@@ -9,7 +9,7 @@ import os
 import statistics
 from typing import Any
 
-from .peers import LOAD, OMERO, PEER, ROUTER, Peers, Rate
+from .peers import LOAD, OMERO, OTHER_SIZE, PEER, ROUTER, Peers, Rate
 from .rows import Goal, Row
 
 _WHERE = "distinct thumbnails/s, cold caches, 64 connections, 20 users"
@@ -33,6 +33,7 @@ class Cold:
             "cold/least-reference", f"{_WHERE}: the least that a service has to do / the reference's calls"
         )
         self._kept = Row("cold/kept", f"{_WHERE}: ours with its default cache / OMERO.web")
+        self._other = Row("cold/other-size", f"{_WHERE}, at a size that OMERO stores for nobody: ours / OMERO.web")
         self._cores: dict[str, list[Rate]] = {}
 
     def round(self) -> None:
@@ -45,12 +46,15 @@ class Cold:
         two = self._seen("ours, two workers", self._peers.ours(workers=2))
         by_user = self._seen("ours, two workers, each user at one", self._peers.ours_by_user())
         kept = self._seen("ours, default cache", self._peers.ours(cache_life=None))
+        other = self._seen("ours, at another size", self._peers.ours(path=OTHER_SIZE))
+        other_omeroweb = self._seen("OMERO.web, at another size", self._peers.omeroweb(path=OTHER_SIZE))
         for row, of, against in (
             (self._omeroweb, ours, omeroweb),
             (self._reference, ours, reference),
             (self._workers, two, ours),
             (self._by_user, by_user, ours),
             (self._kept, kept, omeroweb),
+            (self._other, other, other_omeroweb),
             (self._least, least, omeroweb),
             (self._least_reference, least, reference),
         ):
@@ -83,6 +87,7 @@ class Cold:
             self._omeroweb,
             self._reference,
             self._kept,
+            self._other,
             self._least,
             self._least_reference,
             self._calls_one,

@@ -29,6 +29,9 @@ CONNECTIONS = 64
 #: images at the end that no load comes to: what is asked before it begins
 _ASIDE = 1_000
 
+#: the size that OMERO has stored, and one that it has not and never will have: each is drawn anew
+STORED_SIZE, OTHER_SIZE = "/webclient/render_thumbnail/%d/", "/webclient/render_thumbnail/size/64/%d/"
+
 #: what part of a site a process is; "peer" is whoever is measured
 ROUTER, OMERO, PEER, LOAD = "router", "stand-in", "peer", "load"
 
@@ -47,12 +50,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class _Share:
-    """What one load is about: who is asked by whom."""
+    """What one load is about: who is asked by whom, and for which thumbnails."""
 
     address: str
     pid: int
     cookies: Sequence[str]
     connections: int
+    path: str = STORED_SIZE
 
 
 class Peers:
@@ -69,11 +73,12 @@ class Peers:
         users: int = USERS,
         connections: int = CONNECTIONS,
         cache_life: float | None = 0.0,
+        path: str = STORED_SIZE,
     ) -> Rate:
         """This service, started for it, so that it knows of no image; its users' sessions are joined before."""
         text = self._site.configuration(cache_life=cache_life)
         with service(self._site.folder, text, "--workers", str(workers)) as (address, pid):
-            rate = self._measure([_Share(address, pid, self._site.cookies[:users], connections)])
+            rate = self._measure([_Share(address, pid, self._site.cookies[:users], connections, path)])
         self._site.omero.wait_until_left()
         return rate
 
@@ -108,10 +113,10 @@ class Peers:
         site.omero.wait_until_left()
         return rate
 
-    def omeroweb(self, *, users: int = USERS, connections: int = CONNECTIONS) -> Rate:
+    def omeroweb(self, *, users: int = USERS, connections: int = CONNECTIONS, path: str = STORED_SIZE) -> Rate:
         """OMERO.web, which keeps no thumbnails."""
         omeroweb = self._site.omeroweb
-        return self._measure([_Share(omeroweb.address, omeroweb.pid, self._site.cookies[:users], connections)])
+        return self._measure([_Share(omeroweb.address, omeroweb.pid, self._site.cookies[:users], connections, path)])
 
     def reference(self) -> Rate:
         """The Java microservice's calls for each thumbnail, through omero-py's client."""
@@ -139,7 +144,7 @@ class Peers:
     def _measure(self, shares: Sequence[_Share]) -> Rate:
         """All at once; what they do counts together."""
         site = self._site
-        sizes = [check_answers(share.address, share.cookies) for share in shares]
+        sizes = [check_answers(share.address, share.cookies, share.path) for share in shares]
         processes = self._parts() | {f"{PEER} {number}": share.pid for number, share in enumerate(shares)}
         each_has = (IMAGES - _ASIDE) // len(shares)
         calls, before = site.calls(), usage.of_all(processes)
@@ -157,7 +162,7 @@ class Peers:
         for share, load, size in zip(shares, loads, sizes, strict=True):
             check_load(load, size)
             # a peer that still works on what was asked last has done with it then
-            check_answers(share.address, share.cookies)
+            check_answers(share.address, share.cookies, share.path)
         requests = sum(load.requests for load in loads)
         cpu[PEER] = sum(cpu.pop(f"{PEER} {number}") for number in range(len(shares)))
         each = {part: seconds / requests for part, seconds in cpu.items()}
@@ -173,17 +178,17 @@ class Peers:
     def _ask(self, share: _Share, first: int, count: int) -> Load:
         folder = self._site.folder / f"load-{share.pid}"
         folder.mkdir(exist_ok=True)
-        questions = Questions(COOKIE, share.cookies, first, count)
+        questions = Questions(COOKIE, share.cookies, first, count, path=share.path)
         return wrk(share.address, folder, questions, connections=share.connections, seconds=self._seconds)
 
 
-def check_answers(address: str, cookies: Sequence[str]) -> int:
+def check_answers(address: str, cookies: Sequence[str], path: str = STORED_SIZE) -> int:
     """Ask for an image as each user; the bytes of a right answer. Raises BrokenMeasurement for a wrong one."""
     size = 0
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
     for number, cookie in enumerate(cookies):
         image = FIRST_IMAGE + IMAGES - 1 - number
-        connection.request("GET", f"/webclient/render_thumbnail/{image}/", headers={COOKIE: cookie})
+        connection.request("GET", path % image, headers={COOKIE: cookie})
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != http.HTTPStatus.OK or what_is_shown(body).get("image") != image:

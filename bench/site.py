@@ -25,6 +25,8 @@ USERS = 20
 FIRST_IMAGE = 1_000
 #: more than any peer is asked for in one load, so that nothing is asked for twice
 IMAGES = 40_000
+#: the longest side of the thumbnails that OMERO has stored: the stand-in's `thumb_default_size`
+STORED = 120
 
 
 def world() -> dict[str, Any]:
@@ -44,8 +46,15 @@ def world() -> dict[str, Any]:
                 for number in range(USERS)
             ),
         ],
-        "images": [{"id": FIRST_IMAGE + number, "group": GROUP, "owner": 10} for number in range(IMAGES)],
+        # whoever they belong to has looked at them: OMERO has a stored thumbnail for all
+        "images": [
+            {"id": FIRST_IMAGE + number, "group": GROUP, "owner": 10, "stored": STORED} for number in range(IMAGES)
+        ],
     }
+
+
+#: seconds
+_WORLD_WITHIN = 120.0
 
 
 class Site:
@@ -55,7 +64,7 @@ class Site:
         self.folder = folder
         self.omero = OmeroStandin(require("omero-py (Python 3.10)"), require("glacier2router"), folder, lean=True)
         ending.callback(self.omero.stop)
-        self.omero.reset(world())
+        self.omero.reset(world(), within=_WORLD_WITHIN)
         self.redis = RedisServer(folder / "redis")
         self.redis.start()
         ending.callback(self.redis.kill)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.command import run_command
 from tests.parts import ROOT
 
 #: seconds that anything may take before a test gives up on it
@@ -130,11 +131,9 @@ def start(
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """A command that is to end by itself."""
-    return subprocess.run(
-        [*HERE, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=DEADLINE,
-        env={**os.environ, **(environment or {})},
-    )
+    whole = {**os.environ, **(environment or {})}
+    if environment and "PYTHONPATH" in environment:
+        # it decides about what is imported
+        command = [*HERE, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=DEADLINE, env=whole)
+    return run_command(*arguments, environment=whole, timeout=DEADLINE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import redis
 import yaml
 
+from tests.command import run_command
 from tests.embedded_thread import EmbeddedThread
 from tests.websession.redis_server import RedisServer
 
@@ -95,16 +94,14 @@ class Site:
         configuration: dict[str, Any] | None = None,
         json_report: bool = True,
     ) -> Checked:
-        command = [sys.executable, "-m", "omero_ms_thumbnail", "check", *arguments]
+        command = ["check", *arguments]
         if configuration is not None:
             path = self.folder / "config.yaml"
             path.write_text(yaml.safe_dump(configuration))
             command += ["--config", str(path)]
         command += ["--json"] if json_report else []
         command += ["--session", "-"] if cookie is not None else []
-        ended = subprocess.run(
-            command, input=cookie or "", capture_output=True, text=True, cwd=self.folder, timeout=60, check=False
-        )
+        ended = run_command(*command, stdin=cookie or "", cwd=self.folder)
         assert ended.stderr == "", ended.stderr
         for secret in SECRETS:
             assert secret not in ended.stdout

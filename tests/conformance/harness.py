@@ -206,12 +206,12 @@ class OmeroStandin:
         self._extra.append(router)
         return router
 
-    def reset(self, world: dict[str, Any] | None = None) -> None:
+    def reset(self, world: dict[str, Any] | None = None, within: float = ANSWERED_WITHIN) -> None:
         """Have everything as at the start of a test, in this world if one is given."""
         self._stop_extra()
         for router in self.routers.values():
             router.make_sure()
-        self.command("reset", world=world or WORLD)
+        self.command("reset", within, world=world or WORLD)
 
     def _stop_extra(self) -> None:
         while self._extra:

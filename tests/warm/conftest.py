@@ -14,7 +14,9 @@ import yaml
 
 from omero_ms_thumbnail.embedded.workload import Latency
 from tests.check.fragile import fragile_session
+from tests.command import run_command
 from tests.embedded_thread import EmbeddedThread
+from tests.service_process import HERE
 
 SESSION_KEY = "a1b2c3d4-e5f6-4a5b-8c7d-0e1f2a3b4c5d"
 PASSWORD = "thumbnails"
@@ -48,15 +50,7 @@ class Bench:
         return mine | ({"OMERO_SESSION_KEY": key} if key else {})
 
     def run(self, *arguments: str, key: str | None = SESSION_KEY, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        ended = subprocess.run(
-            self.command(*arguments),
-            env=self.environment(key),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ended = run_command(*self.command(*arguments)[len(HERE) :], environment=self.environment(key), stdin=stdin)
         for secret in (SESSION_KEY, PASSWORD + "!"):
             assert secret not in ended.stdout + ended.stderr
         assert "Traceback" not in ended.stderr

@@ -5,14 +5,14 @@ The world is the model of OMERO, filled from JSON; who may read what, and what i
     {"groups": [{"id": 3, "name": "lab", "permissions": "rwr---"}],
      "users": [{"id": 2, "name": "alice", "password": "…", "groups": [3], "leads": []}],
      "sessions": [{"key": "…", "user": "alice", "group": 3, "refuse": "AuthenticationException"}],
-     "images": [{"id": 11, "group": 3, "owner": 2, "size": [512, 512], "behaviour": "normal"}],
+     "images": [{"id": 11, "group": 3, "owner": 2, "size": [512, 512], "behaviour": "normal", "stored": 96}],
      "plates": [{"id": 1, "group": 3, "owner": 2, "rows": 16, "columns": 24, "first_image": 5000}],
      "rendering_definitions": [{"id": 42, "image": 11, "owner": 2, "z": 3, "t": 0}]}
 
-Of a session "group" (else the user's first group) and "refuse" are optional; of an image "size" and "behaviour", which
-may be a list. A plate has one field, whose images are numbered row by row from "first_image". "refuse" is
-AuthenticationException, ExpiredCredentialException, CannotCreateSessionException, ConcurrencyException (wrapped, to be
-tried again) or any other name (wrapped).
+Of a session "group" (else the user's first group) and "refuse" are optional; of an image "size", "behaviour", which may
+be a list, and "stored", the longest side of a thumbnail that is stored for its owner. A plate has one field, whose
+images are numbered row by row from "first_image". "refuse" is AuthenticationException, ExpiredCredentialException,
+CannotCreateSessionException, ConcurrencyException (wrapped, to be tried again) or any other name (wrapped).
 
 An image's Pixels id is 1000000 more than its own. Its owner has rendering settings for it, `DEFAULT_SETTINGS` more
 than its own id if none are listed, unless it is "missing settings".
@@ -25,8 +25,9 @@ import re
 from typing import Any
 
 from omero_ms_thumbnail.embedded.model.containers import Containers, PlateListing
-from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef
+from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
 from omero_ms_thumbnail.embedded.model.people import Group, People, User
+from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
 
 PIXELS = 1_000_000
 DEFAULT_SETTINGS = 2_000_000
@@ -155,6 +156,13 @@ class World:
         if "behaviour" in changes:
             self._behaviours[image_id] = _behaviours(changes["behaviour"])
         self._settle(image)
+        if "stored" in changes:
+            self._store(image, changes["stored"])
+
+    def _store(self, image: Image, longest_side: int) -> None:
+        pixels, rows = image.primary, self.database.thumbnails
+        event = self.database.new_event(image.owner_id, image.group_id)
+        rows.put(Thumbnail(rows.next_id(), pixels.id, image.owner_id, *widths(pixels, longest_side), None, event))
 
     def _settle(self, image: Image) -> None:
         kinds = {behaviour.kind for behaviour in self.behaviours(image.id)}
