@@ -172,3 +172,7 @@ async def test_every_path_is_answered_below_a_prefix_too(path: str) -> None:
 
 async def test_a_prefix_is_whole_segments() -> None:
     assert (await _answer(f"/omerology{THUMBNAIL}", KEY, prefix="/omero")).status == 404
+
+
+async def test_what_is_not_there_is_named_as_it_was_asked_for() -> None:
+    assert (await _answer("/omero/nothing", prefix="/omero")).body == b"there is nothing at '/omero/nothing'\n"

@@ -143,7 +143,7 @@ class Application:
                     refusing = (picture or _refusal(refused))._replace(cause=refused.cause)
                     return found.kind.value, self._thumbnails.varying(refusing), None
                 return found.kind.value, response, asker
-            return *await self._answer_other(path, query_string, headers), None
+            return *await self._answer_other(path, query_string, headers, asked=scope["path"]), None
         except RequestRefused as refused:
             return "other", _refusal(refused), None
         except Exception:
@@ -154,7 +154,9 @@ class Application:
     def _below_prefix(self, path: str) -> str:
         return path[len(self._prefix) - 1 :] if self._prefix and path.startswith(self._prefix) else path
 
-    async def _answer_other(self, path: str, query_string: str, headers: RequestHeaders) -> tuple[str, Response]:
+    async def _answer_other(
+        self, path: str, query_string: str, headers: RequestHeaders, *, asked: str
+    ) -> tuple[str, Response]:
         match path:
             case "/healthz":
                 return "healthz", self._health.alive()
@@ -171,7 +173,7 @@ class Application:
             response = self._gallery.answer(path, headers, query_string)
             if response is not None:
                 return "gallery", response
-        return "other", sentence(404, f"there is nothing at {quoted(path, 200)}")
+        return "other", sentence(404, f"there is nothing at {quoted(asked, 200)}")
 
 
 def _refusal(refused: RequestRefused) -> Response:

@@ -40,6 +40,9 @@ class Headers:
         wanted = name.encode()
         if wanted not in self._first:
             return []
+        if len(self._first) == len(self._pairs):
+            # no name is there twice, as in nearly all requests
+            return [self._first[wanted].decode("latin-1")]
         return [value.decode("latin-1") for one, value in self._pairs if one == wanted]
 
 
