@@ -71,8 +71,7 @@ def test_which_of_them_a_session_means(tmp_path: Path) -> None:
         ("omero.web: {public: {enabled: true, user: u}}", "omero.web.public.password"),
         ("omero.web: {public: {url_filter: '('}}", "omero.web.public.url_filter"),
         (
-            "omero: {servers: [{id: 1, host: a}]}\n"
-            "omero.web: {public: {enabled: true, user: u, password: p, server_id: 2}}",
+            "omero.servers: [{id: 1, host: a}]\nomero.web.public: {enabled: true, user: u, password: p, server_id: 2}",
             "omero.web.public.server_id",
         ),
     ],

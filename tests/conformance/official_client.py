@@ -50,7 +50,7 @@ class Client:
     def __init__(self, plan: dict[str, Any]) -> None:
         scheme = "ssl" if plan["secure"] else "tcp"
         self._properties = {
-            "omero.host": f"{scheme}://{plan['host']}:{plan['port']}",
+            "omero.host": plan["host"] if "://" in plan["host"] else f"{scheme}://{plan['host']}:{plan['port']}",
             **(ANONYMOUS if plan["anonymous"] else {}),
             **plan["properties"],
         }

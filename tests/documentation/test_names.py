@@ -41,7 +41,7 @@ OTHER_NAMES = {
     "omero.group", "omero.user", "omero.client.uuid", "omero.agent", "omero.session_key",
     "omero.db.poolsize",
     "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.glacier2.IceSSL.Protocols",
-    "omero.sessions.timeout",
+    "omero.sessions.timeout", "omero.client.icetransports", "omero.ports.ws",
 }  # fmt: skip
 
 

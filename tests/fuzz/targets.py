@@ -36,6 +36,13 @@ TARGETS = {
         ),
         Target("ice", "omero_ms_thumbnail.ice", "tests.ice.any_bytes", "read_as_anything", TESTS / "ice" / "corpus"),
         Target(
+            "websocket",
+            "omero_ms_thumbnail.ice",
+            "tests.ice.any_frames",
+            "read_as_websocket",
+            TESTS / "ice" / "websocket_corpus",
+        ),
+        Target(
             "configuration",
             "omero_ms_thumbnail.config",
             "tests.config.any_file",

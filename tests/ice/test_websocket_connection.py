@@ -79,6 +79,13 @@ def _request(payload: bytes) -> Request:
     return message
 
 
+def _server_context(folder: Path) -> ssl.SSLContext:
+    """For localhost, by a certificate in certificate.pem."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*make_certificate(folder, "localhost"))
+    return context
+
+
 async def _turns() -> None:
     for _ in range(100):
         await asyncio.sleep(0)
@@ -108,9 +115,7 @@ async def test_a_call_and_a_goodbye() -> None:
 
 
 async def test_over_tls_the_server_is_told_the_name(tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path, "localhost")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    context = _server_context(tmp_path)
     names: list[str | None] = []
     context.sni_callback = lambda _socket, name, _context: names.append(name)  # type: ignore[assignment]
     hosts: list[str] = []
@@ -122,7 +127,7 @@ async def test_over_tls_the_server_is_told_the_name(tmp_path: Path) -> None:
         await wire.ended()
 
     async with raw_server(look, context) as port:
-        verifying = client_context(verify=True, ca_file=certificate)
+        verifying = client_context(verify=True, ca_file=tmp_path / "certificate.pem")
         connection = await connect("localhost", port, tls=verifying, path=_PATH, timeout=DEADLINE)
         await connection.close(0.1)
     assert names == ["localhost"]
@@ -288,7 +293,8 @@ async def test_ice_without_websocket() -> None:
     assert isinstance(error, UpgradeRefusedException)
     assert str(error) == (
         f"ws://127.0.0.1:{server.port}/omero-wss speaks Ice without WebSocket: "
-        "write the host alone, without ws:// or wss://, or the port of a WebSocket"
+        "write the host alone, without ws:// or wss://, or the port of a WebSocket; "
+        "a web server in front must hand on to OMERO's port for ws (4065 unless changed)"
     )
 
 
@@ -298,7 +304,8 @@ async def test_ice_over_tls_without_websocket() -> None:
     assert isinstance(error, UpgradeRefusedException)
     assert str(error) == (
         f"wss://127.0.0.1:{server.port}/omero-wss speaks Ice without WebSocket: "
-        "write the host alone, without ws:// or wss://, or the port of a WebSocket"
+        "write the host alone, without ws:// or wss://, or the port of a WebSocket; "
+        "a web server in front must hand on to OMERO's port for ws (4065 unless changed)"
     )
 
 
@@ -309,6 +316,15 @@ async def test_a_server_that_says_nothing() -> None:
     assert str(error) == (
         f"ws://127.0.0.1:{port}/omero-wss accepted the connection but did not answer the request for WebSocket within "
         "0.2 s; a TLS port waits like this for a client that does not use TLS"
+    )
+
+
+async def test_a_server_that_says_nothing_to_tls() -> None:
+    async with raw_server(_wait_for_end) as port:
+        error = await _failure(port, tls=client_context(), timeout=0.2)
+    assert str(error) == (
+        f"wss://127.0.0.1:{port}/omero-wss did not answer within 0.2 s; "
+        "a firewall that drops packets looks like this, and so does OMERO's port for ws://"
     )
 
 
@@ -365,15 +381,20 @@ async def test_a_websocket_that_is_closed_at_once() -> None:
     )
 
 
-async def test_a_server_that_hangs_up_on_the_request() -> None:
+@pytest.mark.parametrize(
+    ("secure", "hint"), [(False, "a port with TLS does so, for which wss:// is written; and "), (True, "")]
+)
+async def test_a_server_that_hangs_up_on_the_request(secure: bool, hint: str, tmp_path: Path) -> None:
     async def hang_up(wire: Wire) -> None:
         await read_request(wire)
 
-    async with raw_server(hang_up) as port:
-        error = await _failure(port)
+    context = _server_context(tmp_path) if secure else None
+    async with raw_server(hang_up, context) as port:
+        error = await _failure(port, tls=client_context() if secure else None)
+    where = f"{'wss' if secure else 'ws'}://127.0.0.1:{port}/omero-wss"
     assert str(error) == (
-        f"ws://127.0.0.1:{port}/omero-wss closed the connection without an answer to the request for WebSocket; "
-        "a port with TLS does so: write wss:// for one"
+        f"{where} closed the connection without an answer to the request for WebSocket; "
+        f"{hint}a web server in front may, where it hands on to OMERO's port for Ice alone"
     )
 
 
@@ -390,10 +411,7 @@ async def test_tls_asked_of_a_port_without() -> None:
 
 
 async def test_a_certificate_of_nobody(tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path, "localhost")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    async with raw_server(_wait_for_end, context) as port:
+    async with raw_server(_wait_for_end, _server_context(tmp_path)) as port:
         error = await _failure(port, tls=client_context(verify=True), host="localhost")
     assert str(error) == (
         f"the certificate of wss://localhost:{port}/omero-wss was not accepted: self-signed certificate"

@@ -506,10 +506,10 @@ WEBSOCKET_PLAIN_ICE = _diagnosis(
     "websocket-plain-ice",
     WEBSOCKET,
     "OMERO is there, and no WebSocket",
-    "`omero.host` begins with `wss://` or `ws://`, and its port is one of OMERO's router for Ice alone (4064 and 4063"
-    " unless changed).",
+    "`omero.host` begins with `wss://` or `ws://`, and its port, or the one that the web server in front hands on to,"
+    " is one of OMERO's router for Ice alone (4064 and 4063 unless changed).",
     "Write the host alone into `omero.host`; or the port of a web server in front, or of OMERO's own WebSocket (4066"
-    " with TLS, 4065 without).",
+    " with TLS, 4065 without), to which `proxy_pass` has to lead as well.",
 )
 WEBSOCKET_NOT_HTTP = _diagnosis(
     "websocket-not-http",
@@ -522,8 +522,10 @@ WEBSOCKET_SILENT = _diagnosis(
     "websocket-silent",
     WEBSOCKET,
     "The port is open, and nobody answers the request for WebSocket",
-    "The web server hangs or waits for OMERO, hangs up on what it does not take, or another service is there.",
-    "Look into the log of the web server in front at this time.",
+    "The web server hangs or waits for OMERO, or another service is there; or the web server hands on to OMERO's port"
+    " for Ice alone, which hangs up.",
+    "Look into the log of the web server in front at this time; compare its `proxy_pass` with `omero.ports.ws` (4065"
+    " unless changed).",
 )
 WEBSOCKET_OTHER = _diagnosis(
     "websocket-other-application",

@@ -176,6 +176,9 @@ async def greet_router(server: OmeroServer) -> Finding:
 
 async def _why_not(server: OmeroServer, error: Exception) -> Trouble:
     """Why TLS did not come about, told by what else the port answers to."""
+    is_tls = isinstance(error, ssl.SSLCertVerificationError)
+    if server.path and not is_tls and await _answers_http(server):
+        return Trouble(WSS_TO_PLAIN_PORT, f"{server} answers, and without TLS")
     lenient = await _tls(server)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(_certificate_diagnosis(error), f"{error.verify_message}; offered: {lenient or 'nothing'}")
@@ -183,8 +186,6 @@ async def _why_not(server: OmeroServer, error: Exception) -> Trouble:
         return Trouble(ANONYMOUS_ONLY, f"offered: {lenient}")
     if await _speaks_plain_ice(server, min(_FIRST_WORD, server.connect_timeout)):
         return Trouble(TLS_TO_PLAIN_PORT, f"{server} speaks Ice without TLS")
-    if server.path and await _answers_http(server):
-        return Trouble(WSS_TO_PLAIN_PORT, f"{server} answers, and without TLS")
     if isinstance(error, ssl.SSLError) and "HANDSHAKE_FAILURE" in (error.reason or ""):
         return Trouble(TLS_NO_COMMON, f"{server} refuses the handshake: {error.reason}")
     if isinstance(error, ssl.SSLError) and "PROTOCOL_VERSION" in (error.reason or ""):

@@ -53,7 +53,8 @@ class Attempt:
                 f"{self.where} accepted the connection but did not speak Ice within {timeout:g} s; "
                 "a TLS port waits like this for a client that does not use TLS"
             )
-        return f"{self.where} did not answer within {timeout:g} s; a firewall that drops packets looks like this"
+        hint = ", and so does OMERO's port for ws://" if self.path and self.tls is not None else ""
+        return f"{self.where} did not answer within {timeout:g} s; a firewall that drops packets looks like this{hint}"
 
     def failure_text(self, error: Exception) -> str:
         """Why `error`, with which it ended."""
@@ -80,8 +81,11 @@ class Attempt:
             return f"{self.where} accepted the connection and closed it at once"
         if self.websocket.was_upgraded:
             return f"no Ice connection to {self.where}: {error}{self._no_subprotocol()}"
-        hint = "; a port with TLS does so: write wss:// for one" if self.tls is None else ""
-        return f"{self.where} closed the connection without an answer to the request for WebSocket{hint}"
+        tls = "a port with TLS does so, for which wss:// is written; and " if self.tls is None else ""
+        return (
+            f"{self.where} closed the connection without an answer to the request for WebSocket; {tls}a web server in"
+            " front may, where it hands on to OMERO's port for Ice alone"
+        )
 
     def _no_subprotocol(self) -> str:
         if self.websocket is None or not self.websocket.was_upgraded or self.websocket.has_subprotocol:

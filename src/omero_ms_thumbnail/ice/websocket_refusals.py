@@ -39,7 +39,10 @@ _ADVICE: Final[dict[Refusal, str]] = {
         " has it), whether that is the port handed on to, and whether HTTP/1.1 is, with the headers Upgrade and"
         " Connection"
     ),
-    Refusal.PLAIN_ICE: "write the host alone, without ws:// or wss://, or the port of a WebSocket",
+    Refusal.PLAIN_ICE: (
+        "write the host alone, without ws:// or wss://, or the port of a WebSocket; a web server in front must hand on"
+        " to OMERO's port for ws (4065 unless changed)"
+    ),
     Refusal.NEEDS_TLS: "write wss:// instead",
     Refusal.NOT_HTTP: "write the host and port of a web server, or of OMERO's WebSocket",
     Refusal.OTHER_PROTOCOL: "another application is at this path; write the one that the web server hands on to OMERO",
