@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from tests.embedded_thread import EmbeddedThread
 from tests.end_to_end.site import Site, get
-from tests.service_process import free_port
+from tests.service_process import DEADLINE, free_port
 from tests.websession.redis_server import RedisServer
 
 #: the key of a session on both: users, images and keys of one OMERO are numbered and named as those of another
@@ -82,6 +84,42 @@ def test_the_same_key_is_of_another_on_each(
         assert get(service, by_key).status_code == 404
         assert get(service, f"{by_key}&server=2").status_code == 200
         assert get(service, f"{by_key}&server=3").status_code == 403
+
+
+def test_what_one_shows_a_user_is_not_kept_for_the_same_number_on_another(
+    site: Site, omeros: tuple[EmbeddedThread, EmbeddedThread]
+) -> None:
+    """Neither in a worker's memory nor in the Redis that all share."""
+    image = omeros[0].readable("researcher")[-1]
+    elsewhere = omeros[1].omero.world.images[image]
+    was = elsewhere.owner_id, elsewhere.group_id
+    # there it is private to somebody else
+    other = omeros[1].omero.world.user_named("pathologist")
+    assert other is not None
+    elsewhere.owner_id, elsewhere.group_id = other.id, other.groups[0]
+    try:
+        cookies = [
+            site.log_in(omero.session_key("researcher"), 2, server_id=number) for number, omero in enumerate(omeros, 1)
+        ]
+        with site.serve(_servers(omeros, site)) as service:
+            for _ in range(3):
+                for cookie, status in zip(cookies, (200, 404), strict=True):
+                    assert get(service, f"/webclient/render_thumbnail/{image}/", cookie).status_code == status
+            _wait_until_shared(site)
+        # what a worker that starts now remembers nothing of, but Redis does
+        with site.serve(_servers(omeros, site)) as service:
+            assert get(service, f"/webclient/render_thumbnail/{image}/", cookies[1]).status_code == 404
+            assert get(service, f"/webclient/render_thumbnail/{image}/", cookies[0]).status_code == 200
+    finally:
+        elsewhere.owner_id, elsewhere.group_id = was
+
+
+def _wait_until_shared(site: Site) -> None:
+    deadline = time.monotonic() + DEADLINE
+    with redis.Redis(port=site.store.port, db=2) as client:
+        while not client.dbsize():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_a_server_that_is_not_known_is_403(
