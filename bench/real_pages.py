@@ -173,7 +173,7 @@ async def _through_omeroweb(driver: CommandDriver, address: str) -> AsyncIterato
                     httpx.AsyncClient(base_url=address, timeout=120.0, trust_env=False)
                 )
                 key = driver.session_key(who, group)
-                let_in = await client.get("/webgateway/", params={"server": "1", "bsession": key})
+                let_in = await client.get("/webclient/userdata/", params={"server": "1", "bsession": key})
                 if not client.cookies:
                     raise SystemExit(f"OMERO.web at {address} let nobody in: {let_in.status_code}")
                 clients[who, group] = client

@@ -12,12 +12,10 @@ import logging
 import math
 import os
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Awaitable, Coroutine, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,46 +25,29 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from .config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
-from .ice.tls import client_context
-from .omero.permits import JOIN_PERMITS, Permits, patience
-from .omero.pool import SessionPool
-from .omero.probe import reach
-from .omero.session import JoinedSession, OmeroServer
+from .config import ConfigError, ServerId, Settings
+from .one_omero import OneOmero, caches, omero_server
 from .own_process import collect_garbage_less_often, end_with_starter, raise_open_files
 from .service_manager import ServiceManager
+from .session_stores import session_store
 from .shared_folder import shared_folder
 from .supervision import Supervisor, obey
 from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
 from .telemetry.observer import Census, PermitCensus, Telemetry, Tracer
-from .telemetry.spans import JOIN, of_session_store
-from .thumbnails.keeping import Caches
-from .thumbnails.memory_cache import MemoryCache
-from .thumbnails.redis_cache import RedisCache
+from .telemetry.spans import of_session_store
 from .thumbnails.service import Thumbnails
 from .version import VERSION
+from .visitors import public_user
 from .web.application import Application
 from .web.asgi import Receive, Scope, Send
-from .web.asking import FoundSession, StoreDown, WhoIsAsking
+from .web.asking import FoundSession, SessionUnreadable, StoreDown, WhoIsAsking
 from .web.cors import CrossOrigin
 from .web.gallery_pages import Gallery, GalleryPages
 from .web.health import Health
 from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
-from .websession import (
-    CachedSessionStore,
-    FileSessionStore,
-    MemorySessionStore,
-    PostgresSessionStore,
-    RedisSessionStore,
-    SessionStore,
-    SessionStoreChain,
-    SessionStoreUnavailable,
-    SigningKeys,
-    WebSession,
-)
-from .websession.redis_store import redis_or_cluster_client
+from .websession import SessionStoreUnavailable, WebSession
 
 log: Final = logging.getLogger(__name__)
 
@@ -86,6 +67,9 @@ _SUPERVISOR: Final = "supervisor"
 _CONNECTIONS_MAX: Final = 8_192
 #: connections that the system keeps until a worker accepts them, as far as it does (``net.core.somaxconn``)
 _BACKLOG: Final = 4_096
+
+#: what is counted of each OMERO.server
+_OF_EACH: Final = [one.name for one in fields(Census) if one.name != "tasks"]
 
 #: Granian's own loggers go where all others go
 _GRANIAN_LOGGING: Final = {
@@ -163,57 +147,40 @@ class Service:
         if self._logs is not None:
             # the handlers of the parent process may have come here with its memory, but not its files and locks
             start_logging(self._logs)
-        self._store = session_store(settings, self._demo)
-        self._caches = caches(settings)
-        waited_for = patience(settings.request_timeout)
-        self._calls = Permits(settings.worker_pool_size, patience=waited_for, folder=self._shared_folder, name="calls")
-        self._joins = Permits(JOIN_PERMITS, patience=waited_for, folder=self._shared_folder, name="joins")
+        self._store = session_store(settings, _in_memory(self._demo))
+        self._omeros: dict[int, OneOmero] = {}
+        self._public = public_user(settings, self._shared_folder)
         self._telemetry = Telemetry(
             VERSION,
             self._census,
             self._permits,
             folder=self._shared_folder,
             access_log_wanted=settings.access_log,
-            has_shared_cache=self._caches.shared is not None,
+            has_shared_cache=bool(settings.cache.life and settings.cache.redis_uri),
             tracer=tracer(settings),
         )
         self._session_span = of_session_store(settings.session_stores[0].type)
-        server = replace(omero_server(settings), observe=self._call, permits=self._calls)
-        self._pool = SessionPool(
-            partial(self._join, server),
-            idle_timeout=settings.omero.session_idle_timeout,
-            join_timeout=settings.request_timeout,
-            sessions_max=settings.omero.joined_sessions,
-        )
-        thumbnails = Thumbnails(
-            self._pool,
-            timeout=settings.request_timeout,
-            stores=settings.omero.thumbnail_stores,
-            permits=self._calls,
-            joins=self._joins,
-            waiting_max=settings.max_waiting_thumbnails,
-            caches=self._caches,
-            cache_used=self._telemetry.cache_used,
-            made=self._telemetry.made,
-        )
+        self._make_omeros(settings)
         who_is_asking = WhoIsAsking(
             self._look_up,
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
             waiting_max=settings.max_waiting_thumbnails,
+            visitors=self._public.visitors if self._public is not None else None,
         )
         limits = Limits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
         self._application = Application(
             version=VERSION,
             thumbnails=ThumbnailPages(
                 who_is_asking,
-                thumbnails,
+                self._omeros[settings.omero.all_servers[0].id].thumbnails,
                 limits=limits,
                 cache_control=settings.cache_control,
                 span=self._telemetry.work,
+                sources=self._source,
             ),
-            health=Health({"session store": self._store.ping, "OMERO": partial(reach, server, _PROBE_TIMEOUT)}),
+            health=Health({"session store": self._store.ping}, {one.name: one.reach for one in self._omeros.values()}),
             observer=self._telemetry,
             description=describe(
                 VERSION,
@@ -239,13 +206,13 @@ class Service:
         """Leave OMERO and the session store, after the last request."""
         for task in tuple(self._background):
             task.cancel()
-        await self._pool.close(_LEAVE_TIMEOUT)
-        if self._caches.shared is not None:
-            await self._caches.shared.close()
+        await asyncio.gather(*(one.close(_LEAVE_TIMEOUT) for one in self._omeros.values()))
+        if self._public is not None:
+            await self._public.close()
         await self._store.close()
         self._telemetry.stop()
-        for permits in (self._calls, self._joins):
-            permits.close()
+        for one in self._omeros.values():
+            one.give_back()
         for handler in logging.getLogger().handlers:
             handler.flush()
 
@@ -271,7 +238,18 @@ class Service:
             "configuration gives it longer",
             drain_time(self._settings),
         )
-        await self._pool.close(_LEAVE_TIMEOUT)
+        await asyncio.gather(*(one.leave(_LEAVE_TIMEOUT) for one in self._omeros.values()))
+
+    def _make_omeros(self, settings: Settings) -> None:
+        for server in settings.omero.all_servers:
+            user = self._public.user if self._public is not None and self._public.server == server else None
+            self._omeros[server.id] = OneOmero(
+                settings, server, self._telemetry, public_user=user, shared_folder=self._shared_folder
+            )
+
+    def _source(self, server_id: ServerId) -> Thumbnails | None:
+        server = self._settings.omero.server(server_id)
+        return self._omeros[server.id].thumbnails if server is not None else None
 
     async def _look_up(self, session_id: str) -> FoundSession | None:
         began = time.perf_counter()
@@ -279,6 +257,9 @@ class Service:
         try:
             with self._telemetry.spans(self._session_span):
                 found = await self._store.get(session_id)
+            if found is None and self._store.is_unreadable(session_id):
+                outcome = "unreadable"
+                raise SessionUnreadable
             outcome = "unknown" if found is None else "found"
         except SessionStoreUnavailable as error:
             raise StoreDown(str(error)) from error
@@ -286,36 +267,14 @@ class Service:
             self._telemetry.session_read(outcome, time.perf_counter() - began)
         return found
 
-    async def _join(self, server: OmeroServer, session_key: str) -> JoinedSession:
-        async with self._joins.flight("join") as permit:
-            with self._telemetry.spans(JOIN):
-                return await permit.spent_on(JoinedSession.join(server, session_key))
-
-    def _call(self, operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
-        if operation == "getThumbnailByLongestSideSet":
-            self._telemetry.batch(len(arguments[1]))
-        return self._telemetry.call(operation)
-
     def _census(self) -> Census:
-        sessions = self._pool.sessions()
-        memory, shared = self._caches.memory, self._caches.shared
+        each = [one.census() for one in self._omeros.values()]
         return Census(
-            sessions=len(self._pool),
-            sessions_max=self._settings.omero.joined_sessions,
-            stores_open=sum(session.stores.created - session.stores.closed for session in sessions),
-            stores_in_use=sum(session.stores.in_use for session in sessions),
-            cache_bytes=memory.bytes if memory is not None else 0,
-            cache_entries=len(memory) if memory is not None else 0,
-            cache_failures=shared.failures if shared is not None else 0,
-            tasks=len(asyncio.all_tasks()),
+            **{name: sum(getattr(one, name) for one in each) for name in _OF_EACH}, tasks=len(asyncio.all_tasks())
         )
 
     def _permits(self) -> list[PermitCensus]:
-        found = []
-        for kind, permits in (("calls", self._calls), ("joins", self._joins)):
-            usage = permits.usage()
-            found.append(PermitCensus(kind, usage.limit, usage.in_use, usage.given_up, usage.oldest))
-        return found
+        return [permits for one in self._omeros.values() for permits in one.permits()]
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -333,60 +292,8 @@ def stop_time(settings: Settings) -> float:
     return drain_time(settings) + _LEAVE_TIMEOUT + _KILL_DELAY
 
 
-def session_store(settings: Settings, demo: Demo | None) -> SessionStore:
-    """The store of OMERO.web's sessions. Raises ConfigError where the settings cannot be used."""
-    if demo is not None and not demo.is_stored:
-        return MemorySessionStore(demo.sessions)
-    stores = [_session_store(store, settings.omero_web) for store in settings.session_stores]
-    return stores[0] if len(stores) == 1 else SessionStoreChain(stores)
-
-
-def _session_store(store: SessionStoreSettings, omero_web: OmeroWebSettings) -> SessionStore:
-    plain = plain_session_store(store, omero_web)
-    if isinstance(plain, MemorySessionStore):
-        return plain
-    return CachedSessionStore(plain, plain.tracking() if isinstance(plain, RedisSessionStore) else None)
-
-
-def plain_session_store(
-    store: SessionStoreSettings, omero_web: OmeroWebSettings
-) -> MemorySessionStore | FileSessionStore | PostgresSessionStore | RedisSessionStore:
-    """One store of sessions, each asked for anew. Raises ConfigError where the settings cannot be used."""
-    keys = SigningKeys((omero_web.secret_key, *omero_web.secret_key_fallbacks) if omero_web.secret_key else ())
-    try:
-        match store.type:
-            case "memory":
-                return MemorySessionStore({})
-            case "files":
-                return FileSessionStore(
-                    store.directory or Path(),
-                    cookie_name=omero_web.session_cookie_name,
-                    session_age=omero_web.session_cookie_age,
-                    keys=keys,
-                )
-            case "postgres":
-                return PostgresSessionStore(store.uri or "", keys=keys)
-            case "redis":
-                return RedisSessionStore(store.uri or "", key_prefix=store.key_prefix, version=store.version)
-    except ValueError as error:
-        raise ConfigError([f"session-store.uri: {error}"]) from error
-
-
-def caches(settings: Settings) -> Caches:
-    """Where thumbnails are kept. Raises ConfigError where the settings cannot be used."""
-    cache = settings.cache
-    if not cache.life:
-        return Caches()
-    memory = MemoryCache(bytes_max=cache.memory, life=cache.life) if cache.memory else None
-    if cache.redis_uri is None:
-        return Caches(memory)
-    try:
-        client = redis_or_cluster_client(cache.redis_uri)
-    except ValueError as error:
-        raise ConfigError([f"cache.redis-uri: {error}"]) from error
-    # users of one OMERO.server are numbered as those of another
-    shared = RedisCache(client, realm=str(settings.omero.address), life=cache.life, bytes_max=cache.redis_memory)
-    return Caches(memory, shared)
+def _in_memory(demo: Demo | None) -> dict[str, WebSession] | None:
+    return demo.sessions if demo is not None and not demo.is_stored else None
 
 
 def tracer(settings: Settings) -> Tracer | None:
@@ -421,28 +328,6 @@ def begin_logging(options: LogOptions, *, explained: bool = False) -> None:
             print(line, file=sys.stderr)  # noqa: T201 - a log that is wrong cannot say so itself
 
 
-def omero_server(settings: Settings) -> OmeroServer:
-    """Where OMERO is. Raises ConfigError if the authorities for its certificate cannot be read."""
-    omero, address = settings.omero, settings.omero.address
-    return OmeroServer(
-        address.host,
-        address.port,
-        _tls(omero) if address.secure else None,
-        connect_timeout=omero.connect_timeout,
-        call_timeout=settings.request_timeout,
-        message_size_max=omero.message_size_max,
-        thumbnail_stores=omero.thumbnail_stores,
-        path=address.path,
-    )
-
-
-def _tls(omero: OmeroSettings) -> ssl.SSLContext:
-    try:
-        return client_context(verify=omero.tls.verify, ca_file=omero.tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError([f"omero.tls.ca_file: {omero.tls.ca_file} holds no certificates: {error}"]) from error
-
-
 def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None = None) -> None:
     """Serve until interrupted; workers log by `logs`. Raises ConfigError or CannotServe where that cannot begin."""
     address = preflight(settings, demo)
@@ -452,12 +337,11 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         log.warning("%s", line)
     if demo is None:
         log.info(
-            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s (%s)",
+            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s",
             VERSION,
             url(settings.host, settings.port),
             settings.workers,
-            settings.omero.address,
-            settings.omero.address.spoken,
+            " and ".join(f"{one} ({one.address.spoken})" for one in settings.omero.all_servers),
         )
     files = raise_open_files(4 * _CONNECTIONS_MAX)
     granian = Server(
@@ -525,13 +409,15 @@ def preflight(settings: Settings, demo: Demo | None = None, *, is_running: bool 
     """
 
     async def make() -> None:
-        await session_store(settings, demo).close()
-        shared = caches(settings).shared
-        if shared is not None:
-            await shared.close()
+        await session_store(settings, _in_memory(demo)).close()
+        for server in settings.omero.all_servers:
+            shared = caches(settings, server).shared
+            if shared is not None:
+                await shared.close()
 
     asyncio.run(make())
-    omero_server(settings)
+    for server in settings.omero.all_servers:
+        omero_server(settings, server)
     tracing = tracer(settings)
     if tracing is not None:
         tracing.close()

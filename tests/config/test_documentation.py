@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
 SHIPPED = ROOT / "conf" / "config.yaml"
 
-_COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z])", re.MULTILINE)
-_FILE_KEY = re.compile(r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file):.*\n", re.MULTILINE)
+_COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)
+_FILE_KEY = re.compile(
+    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file):.*\n", re.MULTILINE
+)
+
+_SERVERS = """\
+    servers:
+        - id: 1
+          host: omero.example.org
+          port: 4064
+          secure: true
+          # Its name there, for sessions that say that in place of the number.
+          name: ""
+"""
 
 
 def test_the_reference_is_as_generated() -> None:
@@ -47,10 +59,14 @@ def test_the_shipped_file_has_the_defaults() -> None:
 def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> None:
     text = _COMMENTED_KEY.sub(r"\1", SHIPPED.read_text())
     for name in (*KEYS, *FILE_KEYS):
-        assert re.search(rf"^ *{re.escape(name.rpartition('.')[2])}:", text, re.MULTILINE), name
+        assert re.search(rf"^ *(- )?{re.escape(name.rpartition('.')[2])}:", text, re.MULTILINE), name
     everything = tmp_path / "config.yaml"
     # What has no default is shown with an example, and stays out of the comparison.
     for example in (
+        _SERVERS,
+        "user: public-user\n",
+        'password: "..."\n',
+        'url_filter: "^/(webclient|webgateway)/"\n',
         "shutdown-timeout: 15",
         'secret_key: "..."',
         "ca_file: /etc/ssl/certs/omero.pem",

@@ -133,4 +133,4 @@ def test_no_secret_field_is_in_repr() -> None:
             seen += check(inner) if is_dataclass(inner) else 0
         return seen
 
-    assert check(Settings) == len(FILE_KEYS) == 4
+    assert check(Settings) == len(FILE_KEYS) == 5

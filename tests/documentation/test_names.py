@@ -205,5 +205,6 @@ def test_examples_of_configuration_load(path: Path, tmp_path: Path) -> None:
         example = yaml.safe_dump({"session-store": {"type": "memory"}, **content})
         # files that the reader has
         (tmp_path / "session-store-uri").write_text("redis://localhost:6379/1")
+        (tmp_path / "public-password").write_text("a password")
         (tmp_path / "config.yaml").write_text(re.sub(r"ca_file: \S+", f"ca_file: {__file__}", example))
         load_settings(tmp_path / "config.yaml", {})

@@ -92,6 +92,9 @@ class OmeroWeb:
         )
         if prepared.returncode:
             raise RuntimeError(f"OMERO.web could not be prepared:\n{prepared.stderr}")
+        if "omero.web.prefix" in settings:
+            # as `omero web start` does
+            environment.append(f"SCRIPT_NAME={settings['omero.web.prefix']}")
         gunicorn = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
         gunicorn += ["--graceful-timeout", "2"]
         self._child = Child(

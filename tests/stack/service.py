@@ -14,6 +14,7 @@ from tests.stack.listening import wait_for_port
 from tests.stack.omeroweb import CACHE, CACHED_DATABASE, DATABASE, FILE, OLD_FILE, Places
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.conformance.glacier2 import Router
@@ -43,7 +44,17 @@ def session_stores(engine: str, places: Places) -> list[dict[str, Any]]:
 class Service:
     """A running service."""
 
-    def __init__(self, folder: Path, router: Router, engine: str, places: Places, secret_key: Path, port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        router: Router,
+        engine: str,
+        places: Places,
+        secret_key: Path,
+        port: int,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`more` are keys of the configuration, by their full names."""
         self.port = port
         self.address = f"http://127.0.0.1:{port}"
         self._folder = folder
@@ -58,6 +69,7 @@ class Service:
                     "omero": {"host": router.host, "port": router.port, "session_idle_timeout": IDLE_TIMEOUT},
                     "omero.web": {"session_cookie_name": "sessionid", "secret_key_file": str(secret_key)},
                     "session-store": stores[0] if len(stores) == 1 else stores,
+                    **(more or {}),
                 }
             )
         )

@@ -13,17 +13,20 @@ _PATIENCE = 30.0
 
 
 class Visitor:
-    """Somebody with a cookie jar. `address` is where the pages are."""
+    """Somebody with a cookie jar. `address` is where the pages are, with OMERO.web's prefix."""
 
     def __init__(self, address: str) -> None:
         self.client = httpx.Client(base_url=address, timeout=_PATIENCE)
 
-    def log_in(self, name: str, password: str | None = None) -> None:
-        """Fill in OMERO.web's login page and send it; the password is that of the stack's world if none is given."""
+    def log_in(self, name: str, password: str | None = None, *, server: int = 1) -> None:
+        """Fill in OMERO.web's login page and send it; the password is that of the stack's world if none is given.
+
+        `server` is the place of the OMERO.server in OMERO.web's list.
+        """
         page = self.client.get("/webclient/login/").raise_for_status()
         form = {
             "csrfmiddlewaretoken": _token(page.text),
-            "server": "1",
+            "server": str(server),
             "username": name,
             "password": PASSWORDS[name] if password is None else password,
         }

@@ -22,6 +22,8 @@ class Session:
     omero_session_key: str = "from-the-store"
     user_id: int | None = 7
     thumb_default_size: int | None = 48
+    server_id: int | str | None = None
+    is_public: bool = False
 
 
 async def _look_up(session_id: str) -> Session | None:

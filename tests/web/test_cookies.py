@@ -20,6 +20,8 @@ class Session:
 
     user_id = None
     thumb_default_size = None
+    server_id = None
+    is_public = False
 
     def __init__(self, session_id: str) -> None:
         self.omero_session_key = session_id

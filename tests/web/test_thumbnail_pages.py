@@ -61,6 +61,8 @@ class Session:
         self.omero_session_key = "a-session-key"
         self.user_id = 7
         self.thumb_default_size = thumb_default_size
+        self.server_id = None
+        self.is_public = False
 
 
 @pytest.fixture(autouse=True)

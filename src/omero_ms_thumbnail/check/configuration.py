@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from ..config import ConfigError, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings, load_settings
+from ..config import (
+    ConfigError,
+    OmeroServerSettings,
+    OmeroSettings,
+    OmeroWebSettings,
+    SessionStoreSettings,
+    Settings,
+    load_settings,
+)
 from ..config.uris import redact_uri
-from ..omero.address import OmeroAddress, parse_omero_address
+from ..omero.address import parse_omero_address
+from . import way_in
 from .diagnoses import (
     CONFIGURATION_MISSING,
     CONFIGURATION_WRONG,
+    CORS_ALLOW_ALL,
     OMERO_WEB_CACHE,
     OMERO_WEB_COOKIE,
     OMERO_WEB_ENGINE,
-    OMERO_WEB_SERVER,
     OMERO_WEB_UNREADABLE,
     Diagnosis,
 )
@@ -41,12 +50,19 @@ def describe(source: str, settings: Settings, watch: Stopwatch) -> Finding:
         f"{store.type} {redact_uri(store.uri) if store.uri else store.directory or ''}".strip()
         for store in settings.session_stores
     )
-    found = (
-        f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, "
-        f"OMERO at {omero.address} ({omero.address.spoken})"
-    )
+    servers = " and ".join(f"{one} ({one.address.spoken})" for one in omero.all_servers)
+    found = f"{source}: sessions in {stores}, cookie {settings.omero_web.session_cookie_name}, OMERO at {servers}"
     lines = "\n".join((found, *settings.warnings))
     return Finding(CONFIGURATION, Outcome.WARNING if settings.warnings else Outcome.OK, lines, watch.seconds)
+
+
+def cross_origin(settings: Settings, watch: Stopwatch) -> Iterator[Finding]:
+    """A warning where every site that somebody visits may read what they may see."""
+    if settings.omero_web.cors_origin_allow_all:
+        found = (
+            "omero.web.cors_origin_allow_all is on: pages of every origin may show pictures, with the visitor's cookie"
+        )
+        yield Finding(CONFIGURATION, Outcome.WARNING, found, watch.seconds, CORS_ALLOW_ALL)
 
 
 def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
@@ -59,20 +75,37 @@ def omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
 
 def settings_of(web: OmeroWeb) -> Settings:
     """The settings that serve the users of that OMERO.web. Raises Trouble."""
-    host, port = web.servers[0] if web.servers else ("localhost", 4064)
-    try:
-        address = parse_omero_address(host, port)
-    except ValueError as error:
-        raise Trouble(OMERO_WEB_UNREADABLE, f"{web.path}: the first host of omero.web.server_list: {error}") from error
+    servers = tuple(_with_address(web, one) for one in web.servers) or (OmeroServerSettings(1, "", "localhost"),)
     store = SessionStoreSettings(type="files", directory=web.session_directory)
     if STORE_TYPES.get(web.engine) == "redis" and web.cache is not None:
         cache = web.cache
         store = SessionStoreSettings(uri=cache.location, key_prefix=cache.key_prefix, version=cache.version)
     return Settings(
-        omero=OmeroSettings(host=host, port=address.port, secure=address.secure),
-        omero_web=OmeroWebSettings(session_cookie_name=web.cookie_name, session_cookie_age=web.cookie_age),
+        omero=OmeroSettings(
+            host=servers[0].host,
+            port=servers[0].port,
+            secure=servers[0].secure,
+            servers=servers if len(servers) > 1 else (),
+        ),
+        omero_web=OmeroWebSettings(
+            session_cookie_name=web.cookie_name,
+            session_cookie_age=web.cookie_age,
+            prefix=web.prefix,
+            cors_origin_whitelist=web.cors_origin_whitelist,
+            cors_origin_allow_all=web.cors_origin_allow_all,
+            public=web.public,
+        ),
         session_stores=(store,),
     )
+
+
+def _with_address(web: OmeroWeb, server: OmeroServerSettings) -> OmeroServerSettings:
+    try:
+        address = parse_omero_address(server.host, server.port)
+    except ValueError as error:
+        where = f"{web.path}: host {server.id} of omero.web.server_list"
+        raise Trouble(OMERO_WEB_UNREADABLE, f"{where}: {error}") from error
+    return replace(server, port=address.port, secure=address.secure)
 
 
 def compare(settings: Settings, web: OmeroWeb, watch: Stopwatch) -> Iterator[Finding]:
@@ -110,18 +143,8 @@ def _differences(settings: Settings, web: OmeroWeb) -> Iterator[tuple[Outcome, s
             f"OMERO.web's cookie is {web.cookie_name!r}, the configuration's {name!r}",
             OMERO_WEB_COOKIE,
         )
-    address, others = settings.omero.address, [*_addresses(web)]
-    # whether with TLS or without may differ: a plain host of server_list does not say
-    if (address.host, address.port, address.path) not in [(other.host, other.port, other.path) for other in others]:
-        servers = ", ".join(map(str, others)) or "none that could be read"
-        yield Outcome.WARNING, f"OMERO.web uses {servers}, the configuration {address}", OMERO_WEB_SERVER
-
-
-def _addresses(web: OmeroWeb) -> Iterator[OmeroAddress]:
-    """Of the servers of OMERO.web those whose host means something, to it as to us."""
-    for host, port in web.servers:
-        with suppress(ValueError):
-            yield parse_omero_address(host, port)
+    for found, diagnosis in way_in.differences(settings, web):
+        yield Outcome.WARNING, found, diagnosis
 
 
 def _same_cache(store: SessionStoreSettings, cache: RedisCache) -> bool:

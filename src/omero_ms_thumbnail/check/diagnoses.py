@@ -14,6 +14,7 @@ from .names import (
     CONFIGURATION,
     JOIN,
     OMERO_WEB,
+    PUBLIC,
     QUERY,
     REACHABLE,
     ROUTER,
@@ -46,6 +47,16 @@ CANNOT_START = _diagnosis(
     " address to listen on.",
     "Do what the sentence says; `serve` says the same.",
 )
+CORS_ALLOW_ALL = _diagnosis(
+    "cors-every-origin",
+    CONFIGURATION,
+    "Every site that somebody visits may read what that person may see",
+    "`omero.web.cors_origin_allow_all` is true. A browser sends the session cookie along, and gives a page of any"
+    " origin the pictures, private ones too.",
+    "Name the sites that need it in `omero.web.cors_origin_whitelist`, and take `omero.web.cors_origin_allow_all` out,"
+    " here and in OMERO.web.",
+)
+
 OMERO_WEB_UNREADABLE = _diagnosis(
     "omeroweb-unreadable",
     OMERO_WEB,
@@ -83,6 +94,38 @@ OMERO_WEB_SERVER = _diagnosis(
     "`omero.web.server_list` does not have the `omero.host` and `omero.port` of the configuration. That may be two"
     " names for one host.",
     "Make `omero.host` and `omero.port` what OMERO.web uses: a session is known to its own OMERO.server only.",
+)
+OMERO_WEB_SERVERS = _diagnosis(
+    "omeroweb-servers",
+    OMERO_WEB,
+    "OMERO.web lets people choose from OMERO.servers that are missing here",
+    "`omero.web.server_list` has several, and a session says of which it is. Sessions of one that `omero.servers` does"
+    " not have are answered with status 403; without the list, all go to `omero.host`, which knows its own only.",
+    "Write the line that is shown, with `secure: false` for a server without TLS.",
+)
+OMERO_WEB_PREFIX = _diagnosis(
+    "omeroweb-prefix",
+    OMERO_WEB,
+    "OMERO.web is below another path",
+    "`omero.web.prefix` is not the same here and in OMERO.web: pages ask for paths that this service does not know, and"
+    " `omero.web.public.url_filter` is looked for in other ones.",
+    "Write the line that is shown.",
+)
+OMERO_WEB_PUBLIC = _diagnosis(
+    "omeroweb-public-user",
+    OMERO_WEB,
+    "OMERO.web's public user is not as in the configuration",
+    "OMERO.web answers whoever is not logged in as its public user, for the paths that `omero.web.public.url_filter`"
+    " lets through. Where this service does not do the same, pages of public data have no thumbnails, or show more than"
+    " OMERO.web does.",
+    "Write the line that is shown; the password goes into a file that only the service's user may read.",
+)
+OMERO_WEB_CORS = _diagnosis(
+    "omeroweb-origins",
+    OMERO_WEB,
+    "OMERO.web lets pages of other origins show pictures than this service does",
+    "`omero.web.cors_origin_whitelist` or `omero.web.cors_origin_allow_all` is not the same here and in OMERO.web.",
+    "Write the line that is shown, or change OMERO.web.",
 )
 
 OMERO_NAME = _diagnosis(
@@ -300,6 +343,30 @@ NOT_A_ROUTER = _diagnosis(
     "Ice is spoken on the port, but it is not OMERO's router",
     "`omero.port` is that of another Ice service, such as IceGrid's registry (4061).",
     "Set `omero.port` to the router's: 4064 with TLS, 4063 without, unless changed.",
+)
+
+PUBLIC_REFUSED = _diagnosis(
+    "public-user-refused",
+    PUBLIC,
+    "OMERO does not let the public user in",
+    "`omero.web.public.user` or `omero.web.public.password` is wrong, or the user is not active any more. Whoever is"
+    " not logged in is answered with status 403.",
+    "Take both from OMERO.web (`omero config get omero.web.public.user`), and restart the service: it does not try a"
+    " password again for ten minutes that OMERO has refused.",
+)
+PUBLIC_ADMINISTRATOR = _diagnosis(
+    "public-user-administrator",
+    PUBLIC,
+    "The public user is an administrator",
+    "An administrator of OMERO may read everything, and so may whoever is not logged in.",
+    "Make a user of its own for it, in the groups whose data is public.",
+)
+PUBLIC_NOTHING = _diagnosis(
+    "public-user-nothing",
+    PUBLIC,
+    "No path of thumbnails is public",
+    "`omero.web.public.url_filter` is found in none of them; it is looked for in the path with `omero.web.prefix`.",
+    "Take it from OMERO.web: `omero config get omero.web.public.url_filter`.",
 )
 
 OMERO_SESSION_ENDED = _diagnosis(

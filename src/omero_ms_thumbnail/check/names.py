@@ -12,6 +12,7 @@ REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
 WEBSOCKET: Final = "WebSocket"
 ROUTER: Final = "router"
+PUBLIC: Final = "public user"
 JOIN: Final = "join"
 QUERY: Final = "query"
 STORED: Final = "stored thumbnail"
@@ -30,6 +31,7 @@ STEPS: Final = (
     TLS,
     WEBSOCKET,
     ROUTER,
+    PUBLIC,
     JOIN,
     QUERY,
     STORED,

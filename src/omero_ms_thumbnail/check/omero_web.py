@@ -18,6 +18,8 @@ from urllib.parse import quote
 from xml.parsers import expat
 
 from ..addresses import parse_redis_uri
+from ..config import OmeroServerSettings, PublicSettings
+from ..config.public_user import PublicCacheSettings
 
 _ACTIVE: Final = "__ACTIVE__"
 _PROFILE: Final = "omero.config.profile"
@@ -58,8 +60,13 @@ class OmeroWeb:
     cookie_name: str
     #: in seconds
     cookie_age: float
-    servers: tuple[tuple[str, int], ...]
+    #: in the order of their numbers, which sessions say
+    servers: tuple[OmeroServerSettings, ...]
     session_directory: Path
+    prefix: str = ""
+    public: PublicSettings = field(default_factory=PublicSettings)
+    cors_origin_whitelist: tuple[str, ...] = ()
+    cors_origin_allow_all: bool = False
 
 
 def read_omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
@@ -82,6 +89,11 @@ def read_omero_web(folder: Path, environ: Mapping[str, str]) -> OmeroWeb:
         _seconds(path, settings.get("omero.web.session_cookie_age", "86400")),
         _servers(path, settings.get("omero.web.server_list"), host),
         Path(tempfile.gettempdir()),
+        # the second is what it was called before
+        (settings.get("omero.web.prefix") or settings.get("omero.web.force_script_name") or "").rstrip("/"),
+        _public(path, settings),
+        _origins(path, settings.get("omero.web.cors_origin_whitelist", "[]")),
+        _is_true(settings.get("omero.web.cors_origin_allow_all")),
     )
 
 
@@ -163,14 +175,54 @@ def _location(cache: dict[str, Any]) -> str:
     return uri
 
 
-def _servers(path: Path, text: str | None, host: str) -> tuple[tuple[str, int], ...]:
-    if text is None:
-        return ((host, 4064),)
-    servers = _json(path, "omero.web.server_list", text)
+def _servers(path: Path, text: str | None, host: str) -> tuple[OmeroServerSettings, ...]:
+    """As `omeroweb.connector.Server` numbers them: from 1, and one that is there twice once."""
+    listed: Any = [[host, 4064]] if text is None else _json(path, "omero.web.server_list", text)
+    found: dict[tuple[str, int], OmeroServerSettings] = {}
     try:
-        return tuple((str(server[0]), int(server[1])) for server in servers)
+        for server in listed:
+            place = str(server[0]), int(server[1])
+            name = str(server[2]) if len(server) > 2 and server[2] else ""
+            found.setdefault(place, OmeroServerSettings(len(found) + 1, name, *place))
     except (TypeError, ValueError, LookupError):
         raise OmeroWebUnreadable(f"{path}: omero.web.server_list is not a list of [host, port, name]") from None
+    return tuple(found.values())
+
+
+def _public(path: Path, settings: Mapping[str, str]) -> PublicSettings:
+    def number(name: str, default: int) -> int:
+        text = settings.get(name, str(default))
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise OmeroWebUnreadable(f"{path}: {name} is not a whole number")
+        return int(text)
+
+    block = "omero.web.public"
+    user, password = settings.get(f"{block}.user"), settings.get(f"{block}.password")
+    cache = PublicCacheSettings(
+        enabled=_is_true(settings.get(f"{block}.cache.enabled")),
+        key=settings.get(f"{block}.cache.key", PublicCacheSettings().key),
+    )
+    return PublicSettings(
+        # OMERO.web switches it off where one of the two is not given
+        enabled=_is_true(settings.get(f"{block}.enabled")) and bool(user) and bool(password),
+        user=user,
+        password=password,
+        url_filter=settings.get(f"{block}.url_filter"),
+        server_id=number(f"{block}.server_id", 1),
+        cache=cache,
+    )
+
+
+def _origins(path: Path, text: str) -> tuple[str, ...]:
+    origins = _json(path, "omero.web.cors_origin_whitelist", text)
+    if not isinstance(origins, list):
+        raise OmeroWebUnreadable(f"{path}: omero.web.cors_origin_whitelist is not a list of origins")
+    return tuple(map(str, origins))
+
+
+def _is_true(text: str | None) -> bool:
+    """As `parse_boolean` of omeroweb/utils or settings reads it."""
+    return (text or "").strip().lower() in ("true", "yes", "y", "t", "1", "on")
 
 
 def same_redis(one: str, other: str) -> bool:

@@ -226,3 +226,11 @@ SESSION_WITHOUT_LOGIN = diagnosis(
     " application that shares the Redis.",
     "Log in to OMERO.web and give the cookie of that browser.",
 )
+SESSION_SERVER = diagnosis(
+    "session-of-unknown-server",
+    SESSION,
+    "The session is of an OMERO.server that is missing here",
+    "Its `connector.server_id` names none of `omero.servers`. The service answers it with status 403.",
+    "Add that server to `omero.servers`, with its place in OMERO.web's `omero.web.server_list` as `id`;"
+    " `--omeroweb-dir` shows the line.",
+)

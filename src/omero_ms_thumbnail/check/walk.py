@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from ..config import ConfigError, Settings
 from ..omero.session import OmeroServer
-from ..server import CannotServe, omero_server, preflight
+from ..one_omero import omero_server
+from ..server import CannotServe, preflight
+from ..web.sources import unknown_server
 from ..websession import WebSession
-from . import configuration, transport, websocket
+from . import configuration, public, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import (
     CONFIGURATION,
     JOIN,
     OMERO_WEB,
+    PUBLIC,
     QUERY,
     REACHABLE,
     ROUTER,
@@ -36,6 +39,7 @@ from .names import (
     WEBSOCKET,
 )
 from .omero_steps import OmeroSteps
+from .session_diagnoses import SESSION_SERVER
 from .sessions import StoreSteps, session_id_in
 
 #: longest side where the session says nothing, in pixels
@@ -71,7 +75,8 @@ class _Walk:
         self._request = request
         self._settings: Settings | None = None
         self._session: WebSession | None = None
-        self._server: OmeroServer | None = None
+        #: those that can be used, by number
+        self._servers: dict[int, OmeroServer] = {}
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
         """Every step, in order."""
@@ -105,7 +110,7 @@ class _Walk:
                 self._settings = configuration.settings_of(web)
             else:
                 self._settings = configuration.read_configuration(request.config, request.environ)
-            self._server = omero_server(self._settings)
+            self._servers = {one.id: omero_server(self._settings, one) for one in self._settings.omero.all_servers}
         except (Trouble, ConfigError) as error:
             self._settings = None
             found = error if isinstance(error, Trouble) else Trouble(CONFIGURATION_WRONG, str(error))
@@ -117,6 +122,8 @@ class _Walk:
             await asyncio.to_thread(preflight, self._settings, is_running=True)
         except (ConfigError, CannotServe) as error:
             yield _failed(CONFIGURATION, Trouble(CANNOT_START, str(error)), watch)
+        for finding in configuration.cross_origin(self._settings, watch):
+            yield finding
         if web is not None:
             for finding in configuration.compare(self._settings, web, watch):
                 yield finding
@@ -140,7 +147,7 @@ class _Walk:
                 yield _failed(CONFIGURATION, trouble, watch)
                 continue
             try:
-                async for finding in self._one_store(steps, session_id, looked_up):
+                async for finding in self._one_store(settings, steps, session_id, looked_up):
                     yield finding
             finally:
                 await steps.close()
@@ -157,7 +164,7 @@ class _Walk:
             yield _skipped(SESSION, "needs the session store")
 
     async def _one_store(
-        self, steps: StoreSteps, session_id: str | None, looked_up: list[Finding]
+        self, settings: Settings, steps: StoreSteps, session_id: str | None, looked_up: list[Finding]
     ) -> AsyncIterator[Finding]:
         watch = Stopwatch()
         try:
@@ -176,18 +183,28 @@ class _Walk:
             return
         watch = Stopwatch()
         try:
-            found, self._session = await steps.session(session_id)
+            found, session = await steps.session(session_id)
+            if settings.omero.server(session.server_id) is None:
+                raise Trouble(SESSION_SERVER, unknown_server(session.server_id))
         except Trouble as trouble:
             looked_up.append(_failed(SESSION, trouble, watch))
         else:
+            self._session = session
             looked_up.append(found)
 
     # OMERO
 
     async def _omero(self, settings: Settings) -> AsyncIterator[Finding]:
-        server = self._server
-        if server is None:
-            return
+        for one in settings.omero.all_servers:
+            async for finding in self._one_omero(one.id):
+                # of several each says the same steps
+                told = f"OMERO.server {one.id}: {finding.found}" if settings.omero.servers else finding.found
+                yield replace(finding, found=told)
+        async for finding in self._public_user(settings):
+            yield finding
+
+    async def _one_omero(self, number: int) -> AsyncIterator[Finding]:
+        server = self._servers[number]
         steps: tuple[tuple[str, Callable[[OmeroServer], Awaitable[Finding]]], ...] = (
             (REACHABLE, transport.reach),
             (TLS, transport.secure),
@@ -204,21 +221,37 @@ class _Walk:
                 yield await run(server)
             except Trouble as trouble:
                 failed_at = step
-                self._server = None
+                del self._servers[number]
                 yield _failed(step, trouble, watch)
+
+    async def _public_user(self, settings: Settings) -> AsyncIterator[Finding]:
+        if not settings.omero_web.public.enabled:
+            return
+        one = settings.omero.server(settings.omero_web.public.server_id)
+        server = self._servers.get(one.id) if one is not None else None
+        if server is None:
+            yield _skipped(PUBLIC, "needs OMERO")
+            return
+        watch = Stopwatch()
+        try:
+            yield await public.log_in(settings, server)
+        except Trouble as trouble:
+            yield _failed(PUBLIC, trouble, watch)
 
     # as the user
 
     async def _as_user(self, settings: Settings) -> AsyncIterator[Finding]:
-        if self._server is None or self._session is None:
+        session = self._session
+        one = settings.omero.server(session.server_id if session is not None else None)
+        server = self._servers.get(one.id) if one is not None else None
+        if server is None or session is None:
             missing = "a session" if self._request.cookie else "--session"
-            reason = f"needs {missing if self._server is not None else 'OMERO'}"
+            reason = f"needs {missing if server is not None else 'OMERO'}"
             for step in (JOIN, QUERY, THUMBNAIL):
                 yield _skipped(step, reason)
             return
-        session = self._session
         size = session.thumb_default_size or _SIZE
-        steps = OmeroSteps(self._server, session.omero_session_key, timeout=settings.request_timeout, size=size)
+        steps = OmeroSteps(server, session.omero_session_key, timeout=settings.request_timeout, size=size)
         try:
             async for finding in self._user_steps(steps):
                 yield finding

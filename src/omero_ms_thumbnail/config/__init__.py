@@ -2,6 +2,8 @@
 
 from omero_ms_thumbnail.config.errors import ConfigError
 from omero_ms_thumbnail.config.loading import load_settings
+from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, ServerId
+from omero_ms_thumbnail.config.public_user import PublicSettings
 from omero_ms_thumbnail.config.settings import (
     LoggingSettings,
     OmeroSettings,
@@ -17,8 +19,11 @@ from omero_ms_thumbnail.config.uris import StoreAddress, parse_store_uri, redact
 __all__ = [
     "ConfigError",
     "LoggingSettings",
+    "OmeroServerSettings",
     "OmeroSettings",
     "OmeroWebSettings",
+    "PublicSettings",
+    "ServerId",
     "SessionStoreSettings",
     "Settings",
     "StoreAddress",

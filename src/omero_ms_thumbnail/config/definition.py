@@ -66,9 +66,13 @@ def block(settings: type[T]) -> T:
     return field(default_factory=settings, metadata={"block": settings})
 
 
-def repeated(settings: type[T]) -> tuple[T, ...]:
-    """A dataclass's field that holds one or more of another dataclass: its block may be a list of blocks."""
-    return cast("tuple[T, ...]", field(default_factory=lambda: (settings(),), metadata={"repeated": settings}))
+def repeated(settings: type[T], *, at_least: int = 1) -> tuple[T, ...]:
+    """A dataclass's field that holds several of another dataclass: its block may be a list of blocks.
+
+    `at_least`: how many there are where the block is not given, 1 or 0.
+    """
+    metadata = {"repeated": settings, "at_least": at_least}
+    return field(default_factory=lambda: (settings(),) * at_least, metadata=metadata)
 
 
 def key_of(member: Field[Any]) -> Key | None:

@@ -26,9 +26,13 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
     rejected: set[Place] = field(default_factory=set)
 
-    def is_given(self, name: str) -> bool:
+    def is_given(self, name: str, index: int = 0) -> bool:
         """Whether the key stands in the file or in the environment."""
-        return (name, 0) in self.entries
+        return (name, index) in self.entries
+
+    def has_block(self, block: str) -> bool:
+        """Whether any key of that block is given."""
+        return any(name.startswith(f"{block}.") for name, _ in self.entries)
 
     def is_rejected(self, *names: str, index: int = 0) -> bool:
         """Whether the value of any of the keys was refused."""

@@ -176,6 +176,22 @@ class Text(Kind[str]):
         return f'"{value}"'
 
 
+class RegularExpression(Kind[str]):
+    """A regular expression of Python's, as OMERO.web takes them."""
+
+    expected = "a regular expression such as ^/(webclient|webgateway)/"
+
+    def parse(self, value: object) -> str:
+        """The expression as written, known to be one."""
+        if not isinstance(value, str):
+            raise InvalidValueError(f"the value is not text; write {self.expected}, in quotes")
+        try:
+            re.compile(value)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise InvalidValueError(f"the value is not {self.expected}: {error}") from None
+        return value
+
+
 class Host(Kind[str]):
     """A host name or an IP address, with neither scheme nor port."""
 

@@ -17,7 +17,8 @@ from omero_ms_thumbnail.config.entries import Entry, from_file
 from omero_ms_thumbnail.config.environment import read_environment
 from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
 from omero_ms_thumbnail.config.findings import Findings
-from omero_ms_thumbnail.config.settings import Settings
+from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, completed
+from omero_ms_thumbnail.config.settings import OmeroSettings, Settings
 from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
 
 if TYPE_CHECKING:
@@ -35,11 +36,20 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     findings = Findings(path, read_document(path, problems), problems)
     _override(findings, environ)
     settings: Settings = _build(Settings, 0, findings)
-    settings = replace(settings, omero=with_address(settings.omero, findings))
+    settings = replace(settings, omero=_with_addresses(settings.omero, findings))
     check_together(settings, findings)
     if problems:
         raise ConfigError(problems)
     return replace(settings, notes=tuple(findings.notes), warnings=tuple(findings.warnings))
+
+
+def _with_addresses(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
+    """Each with the port and TLS that it comes to; `servers` are all that there are then."""
+    omero = with_address(omero, findings, "omero")
+    servers = [with_address(one, findings, "omero.servers", index) for index, one in enumerate(omero.servers)]
+    host = OmeroServerSettings(1, "", omero.host, omero.port, omero.secure) if findings.is_given("omero.host") else None
+    is_usable = not any(name in ("omero.host", "omero.servers.host") for name, _ in findings.rejected)
+    return replace(omero, servers=tuple(completed(servers, host) if is_usable else servers))
 
 
 def _override(findings: Findings, environ: Mapping[str, str]) -> None:
@@ -62,7 +72,8 @@ def _build(settings: type[Any], index: int, findings: Findings) -> Any:
             values[member.name] = _read(key, index, findings)
         elif inner is not None and is_repeated:
             first, _ = next(walk(inner))
-            count = findings.repetitions(first.name.rpartition(".")[0])
+            name = first.name.rpartition(".")[0]
+            count = findings.repetitions(name) if findings.has_block(name) else member.metadata["at_least"]
             values[member.name] = tuple(_build(inner, number, findings) for number in range(count))
         elif inner is not None:
             values[member.name] = _build(inner, index, findings)

@@ -27,9 +27,9 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
+from omero_ms_thumbnail.config.omero_servers import PORT, OmeroServerSettings, ServerId, named
+from omero_ms_thumbnail.config.public_user import PublicSettings
 from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
-
-PORT = WholeNumber(1, 65535)
 
 StoreType = Literal["redis", "postgres", "files", "memory"]
 
@@ -96,7 +96,8 @@ class OmeroSettings:
         WholeNumber(1, 1_000_000),
         2000,
         "How many OMERO sessions each worker process keeps joined at most. Above that, those that were asked for"
-        " longest ago are left first; where all are in use, further users are answered with status 503.",
+        " longest ago are left first; where all are in use, further users are answered with status 503. Of several"
+        " OMERO.servers each has so many.",
     )
     connect_timeout: float = key(
         "omero.connect_timeout",
@@ -118,6 +119,17 @@ class OmeroSettings:
         " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
     tls: TlsSettings = block(TlsSettings)
+    #: where there are several: all of them, that of requests that name none first (see `completed`)
+    servers: tuple[OmeroServerSettings, ...] = repeated(OmeroServerSettings, at_least=0)
+
+    @property
+    def all_servers(self) -> tuple[OmeroServerSettings, ...]:
+        """Every OMERO.server that there is; the first is that of requests that name none."""
+        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure),)
+
+    def server(self, server_id: ServerId) -> OmeroServerSettings | None:
+        """The one that a session's ``connector.server_id`` names; None if there is none of that name or number."""
+        return named(server_id, self.servers) if self.servers else self.all_servers[0]
 
     @property
     def address(self) -> OmeroAddress:
@@ -196,6 +208,7 @@ class OmeroWebSettings:
         "Former secret keys that still verify (Django's SECRET_KEY_FALLBACKS). In a variable or a file: one a line.",
         is_secret=True,
     )
+    public: PublicSettings = block(PublicSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +272,8 @@ class CacheSettings:
         "cache.memory",
         Size(0, 1 << 40),
         64 << 20,
-        "How much memory each worker process uses for thumbnails. 0 keeps none in memory.",
+        "How much memory each worker process uses for thumbnails. 0 keeps none in memory. Several OMERO.servers have"
+        " equal parts of it.",
     )
     redis_uri: str | None = key(
         "cache.redis-uri",
@@ -374,7 +388,7 @@ class Settings:
         "How many calls that hold one of OMERO's database connections may be under way at once, over all workers"
         " together; joins have 2 of their own. A stock OMERO has 10 (its `omero.db.poolsize`), and whoever logs in"
         " needs one. Two to four are as fast as more. Several services on one OMERO share its connections: give each"
-        " its part.",
+        " its part. Of several OMERO.servers each has so many.",
     )
     max_longest_side: int = key(
         "max-longest-side",
@@ -397,7 +411,7 @@ class Settings:
         "How many thumbnails each worker process may have asked OMERO for, or have waiting for their turn, before a"
         " request for more is answered with status 503 at once. One OMERO session may have four fifths of them, and"
         " less where others want some. The last of them waits as long as OMERO takes for so many. At most as many"
-        " requests wait for the session store.",
+        " requests wait for the session store. Of several OMERO.servers each has so many.",
     )
     cache_control: str = key(
         "cache-control",

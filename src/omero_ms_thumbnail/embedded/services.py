@@ -165,3 +165,8 @@ class ConfigServant(JoinServant):
         except re.error as error:
             raise thrown(ApiUsageException, f"Bad regex: {error}") from error
         return {key: value for key, value in self.join.omero.server.configuration().items() if wanted.search(key)}
+
+    async def getClientConfigValues(self, _current: Current) -> dict[str, str]:  # noqa: N802
+        """What is for clients, such as the size of thumbnails on pages."""
+        everything = self.join.omero.server.configuration()
+        return {key: value for key, value in everything.items() if key.startswith("omero.client.")}

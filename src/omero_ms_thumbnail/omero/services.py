@@ -58,6 +58,7 @@ IADMIN: Final = _table(_idempotent("getEventContext", (), ClassType(EventContext
 ICONFIG: Final = _table(
     _idempotent("getConfigValue", (("key", STRING),), STRING),
     _idempotent("getConfigValues", (("keyRegex", STRING),), Dictionary(STRING, STRING)),
+    _idempotent("getClientConfigValues", (), Dictionary(STRING, STRING)),
 )
 
 _ID_BYTE_MAP: Final = Dictionary(LONG, BYTE_SEQ)

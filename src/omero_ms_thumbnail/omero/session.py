@@ -368,7 +368,15 @@ class JoinedSession:
         context = await self.ask_database(await self._service("getAdminService"), IADMIN["getEventContext"])
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
+        # of one that a password made, nobody knew the key until now
+        self._secret = self._secret or context.sessionUuid or ""
         return context
+
+    async def client_settings(self) -> dict[str, str]:
+        """``omero.client.*`` as OMERO.web loads it into a new session: every user may read it."""
+        service = await self._service("getConfigService")
+        values: dict[str, str] = await self.ask_database(service, ICONFIG["getClientConfigValues"])
+        return values
 
     async def is_read_only(self) -> bool:
         """Whether OMERO is read-only; asked at most once in some minutes, over all sessions with it.

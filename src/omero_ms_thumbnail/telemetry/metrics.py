@@ -49,16 +49,25 @@ class Metrics:
         self.joins = counters("omero_joins", "Attempts to join an OMERO session that have ended.", "error")
         self.join_seconds = distributions("omero_join_duration_seconds", "Time of joining an OMERO session.")
         self.permits = shared(
-            "omero_permits", "Calls, and joins, that OMERO may be given at once by all workers together.", "kind"
+            "omero_permits",
+            "Calls, and joins, that OMERO may be given at once by all workers together.",
+            "kind",
+            "server",
         )
         self.permits_in_use = shared(
-            "omero_permits_in_use", "Calls, and joins, that OMERO works on or may still work on.", "kind"
+            "omero_permits_in_use", "Calls, and joins, that OMERO works on or may still work on.", "kind", "server"
         )
         self.permits_given_up = shared(
-            "omero_permits_given_up", "Those of them that nobody waits for any more, or whose connection went.", "kind"
+            "omero_permits_given_up",
+            "Those of them that nobody waits for any more, or whose connection went.",
+            "kind",
+            "server",
         )
         self.oldest_permit = shared(
-            "omero_permit_oldest_seconds", "For how long OMERO has been working on the oldest of them.", "kind"
+            "omero_permit_oldest_seconds",
+            "For how long OMERO has been working on the oldest of them.",
+            "kind",
+            "server",
         )
         self.settings_made = counters(
             "omero_settings_made", "Rendering settings that OMERO made because of calls of ours; an estimate."

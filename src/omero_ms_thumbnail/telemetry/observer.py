@@ -106,6 +106,8 @@ class PermitCensus:
     given_up: int
     #: seconds
     oldest: float
+    #: which OMERO.server, by its number; empty where there is one
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +315,8 @@ class Telemetry:
         metrics.cache_failures.of().set(now.cache_failures)
         metrics.tasks.of().set(now.tasks)
         for permits in self._permits():
-            metrics.permits.set(permits.limit, permits.kind)
-            metrics.permits_in_use.set(permits.in_use, permits.kind)
-            metrics.permits_given_up.set(permits.given_up, permits.kind)
-            metrics.oldest_permit.set(permits.oldest, permits.kind)
+            metrics.permits.set(permits.limit, permits.kind, permits.server)
+            metrics.permits_in_use.set(permits.in_use, permits.kind, permits.server)
+            metrics.permits_given_up.set(permits.given_up, permits.kind, permits.server)
+            metrics.oldest_permit.set(permits.oldest, permits.kind, permits.server)
         self._process.refresh()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from ..ice.errors import IceException
@@ -31,6 +31,14 @@ from .work import CacheUsed, JoinLost, Made, Outcome, SessionWork, hanging
 log: Final = logging.getLogger(__name__)
 
 _UNTIMED: Final = contextlib.nullcontext()
+
+#: the setting of OMERO.server for the longest side of thumbnails on pages, in pixels, and what it may be
+_DEFAULT_SIZE: Final = "omero.client.browser.thumb_default_size"
+_DEFAULT_SIZE_MAX: Final = 10_000
+_DIGITS_MAX: Final = 5
+
+#: why a session could not be lent
+_NOT_LENT: Final = (TimeoutError, PoolSaturated, PoolClosed, JoinsSuspended, IceException, UserException)
 
 #: sessions that are looked at for each new one, whether they were left
 _LOOKED_AT: Final = 4
@@ -69,6 +77,8 @@ class Thumbnails:
         self._timeout = timeout
         self._stores = stores
         self._work: OrderedDict[JoinedSession, SessionWork] = OrderedDict()
+        #: the session that was asked for the size of thumbnails last, and what it said
+        self._default_size: tuple[JoinedSession, int | None] | None = None
 
     async def get(self, session_key: str, request: ThumbnailRequest) -> Thumbnail:
         """One thumbnail. Raises ThumbnailError."""
@@ -112,6 +122,39 @@ class Thumbnails:
         with self._admission.admit(session_key, requests):
             return await self._ask(session_key, requests)
 
+    async def default_size(self, session_key: str) -> int | None:
+        """The longest side of thumbnails on pages, in pixels, as OMERO.server says it to new sessions; None: as usual.
+
+        Asked for once for each join. Raises ThumbnailError as `get_all`.
+        """
+        asked = self._default_size
+        joined = self._pool.joined(session_key)
+        if asked is not None and joined is not None and asked[0] is joined:
+            return asked[1]
+        try:
+            async with asyncio.timeout(self._timeout):
+                asked = await self._ask_default_size(session_key) or await self._ask_default_size(session_key)
+        except _NOT_LENT as error:
+            raise self._why_not_lent(error) from error
+        if asked is None:
+            raise SessionRefused("the OMERO session has ended")
+        self._default_size = asked
+        return asked[1]
+
+    async def _ask_default_size(self, session_key: str) -> tuple[JoinedSession, int | None] | None:
+        """The session and what it says; None where only this join of it was lost."""
+        async with self._pool.lend(session_key) as session:
+            try:
+                return session, _size_in(await session.client_settings())
+            except (IceException, UserException) as error:
+                match fault_of(error):
+                    case Fault.SESSION_GONE | Fault.JOIN_GONE:
+                        self._pool.drop(session_key, session)
+                        return None
+                    case Fault.REFUSED:
+                        return session, None
+                raise
+
     async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
         deadline = self._loop.time() + self._timeout
         outcomes, lost = await self._try(session_key, requests, deadline)
@@ -148,16 +191,20 @@ class Thumbnails:
                 if lost:
                     self._pool.drop(session_key, session)
                 return outcomes, lost
-        except TimeoutError:
-            raise OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s") from None
-        except PoolSaturated as error:
-            raise OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers", "sessions full") from error
-        except PoolClosed as error:
-            raise OmeroUnavailable(str(error), "stopping") from error
-        except JoinsSuspended as error:
-            raise OmeroUnavailable(str(_join_failed(error.reason))) from error
-        except (IceException, UserException) as error:
-            raise _join_failed(error) from error
+        except _NOT_LENT as error:
+            raise self._why_not_lent(error) from error
+
+    def _why_not_lent(self, error: Exception) -> ThumbnailError:
+        match error:
+            case PoolSaturated():
+                return OmeroUnavailable(f"{error}; raise omero.joined_sessions or add workers", "sessions full")
+            case PoolClosed():
+                return OmeroUnavailable(str(error), "stopping")
+            case JoinsSuspended():
+                return OmeroUnavailable(str(_join_failed(error.reason)))
+            case IceException() | UserException():
+                return _join_failed(error)
+        return OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s")
 
     def _work_for(self, session: JoinedSession) -> SessionWork:
         work = self._work.get(session)
@@ -181,6 +228,13 @@ class Thumbnails:
             session, work = self._work.popitem(last=False)
             if session.is_active:
                 self._work[session] = work
+
+
+def _size_in(client_settings: Mapping[str, str]) -> int | None:
+    text = client_settings.get(_DEFAULT_SIZE, "")
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
+        return None
+    return int(text) if 1 <= int(text) <= _DEFAULT_SIZE_MAX else None
 
 
 def _join_failed(error: IceException | UserException) -> ThumbnailError:

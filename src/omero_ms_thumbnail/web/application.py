@@ -134,7 +134,7 @@ class Application:
             if found is not None:
                 try:
                     response, asker = await self._thumbnails.answer(
-                        found, headers, query_string, partial(left, receive)
+                        found, headers, query_string, partial(left, receive), f"{self._prefix[:-1]}{path}"
                     )
                 except ClientLeft:
                     return found.kind.value, Response(CLIENT_LEFT, ()), None

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from .complaints import complain
 from .parsing import Query
+from .public import PublicVisitors
 from .response import RETRY_AFTER, RequestRefused
 
 #: the order in which the Java microservice looks is: this header, this query parameter, the cookie
@@ -17,6 +18,9 @@ KEY_HEADER: Final = "x-omero-session-key"
 KEY_PARAMETER: Final = "bsession"
 
 _KEY_LENGTH_MAX: Final = 256
+
+#: the OMERO.server that a key of those two is of, by number or name, as `omeroweb.decorators` reads it
+SERVER_PARAMETER: Final = "server"
 
 #: what a backslash does within quotes: three digits of an octal number, or the character itself
 _ESCAPED: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
@@ -41,6 +45,14 @@ class FoundSession(Protocol):
     def thumb_default_size(self) -> int | None:
         """The size of thumbnails where none is asked for."""
 
+    @property
+    def server_id(self) -> int | str | None:
+        """The OMERO.server that it is of."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether OMERO.web made it for its public user."""
+
 
 class RequestHeaders(Protocol):
     """The headers of a request, names in lower case, values as WSGI has them: bytes read as Latin-1."""
@@ -63,19 +75,32 @@ class StoreDown(Exception):
     """The session store cannot be asked now; the text says which and what to look at."""
 
 
+class SessionUnreadable(Exception):
+    """There is a session in the store, and it cannot be read: somebody is logged in by it, for all that is known."""
+
+
+class NobodyKnown(RequestRefused):
+    """Status 403: the request has no session that could be anybody's, and may be the public user's."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(403, sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who is asking."""
+    """Who is asking. `is_visitor`: nobody who is logged in, as OMERO.web's public user."""
 
     session_key: str = field(repr=False)
     user_id: int | None = None
     default_size: int | None = None
+    server_id: int | str | None = None
+    is_visitor: bool = False
 
 
 class WhoIsAsking:
     """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie.
 
-    `waiting_max` requests wait for the session store at most.
+    `waiting_max` requests wait for the session store at most. `visitors` are those who may be served without a session.
     """
 
     def __init__(
@@ -86,10 +111,12 @@ class WhoIsAsking:
         accept_key_header: bool,
         accept_key_parameter: bool,
         waiting_max: int = 5_000,
+        visitors: PublicVisitors | None = None,
     ) -> None:
         self._lookup = lookup
         self._waiting = 0
         self._waiting_max = waiting_max
+        self._visitors = visitors
         self._cookie_name = cookie_name
         self._accept_key_header = accept_key_header
         self._accept_key_parameter = accept_key_parameter
@@ -100,16 +127,40 @@ class WhoIsAsking:
         """The headers that tell who asks, as ``Vary`` names them."""
         return "Cookie, X-OMERO-Session-Key" if self._accept_key_header else "Cookie"
 
-    async def __call__(self, headers: RequestHeaders, query: Query) -> Asker:
-        """Who is asking. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked."""
+    async def __call__(self, headers: RequestHeaders, query: Query, path: str = "") -> Asker:
+        """Who is asking for `path`. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked.
+
+        A visitor is served where that may be: whoever has no session, not whoever has one that cannot be looked up.
+        """
+        try:
+            return await self._known(headers, query, path)
+        except NobodyKnown:
+            visitor = self.as_visitor(path)
+            if visitor is None:
+                raise
+            return visitor
+
+    def as_visitor(self, path: str, size: int | None = None) -> Asker | None:
+        """The public user, if `path` is public; `size` is what the session says that has ended."""
+        visitors = self._visitors
+        if visitors is None or not visitors.may_see(path) or visitors.is_refused():
+            return None
+        return Asker(visitors.session_key, None, size, visitors.server_id, is_visitor=True)
+
+    @property
+    def visitors_are_refused(self) -> bool:
+        """Whether OMERO does not let the public user in."""
+        return self._visitors is not None and self._visitors.is_refused()
+
+    async def _known(self, headers: RequestHeaders, query: Query, path: str) -> Asker:
         key = headers.get(KEY_HEADER) if self._accept_key_header else None
         if key is None and self._accept_key_parameter:
             key = query.first(KEY_PARAMETER)
         if key is not None:
-            return Asker(_checked(key))
+            return Asker(_checked(key), server_id=query.first(SERVER_PARAMETER) or None)
         session_id = self._cookie(headers)
         if session_id is None:
-            raise RequestRefused(403, f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
+            raise NobodyKnown(f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
         try:
             session = await self._found(session_id)
         except StoreDown as down:
@@ -120,9 +171,14 @@ class WhoIsAsking:
                 (("retry-after", str(RETRY_AFTER)),),
                 "session store",
             ) from down
+        except SessionUnreadable as unreadable:
+            raise RequestRefused(403, "log in to OMERO.web again: the session cannot be read") from unreadable
         if session is None:
-            raise RequestRefused(403, "log in to OMERO.web again: the session is not known, or it has expired")
-        return Asker(session.omero_session_key, session.user_id, session.thumb_default_size)
+            raise NobodyKnown("log in to OMERO.web again: the session is not known, or it has expired")
+        if session.is_public and self._visitors is not None and not self._visitors.may_see(path):
+            # nobody logged in by it, and OMERO.web would not serve it here either
+            raise RequestRefused(403, "log in to OMERO.web first: this is not public")
+        return Asker(session.omero_session_key, session.user_id, session.thumb_default_size, session.server_id)
 
     async def _found(self, session_id: str) -> FoundSession | None:
         if self._waiting >= self._waiting_max:
@@ -172,5 +228,5 @@ def unquoted(value: str) -> str:
 
 def _checked(key: str) -> str:
     if not key or len(key) > _KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
-        raise RequestRefused(403, "that is not an OMERO session key")
+        raise NobodyKnown("that is not an OMERO session key")
     return key

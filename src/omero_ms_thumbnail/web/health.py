@@ -16,10 +16,15 @@ _LIFE: Final = 1.0
 
 
 class Health:
-    """Answers the two paths. `checks` are by the name of what they reach."""
+    """Answers the two paths. `checks` are by the name of what they reach; of `one_of` it is enough to reach one.
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
-        self._checks = dict(checks)
+    Where there are several OMERO.servers, one that is down leaves the users of the others: a worker that was taken out
+    of use for it would take theirs away too.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], one_of: Mapping[str, Check] | None = None) -> None:
+        self._checks = {**checks, **(one_of or {})}
+        self._one_of = frozenset(one_of or ())
         self._checking: asyncio.Task[Response] | None = None
         self._until = 0.0
 
@@ -28,7 +33,7 @@ class Health:
         return json_body({"status": "ok"}, extra=(("cache-control", "no-store"),))
 
     async def ready(self) -> Response:
-        """200 if all that is needed can be reached, else 503 with a sentence for each that cannot."""
+        """200 if all that is needed can be reached, else 503; with a sentence for each that cannot."""
         now = asyncio.get_running_loop().time()
         if self._checking is None or (self._checking.done() and now >= self._until):
             self._checking = asyncio.create_task(self._check())
@@ -42,6 +47,7 @@ class Health:
             name: "ok" if outcome is None else str(outcome) or type(outcome).__name__
             for name, outcome in zip(names, outcomes, strict=True)
         }
-        is_ready = all(outcome is None for outcome in outcomes)
+        reached = {name for name, outcome in zip(names, outcomes, strict=True) if outcome is None}
+        is_ready = self._checks.keys() - self._one_of <= reached and bool(reached & self._one_of or not self._one_of)
         extra = (("cache-control", "no-store"), *(() if is_ready else (("retry-after", str(RETRY_AFTER)),)))
         return json_body({"status": "ready" if is_ready else "not ready", **said}, 200 if is_ready else 503, extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ..thumbnails.model import (
     ImageUnavailable,
@@ -22,8 +22,9 @@ from ..thumbnails.model import (
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
 from .leaving import Left, while_there
-from .parsing import DEFAULT_SIZE, Limits, Parser
+from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
+from .sources import Sources, ThumbnailSource, source_of
 from .urls import Kind, Route
 
 _STATUS: Final[dict[type[ThumbnailError], int]] = {
@@ -56,20 +57,8 @@ def _no_span(name: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class ThumbnailSource(Protocol):
-    """Where thumbnails come from: `thumbnails.service.Thumbnails`."""
-
-    def remembered(
-        self, session_key: str, requests: Sequence[ThumbnailRequest]
-    ) -> list[Thumbnail | ThumbnailError] | None:
-        """What is in memory, without waiting for anything: all of `requests`, or None."""
-
-    async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
-        """Thumbnails for a session, in the order of the requests."""
-
-
 class ThumbnailPages:
-    """Answers the thumbnail paths."""
+    """Answers the thumbnail paths. `source` is OMERO; of several, `sources` gives the one that a session names."""
 
     def __init__(
         self,
@@ -79,25 +68,35 @@ class ThumbnailPages:
         limits: Limits,
         cache_control: str,
         span: Callable[[str], AbstractContextManager[None]] = _no_span,
+        sources: Sources | None = None,
     ) -> None:
         self._span = span
         self._who_is_asking = who_is_asking
-        self._source = source
+        self._sources = sources or (lambda _server_id: source)
         self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
         self._vary = ("vary", who_is_asking.vary)
 
     async def answer(
-        self, route: Route, headers: RequestHeaders, query_string: str, left: Left
+        self, route: Route, headers: RequestHeaders, query_string: str, left: Left, path: str = ""
     ) -> tuple[Response, Asker]:
-        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that."""
+        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that.
+
+        `path` is that of the request as OMERO.web sees it: with its prefix.
+        """
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
-        asked = self._parse(route, query_string)
-        asker = await self._who_is_asking(headers, asked.query)
-        if asker.default_size not in (None, DEFAULT_SIZE):
-            asked = asked.of_default(asker.default_size, has_width=bool(route.width))
+        parsed = self._parse(route, query_string)
+        asker = await self._who_is_asking(headers, parsed.query, path)
         with self._span(_SPANS[route.kind]):
-            outcomes = await self._get(asker, asked.requests, left)
+            while True:
+                try:
+                    asked, outcomes = await self._ask(asker, parsed, left, has_width=bool(route.width))
+                    break
+                except ThumbnailError as error:
+                    visitor = self._visitor_instead(asker, error, path)
+                    if visitor is None:
+                        raise self._refused(asker, error) from error
+                asker = visitor
         if route.kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
             digest = digest_of(response.body)
@@ -111,19 +110,33 @@ class ThumbnailPages:
         """`response`, saying that it depends on who asked: no cache then gives it to anybody else."""
         return response._replace(headers=(*response.headers, self._vary))
 
-    async def _get(
-        self, asker: Asker, requests: Sequence[ThumbnailRequest], left: Left
-    ) -> list[Thumbnail | ThumbnailError]:
-        if not requests:
-            return []
-        remembered = self._source.remembered(asker.session_key, requests)
-        if remembered is not None:
-            # at once, so nobody can have left
-            return remembered
-        try:
-            return await while_there(left, self._source.get_all(asker.session_key, requests))
-        except ThumbnailError as error:
-            raise refused(error) from error
+    def _visitor_instead(self, asker: Asker, error: ThumbnailError, path: str) -> Asker | None:
+        """Whoever's session OMERO has ended is nobody who is logged in, and may be a visitor."""
+        if asker.is_visitor or not isinstance(error, SessionRefused):
+            return None
+        return self._who_is_asking.as_visitor(path, asker.default_size)
+
+    def _refused(self, asker: Asker, error: ThumbnailError) -> RequestRefused:
+        if asker.is_visitor and self._who_is_asking.visitors_are_refused:
+            return RequestRefused(403, "log in to OMERO.web first: its public user is not let in")
+        return refused(error)
+
+    async def _ask(
+        self, asker: Asker, asked: Asked, left: Left, *, has_width: bool
+    ) -> tuple[Asked, list[Thumbnail | ThumbnailError]]:
+        """What is asked for, in this asker's size, and what came of each. Raises ThumbnailError, or as `answer`."""
+        source = source_of(self._sources, asker.server_id)
+        size = asker.default_size
+        if size is None and asker.is_visitor:
+            # nobody has a session here that says it
+            size = await while_there(left, source.default_size(asker.session_key))
+        if size not in (None, DEFAULT_SIZE):
+            asked = asked.of_default(size, has_width=has_width)
+        outcomes = await _get(source, asker.session_key, asked.requests, left)
+        for outcome in outcomes:
+            if isinstance(outcome, SessionRefused):
+                raise outcome
+        return asked, outcomes
 
     def _one(self, kind: Kind, thumbnail: Thumbnail, jsonp: str | None) -> Response:
         if kind is Kind.GET_THUMBNAIL:
@@ -133,6 +146,18 @@ class ThumbnailPages:
     def _json(self, value: Any, jsonp: str | None) -> Response:
         extra = (self._cache_control,)
         return json_body(value, extra=extra) if jsonp is None else javascript(jsonp, value, extra)
+
+
+async def _get(
+    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], left: Left
+) -> list[Thumbnail | ThumbnailError]:
+    if not requests:
+        return []
+    remembered = source.remembered(session_key, requests)
+    if remembered is not None:
+        # at once, so nobody can have left
+        return remembered
+    return await while_there(left, source.get_all(session_key, requests))
 
 
 def refused(error: ThumbnailError) -> RequestRefused:
@@ -166,11 +191,11 @@ def _data_uris(
             found[str(request.image_id)] = _data_uri(outcome)
             continue
         found[str(request.image_id)] = None
-        if not isinstance(outcome, ImageUnavailable) and not isinstance(worst, SessionRefused):
+        if not isinstance(outcome, ImageUnavailable):
             worst = outcome
     if worst is None:
         return found
-    if isinstance(worst, SessionRefused) or not any(found.values()):
+    if not any(found.values()):
         raise refused(worst) from worst
     complain(200, f"some images are null: {worst}")
     return found

@@ -91,6 +91,10 @@ class CachedSessionStore:
                 return entry.session
         return await self._read(session_id)
 
+    def is_unreadable(self, session_id: str) -> bool:
+        """As the store says."""
+        return self._store.is_unreadable(session_id)
+
     async def ping(self) -> None:
         """Ask the store itself."""
         await self._store.ping()

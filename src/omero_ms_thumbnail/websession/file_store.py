@@ -71,19 +71,24 @@ class FileSessionStore:
         # Nothing that passes has a separator or a dot in it, so that no id can name a file outside the folder.
         if not is_session_id(session_id):
             return None
+        self._reader.begin(session_id)
         try:
             text, modified = await self._in_thread(lambda: self._read(self._cookie_name + session_id))
         except _NoSession:
             return None
         except SessionDecodeError as error:
-            self._reader.count(error)
+            self._reader.count(error, session_id)
             return None
-        session = self._reader.read_text(text)
+        session = self._reader.read_text(text, session_id)
         found = web_session(session) if session is not None else None
         if found is None or session is None:
             return None
         expires = _expiry(session.get("_session_expiry"), modified, self._session_age)
         return replace(found, expires=expires) if time.time() < expires else None
+
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether the session was there when `get` looked for it last, and could not be read."""
+        return self._reader.is_unreadable(session_id)
 
     async def ping(self) -> None:
         """Return if the folder can be entered; raise `SessionStoreUnavailable` if not."""

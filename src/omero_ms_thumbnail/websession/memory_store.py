@@ -34,6 +34,10 @@ class MemorySessionStore:
         """The session with this id, or None."""
         return self._sessions.get(session_id)
 
+    def is_unreadable(self, session_id: str) -> bool:
+        """No: whatever is here can be read."""
+        return False
+
     async def ping(self) -> None:
         """Return: memory is always there."""
 

@@ -22,12 +22,17 @@ _BARE_INTEGER = re.compile(rb"-?[0-9]+")
 
 def decode_payload(value: bytes, limits: Limits) -> dict[object, object]:
     """The session dict in a cached value; `SessionDecodeError` if there is none or it exceeds a limit."""
-    if len(value) > limits.stored_bytes:
-        raise SessionDecodeError("too-large", f"it is larger than {limits.stored_bytes} bytes in the store")
-    session = deserialize(decompress(value, limits.decoded_bytes), limits)
+    session = decode_value(value, limits)
     if not isinstance(session, dict):
         raise SessionDecodeError("not-a-session", "it holds something else than a dict")
     return session
+
+
+def decode_value(value: bytes, limits: Limits) -> object:
+    """What Django's cache holds under a key; `SessionDecodeError` if it is damaged or exceeds a limit."""
+    if len(value) > limits.stored_bytes:
+        raise SessionDecodeError("too-large", f"it is larger than {limits.stored_bytes} bytes in the store")
+    return deserialize(decompress(value, limits.decoded_bytes), limits)
 
 
 def deserialize(data: bytes, limits: Limits) -> object:

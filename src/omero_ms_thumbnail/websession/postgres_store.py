@@ -63,10 +63,15 @@ class PostgresSessionStore:
         """The session with this id, or None; see `SessionStore.get`."""
         if not is_session_id(session_id):
             return None
+        self._reader.begin(session_id)
         row = await self._ask(_QUERY, session_id, self._reader.limits.stored_bytes + 1)
-        session = self._reader.read_text(row[0].encode()) if row is not None else None
+        session = self._reader.read_text(row[0].encode(), session_id) if row is not None else None
         found = web_session(session) if session is not None else None
         return replace(found, expires=row[1]) if found is not None and row is not None else None
+
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether the session was there when `get` looked for it last, and could not be read."""
+        return self._reader.is_unreadable(session_id)
 
     async def ping(self) -> None:
         """Return if the table can be read; raise `SessionStoreUnavailable` if not."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
-from omero_ms_thumbnail.websession.payload import decode_payload
+from omero_ms_thumbnail.websession.payload import decode_payload, decode_value
 from omero_ms_thumbnail.websession.session import WebSession, web_session
 from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text
 
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 _LOG_EVERY: Final = 60.0
 """Seconds from one line about a reason to the next, so that nobody can fill the log with requests."""
+
+_IDS_MAX: Final = 1_000
+"""Ids of unreadable sessions that are remembered, the last ones."""
 
 
 class SessionReader:
@@ -33,26 +36,47 @@ class SessionReader:
         """How many sessions could not be read, by reason."""
         self._store = store
         self._next_line: dict[str, float] = {}
+        self._ids: dict[str, None] = {}
 
-    def read(self, value: bytes) -> WebSession | None:
+    def begin(self, session_id: str) -> None:
+        """That session is looked up anew."""
+        self._ids.pop(session_id, None)
+
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether that session was there when it was looked up last, and could not be read."""
+        return session_id in self._ids
+
+    def read(self, value: bytes, session_id: str = "") -> WebSession | None:
         """The user of a cached session; None if it names none or cannot be decoded."""
         try:
             session = decode_payload(value, self.limits)
         except SessionDecodeError as error:
-            self.count(error)
+            self.count(error, session_id)
             return None
         return web_session(session)
 
-    def read_text(self, text: bytes) -> dict[object, object] | None:
-        """The session dict of a database's or a file's text; None if it cannot be decoded or verified."""
+    def read_connector(self, value: bytes) -> WebSession | None:
+        """The session of a cached connector, which stands for itself there; None if it cannot be decoded."""
         try:
-            return decode_text(text, self.limits, self._keys)
+            return web_session({"connector": decode_value(value, self.limits)})
         except SessionDecodeError as error:
             self.count(error)
             return None
 
-    def count(self, error: SessionDecodeError) -> None:
+    def read_text(self, text: bytes, session_id: str = "") -> dict[object, object] | None:
+        """The session dict of a database's or a file's text; None if it cannot be decoded or verified."""
+        try:
+            return decode_text(text, self.limits, self._keys)
+        except SessionDecodeError as error:
+            self.count(error, session_id)
+            return None
+
+    def count(self, error: SessionDecodeError, session_id: str = "") -> None:
         """Count an unreadable session, and log it if nothing was logged for its reason in the last minute."""
+        if session_id:
+            while len(self._ids) >= _IDS_MAX:
+                del self._ids[next(iter(self._ids))]
+            self._ids[session_id] = None
         self.unreadable[error.reason] += 1
         now = time.monotonic()
         if now >= self._next_line.get(error.reason, now):

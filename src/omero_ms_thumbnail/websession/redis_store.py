@@ -50,7 +50,8 @@ class RedisSessionStore:
 
     def __init__(self, uri: str, *, key_prefix: str = "", version: int = 1, timeout: float = 2.0) -> None:
         self._address = parse_redis_uri(uri)
-        sessions = f"{key_prefix}:{version}:django.contrib.sessions."
+        self._cache = f"{key_prefix}:{version}:"
+        sessions = f"{self._cache}django.contrib.sessions."
         # OMERO.web uses one of the engines: the one whose key was found last is asked for first.
         self._prefixes = [sessions + engine for engine in _ENGINES]
         self._timeout = self._address.timeout or timeout
@@ -83,19 +84,36 @@ class RedisSessionStore:
         """The session with this id, or None; see `SessionStore.get`."""
         if not is_session_id(session_id):
             return None
+        self._reader.begin(session_id)
         for prefix in tuple(self._prefixes):
             try:
                 value, milliseconds_left = await self._ask(self._value, prefix + session_id)
             except _NotAString:
-                self._reader.count(SessionDecodeError("not-a-session", "it is not a string in Redis"))
+                self._reader.count(SessionDecodeError("not-a-session", "it is not a string in Redis"), session_id)
                 return None
             if value:
                 self._prefixes.sort(key=prefix.__ne__)
-                session = self._reader.read(value)
+                session = self._reader.read(value, session_id)
                 if session is None or milliseconds_left < 0:
                     return session
                 return replace(session, expires=time.time() + milliseconds_left / 1000)
         return None
+
+    async def connector(self, key: str) -> WebSession | None:
+        """The session of the connector that OMERO.web keeps under a key of the same cache, None if there is none.
+
+        That is how its workers share the public user's (`set_public_user_connector` of omeroweb/decorators.py). Raises
+        `SessionStoreUnavailable` as `get` does.
+        """
+        try:
+            value, _ = await self._ask(self._value, self._cache + key)
+        except _NotAString:
+            return None
+        return self._reader.read_connector(value) if value else None
+
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether the session was there when `get` looked for it last, and could not be read."""
+        return self._reader.is_unreadable(session_id)
 
     async def ping(self) -> None:
         """Return if Redis answers; raise `SessionStoreUnavailable` if not."""

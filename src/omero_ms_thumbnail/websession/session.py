@@ -17,6 +17,7 @@ _MAX_SESSION_KEY_LENGTH = 256
 _MAX_USER_ID = 2**63 - 1
 _MAX_THUMB_DEFAULT_SIZE = 10_000
 _MAX_DIGITS = 5
+_MAX_SERVER_NAME_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,17 @@ class WebSession:
 
     omero_session_key joins the OMERO session and is a secret. user_id is OMERO's experimenter id where the session has
     one. thumb_default_size is the longest side of a thumbnail in pixels, 1 to 10000, where the server sets one. expires
-    is when the store lets the session go, in seconds since 1970, where the store says so; it is no part of who it is.
+    is when the store lets the session go, in seconds since 1970, where the store says so. server_id is the OMERO.server
+    in OMERO.web's list, by number or name, as it stands there. is_public says that OMERO.web made the session for its
+    public user, whom nobody logged in. None of the three is a part of who it is, which the key alone says.
     """
 
     omero_session_key: str = field(repr=False)
     user_id: int | None = None
     thumb_default_size: int | None = None
     expires: float | None = field(default=None, compare=False)
+    server_id: int | str | None = field(default=None, compare=False)
+    is_public: bool = field(default=False, compare=False)
 
 
 def web_session(session: Mapping[object, object]) -> WebSession | None:
@@ -48,6 +53,8 @@ def web_session(session: Mapping[object, object]) -> WebSession | None:
         omero_session_key=key,
         user_id=_whole_number(connector.get("user_id"), 0, _MAX_USER_ID),
         thumb_default_size=_thumb_default_size(browser.get("thumb_default_size")),
+        server_id=_server_id(connector.get("server_id")),
+        is_public=connector.get("is_public") is True,
     )
 
 
@@ -59,6 +66,15 @@ def _attributes(connector: object) -> Mapping[object, object]:
 
 def _mapping(value: object) -> Mapping[object, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _server_id(value: object) -> int | str | None:
+    # Forms send the number as text, and OMERO.web keeps it so.
+    if isinstance(value, str):
+        return value[:_MAX_SERVER_NAME_LENGTH]
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    return "?"
 
 
 def _thumb_default_size(value: object) -> int | None:

@@ -35,6 +35,13 @@ class SessionStore(Protocol):
         """
         ...
 
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether the session was there when `get` looked for it last, and could not be read.
+
+        Somebody is logged in by it then, for all that is known.
+        """
+        ...
+
     async def ping(self) -> None:
         """Return if the store answers; raise `SessionStoreUnavailable` if not."""
         ...

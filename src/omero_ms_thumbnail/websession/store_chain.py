@@ -40,6 +40,10 @@ class SessionStoreChain:
             raise _together(down)
         return None
 
+    def is_unreadable(self, session_id: str) -> bool:
+        """Whether it is in any store, and cannot be read."""
+        return any(store.is_unreadable(session_id) for store in self._stores)
+
     async def ping(self) -> None:
         """Return if every store answers; raise `SessionStoreUnavailable` with what those say that do not."""
         down: list[SessionStoreUnavailable] = []

@@ -64,6 +64,8 @@ class OmeroServer:
         self.stores_closed = 0
         #: calls that came to a store while another one ran on it
         self.stores_overlapping = 0
+        #: ``omero.client.*``, as it is set
+        self.client_settings: dict[str, str] = {}
 
     # sessions
 
@@ -103,7 +105,7 @@ class OmeroServer:
     def configuration(self) -> dict[str, str]:
         """What ``IConfig`` tells everybody. Source: ``ReadOnlyConfigInit`` of omero-server."""
         said = "true" if self.limits.read_only else "false"
-        return {f"omero.cluster.read_only.runtime.{part}": said for part in ("db", "repo")}
+        return {f"omero.cluster.read_only.runtime.{part}": said for part in ("db", "repo")} | self.client_settings
 
     # queries and settings
 
