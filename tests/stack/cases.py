@@ -232,10 +232,10 @@ def _odd() -> Iterator[Case]:
     yield Case("/webgateway/get_thumbnails/?id=11&id=abc", differs=Difference.NOT_A_NUMBER)
     yield Case("/webgateway/get_thumbnails/?id=", differs=Difference.NOT_A_NUMBER)
     yield Case("/webgateway/get_thumbnails/?id=-5", differs=Difference.NOT_A_NUMBER)
-    yield Case("/webgateway/render_thumbnail/11/2001/", differs=Difference.SIZE_LIMIT)
+    yield Case("/webgateway/render_thumbnail/11/4001/", differs=Difference.SIZE_LIMIT)
     yield Case("/webclient/render_thumbnail/size/5000/11/", differs=Difference.SIZE_LIMIT)
     yield Case("/webgateway/render_thumbnail/11/0/", differs=Difference.SIZE_LIMIT)
-    yield Case("/webgateway/get_thumbnails/2001/?id=11", differs=Difference.SIZE_LIMIT)
+    yield Case("/webgateway/get_thumbnails/4001/?id=11", differs=Difference.SIZE_LIMIT)
     # a share's, which nginx leaves to OMERO.web
     yield Case("/webclient/get_thumbnails/7/?id=11&id=12")
     yield Case("/webclient/get_thumbnails/7?id=11", by_script=True)
