@@ -27,9 +27,7 @@ upstream thumbnail_backend {
 
 _NAMES: Final = "(render_thumbnail|render_birds_eye_view|get_thumbnails|get_thumbnail)"
 
-_LOCATIONS: Final = r"""# In OMERO.web's server block of nginx: thumbnails are answered by the microservice.
-# The first of the patterns leaves out the thumbnails of shares, whose own rights count: OMERO.web answers them itself.
-location ~ ^{prefix}/(?!{share})(webgateway|webclient)/{names}/ {{
+_PROXY: Final = """\
     proxy_pass http://thumbnail_backend;
     # so that the connections of the upstream are kept open
     proxy_http_version 1.1;
@@ -42,20 +40,24 @@ location ~ ^{prefix}/(?!{share})(webgateway|webclient)/{names}/ {{
     proxy_read_timeout 30s;
     # fifty thumbnails in one answer are some 300 KB: kept in memory, not in a temporary file
     proxy_buffers 64 8k;
-    error_page 502 = @thumbnails_again{name};
+"""
+#: the same for whoever has read it above
+_PROXY_AGAIN: Final = "".join(line for line in _PROXY.splitlines(keepends=True) if not line.lstrip().startswith("#"))
+
+_LOCATIONS: Final = (
+    r"""# In OMERO.web's server block of nginx: thumbnails are answered by the microservice.
+# The first of the patterns leaves out the thumbnails of shares, whose own rights count: OMERO.web answers them itself.
+location ~ ^{prefix}/(?!{share})(webgateway|webclient)/{names}/ {{
+"""
+    + _PROXY
+    + """    error_page 502 = @thumbnails_again{name};
     recursive_error_pages on;
 }}
 # A worker that dies takes its connections along: what was asked of it is asked once more, and another worker answers.
 location @thumbnails_again{name} {{
-    proxy_pass http://thumbnail_backend;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Request-ID $request_id;
-    proxy_connect_timeout 5s;
-    proxy_read_timeout 30s;
-    proxy_buffers 64 8k;
-    error_page 502 = @thumbnails_away{name};
+"""
+    + _PROXY_AGAIN
+    + r"""    error_page 502 = @thumbnails_away{name};
     recursive_error_pages on;
 }}
 # Nobody listens, as while the microservice restarts: the page shows placeholders, and may ask again.
@@ -65,6 +67,7 @@ location @thumbnails_away{name} {{
     return 503 "The thumbnail microservice cannot be reached\n";
 }}
 """
+)
 
 _SIX: Final = """\
 location {pattern} {{

@@ -343,6 +343,23 @@ async def test_heartbeats_come_twice_as_often_as_the_router_wants_them_and_every
         assert intervals == [interval]
 
 
+async def test_a_router_of_ice_3_5_cannot_be_asked_how_long_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(wire: Wire) -> None:
+        wire.send(result_bytes((await wire.request()).request_id, CREATE_SESSION, SESSION))
+        asked = await wire.request()
+        wire.send(
+            encode_request_failed(asked.request_id, ReplyStatus.OPERATION_NOT_EXIST, ROUTER, "", asked.operation)
+        )
+        await wire.ended()
+
+    async with ice_speaking_server(answer) as port, connected(port) as connection:
+        session = await _create(connection)
+        intervals: list[float] = []
+        monkeypatch.setattr(connection, "keep_alive", intervals.append)
+        await session.keep_alive(DEADLINE)
+        assert intervals == [30.0]
+
+
 async def test_leaving_ends_the_session_and_closes_the_connection() -> None:
     router = Router()
     async with _session(router) as session:

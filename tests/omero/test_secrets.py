@@ -86,9 +86,12 @@ async def _refused(thumbnails: Thumbnails, key: str, image: int = 101) -> Thumbn
     return raised.value
 
 
-@pytest.mark.parametrize("refusal", UNKNOWN)
-async def test_of_a_key_that_omero_does_not_know_it_says_log_in_again(
-    refusal: Refusal, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("refusal", "says"),
+    [(one, SessionRefused) for one in UNKNOWN] + [(one, OmeroUnavailable) for one in NOT_NOW],
+)
+async def test_of_a_key_that_omero_does_not_know_it_says_log_in_again_and_of_all_else_later(
+    refusal: Refusal, says: type[ThumbnailError], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with small_omero() as omero, pool_at(omero) as pool:
@@ -96,19 +99,7 @@ async def test_of_a_key_that_omero_does_not_know_it_says_log_in_again(
         thumbnails = Thumbnails(pool, timeout=10, stores=1)
         with saying(omero, refusal):
             error = await _refused(thumbnails, key)
-        assert type(error) is SessionRefused
-        assert key not in all_that_is_shown(error) + caplog.text
-
-
-@pytest.mark.parametrize("refusal", NOT_NOW)
-async def test_of_all_else_it_says_later(refusal: Refusal, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    async with small_omero() as omero, pool_at(omero) as pool:
-        key = key_of(omero)
-        thumbnails = Thumbnails(pool, timeout=10, stores=1)
-        with saying(omero, refusal):
-            error = await _refused(thumbnails, key)
-        assert type(error) is OmeroUnavailable
+        assert type(error) is says
         assert key not in all_that_is_shown(error) + caplog.text
 
 

@@ -84,6 +84,9 @@ def test_sizes() -> None:
     assert _one("/webgateway/render_thumbnail/12/30/20") == ThumbnailRequest(12, 30, 20, stored=False)
     assert _one("/webgateway/render_thumbnail/12/96/96") == ThumbnailRequest(12, 96, 96, stored=False)
     assert _one("/webgateway/render_thumbnail/12/2000").width == 2000
+    assert _one("/webgateway/render_birds_eye_view/12/4000").width == 4000
+    with pytest.raises(RequestRefused, match="whole number from 1 to 4000"):
+        _one("/webgateway/render_birds_eye_view/12/4001")
 
 
 def test_query() -> None:
@@ -110,7 +113,7 @@ BAD = [
     ("/webgateway/render_thumbnail/12/0", ""),
     ("/webgateway/render_thumbnail/12/-1", ""),
     ("/webgateway/render_thumbnail/12/1000000000", ""),
-    ("/webgateway/render_thumbnail/12/2001", ""),
+    ("/webgateway/render_thumbnail/12/4001", ""),
     ("/webgateway/render_thumbnail/12/96/0", ""),
     ("/webgateway/render_thumbnail/12/96/x", ""),
     ("/webclient/render_thumbnail/size/x/12", ""),
@@ -139,6 +142,21 @@ def test_many_images_are_folded_and_keep_their_order() -> None:
     assert _many("") == []
     assert len(_many("&".join(f"id={number}" for number in range(50)))) == 50
     assert len(_many("&".join(["id=7"] * 500))) == 1
+
+
+@pytest.mark.parametrize(("width", "most"), [(96, 50), (2000, 50), (2001, 49), (3000, 22), (4000, 12)])
+def test_fewer_large_thumbnails_in_one_request(width: int, most: int) -> None:
+    asked = Route(Kind.GET_THUMBNAILS, width=str(width))
+    ids = [f"id={number}" for number in range(most + 1)]
+    assert len(images_request(asked, Query("&".join(ids[:most])), Limits())) == most
+    sentence = f"{most + 1} images( of {width} pixels)? are asked for, at most {most} may be"
+    with pytest.raises(RequestRefused, match=sentence):
+        images_request(asked, Query("&".join(ids)), Limits())
+
+
+def test_one_of_the_largest_may_always_be_asked_for() -> None:
+    asked = Route(Kind.GET_THUMBNAILS, width="10000")
+    assert len(images_request(asked, Query("id=1"), Limits(longest_side=10_000, batch=1))) == 1
 
 
 def test_too_many_images_are_refused_with_the_limit() -> None:

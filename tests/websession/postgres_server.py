@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.parts import require
 from tests.websession.redis_server import free_port
+from tests.websession.tls import make_certificate
 
 PASSWORD = "S3cret/of the+database"
 _READY = "database system is ready to accept connections"
@@ -66,6 +67,17 @@ class PostgresServer:
             **somebody,  # type: ignore[call-overload]
         )
         assert made.returncode == 0, made.stderr
+
+    def certify(self, folder: Path, host: str = "postgres.example.org") -> Path:
+        """Give it a certificate for a host, made in the folder, whose path is returned; used where ``ssl = on``."""
+        certificate, key = make_certificate(folder, host)
+        owner = self.data.stat()
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            target = self.data / name
+            shutil.copy(source, target)
+            target.chmod(0o600)
+            os.chown(target, owner.st_uid, owner.st_gid)
+        return certificate
 
     def start(self) -> None:
         """Start and return once it answers, as its own log says."""

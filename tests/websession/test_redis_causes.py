@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis.asyncio
 
-from omero_ms_thumbnail.check.diagnoses import (
+from omero_ms_thumbnail.check.diagnosis import Diagnosis
+from omero_ms_thumbnail.check.finding import Finding, Outcome, Trouble
+from omero_ms_thumbnail.check.names import CLOCK, SESSIONS
+from omero_ms_thumbnail.check.session_diagnoses import (
     LOOKING_NOT_ALLOWED,
     NOT_REDIS,
     SESSION_FORMAT,
+    STORE_CERTIFICATE,
     STORE_PASSWORD,
     STORE_PERMISSION,
+    STORE_REFUSES,
     STORE_SOCKET,
-    Diagnosis,
 )
-from omero_ms_thumbnail.check.finding import Finding, Outcome, Trouble
-from omero_ms_thumbnail.check.names import CLOCK, SESSIONS
 from omero_ms_thumbnail.check.sessions import StoreSteps
 from omero_ms_thumbnail.config import SessionStoreSettings, Settings
 from omero_ms_thumbnail.websession import RedisSessionStore, SessionStoreUnavailable
+from tests.parts import ROOT
 from tests.websession.redis_server import RedisServer
+from tests.websession.test_redis_tracking import Tracked
 from tests.websession.tls import make_certificate, tls_in_front_of
 
 SESSION_ID = "abcdefgh01234567"
@@ -75,6 +80,15 @@ async def diagnosis(uri: str) -> Diagnosis:
     finally:
         await steps.close()
     return raised.value.diagnosis
+
+
+async def answers(uri: str) -> None:
+    """Return if `check` finds nothing wrong."""
+    steps = StoreSteps(Settings(), SessionStoreSettings(uri=uri))
+    try:
+        assert (await steps.ping()).outcome is Outcome.OK
+    finally:
+        await steps.close()
 
 
 async def look_around(uri: str) -> dict[str, Finding]:
@@ -147,6 +161,68 @@ async def test_the_acl_that_we_advise(plain: RedisServer, database: int) -> None
     findings = await look_around(uri)
     assert findings[SESSIONS].diagnosis is LOOKING_NOT_ALLOWED
     assert all(finding.outcome is not Outcome.FAILED for finding in findings.values())
+
+
+@pytest.mark.parametrize("database", [0, 1])
+async def test_the_user_of_the_documentation(plain: RedisServer, database: int) -> None:
+    document = (ROOT / "docs" / "sessions.md").read_text()
+    advised = re.search(r"^ {4}ACL SETUSER <user> (.*)$", document, re.MULTILINE)
+    assert advised is not None
+    async with redis.asyncio.Redis(port=plain.port, db=database) as client:
+        await client.set(f":1:django.contrib.sessions.cache{SESSION_ID}", SESSION)
+        rules = advised[1].replace("<password>", "pw").split()
+        await client.execute_command("ACL", "SETUSER", "thumbnails", *rules)
+        tracked = Tracked(f"redis://thumbnails:pw@127.0.0.1:{plain.port}/{database}")
+        try:
+            # it is told of changes: nothing is asked again, and the end is noticed all the same
+            await tracked.listening()
+            await tracked.remembered()
+            await client.delete(KEY)
+            await tracked.gone()
+        finally:
+            await tracked.store.close()
+
+
+@pytest.mark.parametrize("character", "/?#@%")
+async def test_characters_of_a_password(tmp_path: Path, character: str) -> None:
+    advised = re.search(r"write (.+) in it as (.+)\.", STORE_PASSWORD.change)
+    assert advised is not None
+    code = dict(zip(advised[1].split(), advised[2].split(), strict=True))[character]
+    for locked in server(tmp_path, f'requirepass "s3{character}cret"'):
+        store = RedisSessionStore(f"redis://:s3{code}cret@127.0.0.1:{locked.port}/1")
+        try:
+            await store.ping()
+        finally:
+            await store.close()
+
+
+async def test_a_certificate_that_is_not_accepted(
+    plain: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = make_certificate(tmp_path, "localhost")
+    async with tls_in_front_of(plain.port, certificate, key) as port:
+        uri = f"rediss://localhost:{port}/1"
+        assert await diagnosis(uri) is STORE_CERTIFICATE
+        assert "`verifyPeer=NONE`" in STORE_CERTIFICATE.change
+        await answers(f"{uri}?verifyPeer=NONE")
+        assert "SSL_CERT_FILE" in STORE_CERTIFICATE.change
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        await answers(uri)
+
+
+async def test_a_socket_for_a_group(tmp_path: Path) -> None:
+    advised = re.search(r"`(unixsocketperm \d+)`", STORE_SOCKET.change)
+    assert advised is not None
+    for one in server(tmp_path, advised[1]):
+        assert stat.S_IMODE(one.socket_path.stat().st_mode) == 0o770
+        await answers(f"redis-socket://{one.socket_path}?database=1")
+
+
+async def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+    for one in server(tmp_path, "databases 2"):
+        assert await diagnosis(f"redis://127.0.0.1:{one.port}/2") is STORE_REFUSES
+        assert "`databases`" in STORE_REFUSES.likely
+        await answers(f"redis://127.0.0.1:{one.port}/1")
 
 
 @pytest.mark.parametrize("database", [0, 1])

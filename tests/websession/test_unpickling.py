@@ -295,3 +295,38 @@ def test_session_of_omeroweb_5_4() -> None:
     session = decode_payload(payload, LIMITS)
     assert web_session(session) == WebSession(EXPECTED.omero_session_key, 2, 96)
     assert web_session(decode_payload(payload + b"\n", LIMITS)) == WebSession(EXPECTED.omero_session_key, 2, 96)
+
+
+def colliding(count: int) -> list[tuple[int, int]]:
+    """Tuples of one hash: what CPython's `tuplehash` does to its items can be undone."""
+    size, first, second, last = 2**64, 11400714785074694791, 14029467366897019727, 2870177450012600261
+
+    def turned(value: int, bits: int) -> int:
+        return (value << bits | value >> (64 - bits)) % size
+
+    wanted = turned((1 - (2 ^ last ^ 3527539)) * pow(first, -1, size) % size, 33)
+    found: list[tuple[int, int]] = []
+    number = 0
+    while len(found) < count:
+        number += 1
+        other = (wanted - turned((last + number * second) % size, 31) * first) * pow(second, -1, size) % size
+        other -= size if other >= size // 2 else 0
+        if abs(other) < 2**61 - 1 and other != -1:
+            found.append((number, other))
+    return found
+
+
+@every_protocol
+@pytest.mark.parametrize("is_set", [False, True])
+def test_only_a_few_tuples_are_compared_with_each_other(protocol: int, is_set: bool) -> None:
+    keys = colliding(3000)
+    assert len({hash(key) for key in keys}) == 1
+    value = dict.fromkeys(keys) if not is_set else keys
+    dumped = pickle.dumps(value, protocol)
+    if is_set:
+        # as pickles of protocol 4 write sets, which would take long to make here
+        dumped = b"\x80\x04\x8f(" + b"".join(pickle.dumps(key, 2)[2:-1] for key in keys) + b"\x90."
+    read = loads(dumped, LIMITS)
+    assert isinstance(read, (dict, set))
+    assert len(read) == len(keys)
+    assert sum(isinstance(key, tuple) for key in read) == 1000

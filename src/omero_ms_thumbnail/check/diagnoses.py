@@ -1,15 +1,16 @@
 """Every diagnosis that `check` can make, written down once: the report and `docs/troubleshooting.md` both read it here.
 
-A diagnosis is added here and used by the step that can tell; a test sees to it that each is used.
+Here are those about configuration and OMERO; those about sessions are in `session_diagnoses`. A diagnosis is added and
+used by the step that can tell; a test sees to it that each is used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
-
+from . import session_diagnoses as session_diagnoses
+from .diagnosis import DIAGNOSES as DIAGNOSES
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import diagnosis as _diagnosis
 from .names import (
-    CLOCK,
     CONFIGURATION,
     JOIN,
     OMERO_WEB,
@@ -18,35 +19,11 @@ from .names import (
     REACHABLE,
     ROUTER,
     ROWS,
-    SESSION,
-    SESSION_STORE,
-    SESSIONS,
     STORED,
     THUMBNAIL,
     TLS,
     WEBSOCKET,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """A cause: the step that finds it, what it is, why it is likely so, and what to change."""
-
-    code: str
-    step: str
-    title: str
-    likely: str
-    change: str
-
-
-#: by code, in the order of the walk
-DIAGNOSES: Final[dict[str, Diagnosis]] = {}
-
-
-def _diagnosis(code: str, step: str, title: str, likely: str, change: str) -> Diagnosis:
-    DIAGNOSES[code] = diagnosis = Diagnosis(code, step, title, likely, change)
-    return diagnosis
-
 
 CONFIGURATION_MISSING = _diagnosis(
     "configuration-missing",
@@ -149,188 +126,6 @@ OMERO_WEB_CORS = _diagnosis(
     "OMERO.web lets pages of other origins show pictures than this service does",
     "`omero.web.cors_origin_whitelist` or `omero.web.cors_origin_allow_all` is not the same here and in OMERO.web.",
     "Write the line that is shown, or change OMERO.web.",
-)
-
-STORE_PASSWORD = _diagnosis(
-    "session-store-password",
-    SESSION_STORE,
-    "The session store refuses the user name or password",
-    "The password in `session-store.uri` is wrong or missing, or a character in it is not percent-encoded.",
-    "Use the password of Redis's `requirepass` or ACL user, or of the PostgreSQL user; write / ? # @ % in it as %2F %3F"
-    " %23 %40 %25.",
-)
-STORE_PERMISSION = _diagnosis(
-    "session-store-permission",
-    SESSION_STORE,
-    "The session store does not permit its user to read sessions",
-    "The user in `session-store.uri` was given less than reading sessions takes.",
-    "In Redis: `ACL SETUSER <user> +ping +select +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
-    " `GRANT SELECT ON django_session TO <user>`.",
-)
-STORE_DATABASE = _diagnosis(
-    "session-store-database",
-    SESSION_STORE,
-    "The database has no sessions table",
-    "The name at the end of `session-store.uri` is that of another database, such as OMERO.server's own, or OMERO.web's"
-    " tables are in a schema of their own.",
-    "Use the database in `omero config get omero.web.databases`; add `?currentSchema=…` where there is a schema.",
-)
-STORE_FOLDER = _diagnosis(
-    "session-store-folder",
-    SESSION_STORE,
-    "The folder of session files cannot be entered",
-    "It does not exist, belongs to another user, or each service has a `/tmp` of its own (systemd's `PrivateTmp`).",
-    "Make `session-store.directory` Django's SESSION_FILE_PATH (`/tmp` unless changed) as OMERO.web itself sees it, and"
-    " let this service's user enter it.",
-)
-STORE_UNREACHABLE = _diagnosis(
-    "session-store-unreachable",
-    SESSION_STORE,
-    "The session store cannot be reached",
-    "It does not run, or it listens on another host, port or interface than `session-store.uri` names.",
-    "Start it; compare `session-store.uri` with its `port` and `bind`; look for a firewall between.",
-)
-STORE_SOCKET = _diagnosis(
-    "session-store-socket",
-    SESSION_STORE,
-    "Redis does not answer at its socket",
-    "It does not run, its `unixsocket` is another path or is off, or this service's user may not use the socket.",
-    "Start it; compare the path in `session-store.uri` with Redis's `unixsocket`; let this service's user use it by"
-    " `unixsocketperm 770` and Redis's group.",
-)
-STORE_SLOW = _diagnosis(
-    "session-store-slow",
-    SESSION_STORE,
-    "The session store does not answer in time",
-    "A firewall drops packets, the store is overloaded, or something else listens on its port.",
-    "Try its own client from this machine (`redis-cli -u …`, `psql`); check the port.",
-)
-NOT_REDIS = _diagnosis(
-    "session-store-not-redis",
-    SESSION_STORE,
-    "What listens on the port does not answer as Redis does",
-    "`session-store.uri` has another service's port; or it says `rediss://` to a Redis without TLS, or `redis://` to"
-    " one with TLS.",
-    "Write Redis's port (6379 unless changed) into `session-store.uri`, and the scheme that it speaks.",
-)
-STORE_CERTIFICATE = _diagnosis(
-    "session-store-certificate",
-    SESSION_STORE,
-    "The session store's certificate is not accepted",
-    "It is self-signed, expired, or for another host name.",
-    "Name its authority in the environment variable SSL_CERT_FILE, or add `?verifyPeer=NONE` to `session-store.uri`.",
-)
-STORE_REFUSES = _diagnosis(
-    "session-store-refuses",
-    SESSION_STORE,
-    "The session store refuses to answer",
-    "The database number may be above Redis's `databases`, or the store is still loading.",
-    "Read the sentence of the step and the store's own log.",
-)
-CLOCK_DIFFERS = _diagnosis(
-    "clock",
-    CLOCK,
-    "The clocks of this machine and the session store differ",
-    "One of them is not set by NTP. Expiry of sessions and validity of certificates are judged by the clock.",
-    "Set both clocks with chrony or systemd-timesyncd.",
-)
-
-REDIS_OTHER_DATABASE = _diagnosis(
-    "redis-database",
-    SESSIONS,
-    "OMERO.web's sessions are in another database of this Redis",
-    "The number at the end of `session-store.uri` is not that of LOCATION in OMERO.web's `omero.web.caches`.",
-    "Change the number at the end of `session-store.uri` to the one named.",
-)
-REDIS_KEY_PREFIX = _diagnosis(
-    "redis-key-prefix",
-    SESSIONS,
-    "OMERO.web's sessions have another key prefix or version",
-    "OMERO.web's `omero.web.caches` has a KEY_PREFIX or VERSION that the configuration does not.",
-    "Set `session-store.key-prefix` and `session-store.version` to those named.",
-)
-NO_SESSIONS = _diagnosis(
-    "no-sessions",
-    SESSIONS,
-    "There is no OMERO.web session in the store",
-    "OMERO.web keeps its sessions elsewhere: in files (its default), in a database, or in another Redis. Or nobody is"
-    " logged in at the moment.",
-    "Log in to OMERO.web and try again. If there is still none: `omero config get omero.web.session_engine` must say"
-    " `django.contrib.sessions.backends.cache`; if it says file or db, set it or `session-store.type` accordingly.",
-)
-LOOKING_NOT_ALLOWED = _diagnosis(
-    "redis-without-scan",
-    SESSIONS,
-    "This Redis does not let anybody look through it",
-    "Its user may only read single sessions, or SCAN and INFO were renamed, as managed ones have it. Thumbnails need"
-    " neither.",
-    "Nothing. To know whether sessions are found, give `--session` a cookie.",
-)
-SESSION_FORMAT = _diagnosis(
-    "session-format",
-    SESSIONS,
-    "Sessions in the store cannot be read",
-    "OMERO.web's cache uses a serializer or compressor that is not known here or whose package is not installed; or"
-    " what is there was damaged or is not from OMERO.web.",
-    "Install the package that the step names; or use Django's own or django-redis's default serializer.",
-)
-
-NOT_A_SESSION_ID = _diagnosis(
-    "not-a-session-id",
-    SESSION,
-    "That is not an OMERO.web session cookie",
-    "Django's session ids are 8 to 64 lower-case letters and digits. The value was cut off or changed, or it is an"
-    " OMERO session key, a CSRF token or another cookie.",
-    "Copy the value of the session cookie from the browser's developer tools (Application or Storage, Cookies).",
-)
-WRONG_COOKIE = _diagnosis(
-    "cookie-name",
-    SESSION,
-    "The cookie has another name than the configuration says",
-    "OMERO.web's `omero.web.session_cookie_name` was changed, or the cookie given is not OMERO.web's.",
-    "Set `omero.web: session_cookie_name` in the configuration to OMERO.web's cookie, or give the right cookie.",
-)
-SESSION_SERVER = _diagnosis(
-    "session-of-unknown-server",
-    SESSION,
-    "The session is of an OMERO.server that is missing here",
-    "Its `connector.server_id` names none of `omero.servers`. The service answers it with status 403.",
-    "Add that server to `omero.servers`, with its place in OMERO.web's `omero.web.server_list` as `id`;"
-    " `--omeroweb-dir` shows the line.",
-)
-SESSION_UNKNOWN = _diagnosis(
-    "session-unknown",
-    SESSION,
-    "The session is not known: it has expired, was logged out, or was tampered with",
-    "Other sessions are there, so the store is the right one. OMERO.web forgets a session on logging out and after"
-    " `omero.web.session_cookie_age`.",
-    "Log in to OMERO.web again and give the new cookie.",
-)
-SESSION_SIGNATURE = _diagnosis(
-    "session-signature",
-    SESSION,
-    "The session's signature is wrong",
-    "`omero.web.secret_key` is not OMERO.web's, OMERO.web's was changed since the log-in, or the session was tampered"
-    " with.",
-    "Set `omero.web: secret_key_file` to OMERO.web's `var/django_secret_key`, and former keys in"
-    " `secret_key_fallbacks`; then log in again.",
-)
-SESSION_DAMAGED = _diagnosis(
-    "session-damaged",
-    SESSION,
-    "The session was tampered with, or cannot be read",
-    "The bytes in the store are not what Django wrote: damaged, cut off, larger than any session, or in a format that"
-    " is not known here.",
-    "Log in to OMERO.web again. If it is every session, look at what else writes to the store, and at the serializer"
-    " and compressor of OMERO.web's cache.",
-)
-SESSION_WITHOUT_LOGIN = _diagnosis(
-    "session-without-login",
-    SESSION,
-    "Nobody is logged in by this session",
-    "It is a Django session without an OMERO session key: before logging in, after logging out, or of another Django"
-    " application that shares the Redis.",
-    "Log in to OMERO.web and give the cookie of that browser.",
 )
 
 OMERO_NAME = _diagnosis(

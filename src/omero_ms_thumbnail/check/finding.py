@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .diagnoses import Diagnosis
+    from .diagnosis import Diagnosis
 
 
 class Outcome(Enum):

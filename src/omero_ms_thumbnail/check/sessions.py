@@ -14,19 +14,30 @@ import asyncpg
 import redis.asyncio
 from redis import exceptions
 
-from ..addresses import parse_redis_uri
+from ..addresses import parse_postgres_uri, parse_redis_uri
 from ..config import ConfigError, SessionStoreSettings, Settings
 from ..session_stores import plain_session_store
 from ..websession import MemorySessionStore, SessionStoreUnavailable, WebSession, is_session_id
 from ..websession.decode_error import SessionDecodeError
+from ..websession.postgres_advice import is_no_postgres, wants_tls
 from ..websession.redis_store import redis_client, told_by
-from .diagnoses import (
+from .diagnoses import CONFIGURATION_WRONG
+from .diagnosis import Diagnosis
+from .finding import Finding, Outcome, Stopwatch, Trouble
+from .names import CLOCK, SESSION, SESSION_STORE, SESSIONS
+from .other_surveys import ENOUGH, count_files, count_rows
+from .redis_survey import KeyForm, Survey, describe_sample, other_databases, survey
+from .session_diagnoses import (
     CLOCK_DIFFERS,
-    CONFIGURATION_WRONG,
     LOOKING_NOT_ALLOWED,
     NO_SESSIONS,
     NOT_A_SESSION_ID,
+    NOT_POSTGRES,
     NOT_REDIS,
+    POSTGRES_FULL,
+    POSTGRES_NOT_LET_IN,
+    POSTGRES_POOLER,
+    POSTGRES_WITHOUT_TLS,
     REDIS_KEY_PREFIX,
     REDIS_OTHER_DATABASE,
     SESSION_DAMAGED,
@@ -44,12 +55,7 @@ from .diagnoses import (
     STORE_SOCKET,
     STORE_UNREACHABLE,
     WRONG_COOKIE,
-    Diagnosis,
 )
-from .finding import Finding, Outcome, Stopwatch, Trouble
-from .names import CLOCK, SESSION, SESSION_STORE, SESSIONS
-from .other_surveys import ENOUGH, count_files, count_rows
-from .redis_survey import KeyForm, Survey, describe_sample, other_databases, survey
 
 #: seconds by which clocks may differ before it matters to anything
 _CLOCK_TOLERANCE: Final = 5.0
@@ -62,11 +68,16 @@ _CAUSES: Final[tuple[tuple[type[BaseException], Diagnosis], ...]] = (
     (exceptions.InvalidResponse, NOT_REDIS),
     (ssl.SSLCertVerificationError, STORE_CERTIFICATE),
     (ssl.SSLError, NOT_REDIS),
-    (asyncpg.InvalidAuthorizationSpecificationError, STORE_PASSWORD),
+    (asyncpg.InvalidPasswordError, STORE_PASSWORD),
+    (asyncpg.InvalidAuthorizationSpecificationError, POSTGRES_NOT_LET_IN),
     (asyncpg.InsufficientPrivilegeError, STORE_PERMISSION),
     (asyncpg.InvalidCatalogNameError, STORE_DATABASE),
     (asyncpg.UndefinedTableError, STORE_DATABASE),
     (asyncpg.UndefinedColumnError, STORE_DATABASE),
+    (asyncpg.TooManyConnectionsError, POSTGRES_FULL),
+    (asyncpg.InvalidSQLStatementNameError, POSTGRES_POOLER),
+    (asyncpg.DuplicatePreparedStatementError, POSTGRES_POOLER),
+    (asyncpg.CannotConnectNowError, STORE_REFUSES),
     (exceptions.TimeoutError, STORE_SLOW),
     (exceptions.BusyLoadingError, STORE_REFUSES),
     (exceptions.ConnectionError, STORE_UNREACHABLE),
@@ -114,7 +125,7 @@ class StoreSteps:
         try:
             await self._store.ping()
         except SessionStoreUnavailable as error:
-            diagnosis = _diagnosis_of(error)
+            diagnosis = self._about_tls(error) or _diagnosis_of(error)
             if diagnosis is STORE_UNREACHABLE and self._is_socket():
                 diagnosis = STORE_SOCKET
             if diagnosis is STORE_SLOW and await self._speaks_without_tls():
@@ -159,6 +170,15 @@ class StoreSteps:
             raise await self._why_unknown(session_id)
         user = f"OMERO user {session.user_id}" if session.user_id is not None else "an OMERO user"
         return Finding(SESSION, Outcome.OK, f"{user} is logged in by it", watch.seconds), session
+
+    def _about_tls(self, error: SessionStoreUnavailable) -> Diagnosis | None:
+        """What a PostgreSQL that was asked for TLS has said, if that is it."""
+        if self._settings.type != "postgres" or error.__cause__ is None:
+            return None
+        address = parse_postgres_uri(self._settings.uri or "")
+        if wants_tls(error.__cause__, address):
+            return POSTGRES_WITHOUT_TLS
+        return NOT_POSTGRES if is_no_postgres(error.__cause__, address) else None
 
     async def _speaks_without_tls(self) -> bool:
         """Whether a Redis that TLS is wanted of answers without."""

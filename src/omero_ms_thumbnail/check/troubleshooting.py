@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from .diagnoses import DIAGNOSES, Diagnosis
+from .diagnoses import DIAGNOSES
+from .diagnosis import Diagnosis
 from .names import STEPS
 
 _OPENING: Final = """\

@@ -20,7 +20,7 @@ from ..server import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
 from . import configuration, public, transport, websocket
-from .diagnoses import CANNOT_START, CONFIGURATION_WRONG, SESSION_SERVER
+from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import (
     CONFIGURATION,
@@ -39,6 +39,7 @@ from .names import (
     WEBSOCKET,
 )
 from .omero_steps import OmeroSteps
+from .session_diagnoses import SESSION_SERVER
 from .sessions import StoreSteps, session_id_in
 
 #: longest side where the session says nothing, in pixels

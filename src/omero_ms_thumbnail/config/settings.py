@@ -114,7 +114,7 @@ class OmeroSettings:
     message_size_max: int = key(
         "omero.message_size_max",
         Size(1 << 20, (1 << 31) - 1),
-        16 << 20,
+        26 << 20,
         "The largest message accepted from OMERO (Ice.MessageSizeMax). Reading one takes up to three times as much"
         " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
@@ -393,8 +393,10 @@ class Settings:
     max_longest_side: int = key(
         "max-longest-side",
         WholeNumber(1, 10_000),
-        2000,
-        "The largest thumbnail that may be asked for, in pixels.",
+        4000,
+        "The largest thumbnail that may be asked for, in pixels. OMERO draws one that large in some 130 MB of its heap"
+        " and keeps none of it; `worker_pool_size` says how many at once. In one request for many, as many pixels may"
+        " be asked for as `thumbnails_batch` thumbnails of 2000 x 2000 have.",
     )
     thumbnails_batch: int = key(
         "thumbnails_batch",

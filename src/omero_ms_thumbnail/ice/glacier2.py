@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from .connection import Connection, proxy_for
-from .errors import IceException, InvocationTimeoutException, MarshalException, ObjectNotExistException
+from .errors import (
+    IceException,
+    InvocationTimeoutException,
+    MarshalException,
+    ObjectNotExistException,
+    OperationNotExistException,
+)
 from .messages import OperationMode, Reply
 from .operations import OBJECT_OPERATIONS, Operation
 from .references import PROXY, Identity, ObjectPrx
@@ -213,9 +219,13 @@ class RouterSession:
         """Ask the router how long it keeps an idle connection, and send heartbeats at half of that.
 
         They are 30 s apart at most, also where it keeps one for longer (OMERO's default is 600 s) or for ever (0):
-        firewalls between forget idle connections sooner.
+        firewalls between forget idle connections sooner. A router of Ice 3.5 cannot be asked (``getACMTimeout`` is new
+        in 3.6) and ends sessions that have made no calls for its ``Glacier2.SessionTimeout``: heartbeats are none.
         """
-        acm = await self._connection.call(self._router, GET_ACM_TIMEOUT, context=self._context, timeout=timeout)
+        try:
+            acm = await self._connection.call(self._router, GET_ACM_TIMEOUT, context=self._context, timeout=timeout)
+        except OperationNotExistException:
+            acm = 0
         self._connection.keep_alive(min(acm / 2, _HEARTBEAT_MAX) if acm > 0 else _HEARTBEAT_MAX)
 
     async def make_sure(self, timeout: float) -> None:

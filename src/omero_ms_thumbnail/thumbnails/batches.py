@@ -30,7 +30,7 @@ WORTH_SECONDS: Final = 0.02
 #: thumbnails in one call while nothing is known of the pace; OMERO.web asks for as many
 PAGE: Final = 50
 #: pixels in one call at most, were all thumbnails square: a JPEG of nothing but noise takes 1.6 bytes for each, and
-#: what OMERO answers must not exceed ``omero.message_size_max`` (16 MiB)
+#: what OMERO answers must not exceed ``omero.message_size_max``, which has room for one of 4000 x 4000 (26 MiB)
 PIXELS_MAX: Final = 10_000_000
 #: weight of the newest call in the average pace
 _NEWEST: Final = 0.3

@@ -23,6 +23,9 @@ CALLBACK: Final = r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*"
 CALLBACK_LENGTH_MAX: Final = 200
 _CALLBACK: Final = re.compile(CALLBACK)
 
+#: of thumbnails with longer sides fewer may be asked for in one request, so that an answer takes no more memory
+_LARGE_SIDE: Final = 2000
+
 #: query parameters in one request at most, far above any batch
 _PARAMETERS_MAX: Final = 20_000
 
@@ -38,7 +41,7 @@ _VERSION_NAMES: Final = ("version",)
 class Limits:
     """What a request may ask for: pixels of the longest side, images in one request, an answer in JavaScript."""
 
-    longest_side: int = 2000
+    longest_side: int = 4000
     batch: int = 50
     jsonp: bool = True
 
@@ -131,8 +134,10 @@ def images_request(route: Route, query: Query, limits: Limits) -> list[Thumbnail
     width = _size(route.width, "size", limits) if route.width else DEFAULT_SIZE
     version = _version(query)
     image_ids = dict.fromkeys(_image_id(text) for text in query.all("id"))
-    if len(image_ids) > limits.batch:
-        raise RequestRefused(400, f"{len(image_ids)} images are asked for, at most {limits.batch} may be")
+    most = max(1, min(limits.batch, limits.batch * _LARGE_SIDE**2 // width**2))
+    if len(image_ids) > most:
+        of_size = f" of {width} pixels" if most < limits.batch else ""
+        raise RequestRefused(400, f"{len(image_ids)} images{of_size} are asked for, at most {most} may be")
     stored = width == DEFAULT_SIZE
     requests = [ThumbnailRequest(image_id, width, version=version, stored=stored) for image_id in image_ids]
     if len(requests) == 1:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from omero_ms_thumbnail.addresses import PostgresAddress, parse_postgres_uri
+from omero_ms_thumbnail.websession.postgres_advice import CONNECTIONS, TLS_IF_THERE_IS, advice
 from omero_ms_thumbnail.websession.reading import SessionReader
 from omero_ms_thumbnail.websession.session import web_session
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from omero_ms_thumbnail.websession.session import WebSession
     from omero_ms_thumbnail.websession.signed_text import SigningKeys
 
-_CONNECTIONS = 4
-"""At most so many a process: a look-up by primary key takes a millisecond, and cached ones take none."""
 _IDLE_SECONDS = 60.0
 _STATEMENTS = 8
 
@@ -105,7 +104,9 @@ class PostgresSessionStore:
             OSError,
             ValueError,
         ) as error:
-            raise SessionStoreUnavailable(f"The {self.describe()} {self._advice(error)}.") from error
+            raise SessionStoreUnavailable(
+                f"The {self.describe()} {advice(error, self._address, self._timeout)}."
+            ) from error
 
     async def _opened(self) -> asyncpg.Pool:
         if self._pool is None:
@@ -113,45 +114,11 @@ class PostgresSessionStore:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(
                         min_size=0,
-                        max_size=_CONNECTIONS,
+                        max_size=CONNECTIONS,
                         max_inactive_connection_lifetime=_IDLE_SECONDS,
                         **self._options,
                     )
         return self._pool
-
-    def _advice(self, error: Exception) -> str:
-        """What the error means and what to check; nothing of PostgreSQL's own text, which may quote a secret."""
-        match error:
-            case asyncpg.InvalidAuthorizationSpecificationError():
-                return "refuses the user name or the password; check those in session-store.uri, and pg_hba.conf"
-            case asyncpg.InvalidCatalogNameError():
-                return "does not have that database; check its name in session-store.uri"
-            case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
-                return (
-                    "has no table django_session as Django makes it; check the database in session-store.uri, and add "
-                    "?currentSchema=… if OMERO.web's tables are in a schema of their own"
-                )
-            case asyncpg.InsufficientPrivilegeError():
-                return "does not permit its user to read sessions; GRANT SELECT ON django_session to the user"
-            case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
-                return (
-                    "is behind a pooler that forgets prepared statements; add ?prepareThreshold=0 to session-store.uri"
-                )
-            case asyncpg.TooManyConnectionsError():
-                return "has no connection left; raise its max_connections, or use fewer workers"
-            case asyncpg.CannotConnectNowError():
-                return "is starting or stopping; it answers as soon as that is done"
-            case TimeoutError():
-                return f"did not answer within {self._timeout:g} s; check its host, its load and the network between"
-            case ssl.SSLCertVerificationError():
-                return (
-                    "has a certificate that is not trusted, or is not for this host; name its authority with "
-                    "?sslrootcert=<file>, or choose another sslmode in session-store.uri"
-                )
-            case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | OSError():
-                return "cannot be reached; check that it runs and that session-store.uri names its host and port"
-            case _:
-                return "refuses the look-up; check session-store.uri and PostgreSQL's own log"
 
 
 def connection_options(address: PostgresAddress, timeout: float) -> dict[str, Any]:
@@ -177,7 +144,7 @@ def connection_options(address: PostgresAddress, timeout: float) -> dict[str, An
 
 def _tls(address: PostgresAddress) -> ssl.SSLContext | str:
     """What asyncpg takes: a context where TLS is a must, the word where it is not."""
-    if address.ssl_mode in ("disable", "allow", "prefer"):
+    if address.ssl_mode in TLS_IF_THERE_IS:
         return address.ssl_mode
     try:
         context = ssl.create_default_context(cafile=address.ssl_root_cert)
