@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from omero_ms_thumbnail.omero.breaker import TRIES_MAX
+from omero_ms_thumbnail.omero.permits import COLD_PAGE
 from tests.faults.load import Browser
 from tests.faults.relay import Spoil
 from tests.faults.site import IMAGES, TIMEOUT, Figures, site
@@ -44,7 +45,14 @@ async def omero_frozen(folder: Path) -> Seen:
         async def resume() -> None:
             omero.resume()
 
-        strike = Strike(at, f"OMERO frozen (SIGSTOP) for twice the time-out of {TIMEOUT / 1000:g} s, resumed")
+        strike = Strike(
+            at,
+            f"OMERO frozen (SIGSTOP) for twice the time-out of {TIMEOUT / 1000:g} s, resumed",
+            f"only 503 and 504 while it lasts, all right within {COLD_PAGE + RECOVERY:g} s, nothing grows: their"
+            " connections went, and OMERO may still work on the calls",
+            # until then permits of lost calls are held
+            within=COLD_PAGE + RECOVERY,
+        )
         return await strike(lambda: asyncio.to_thread(omero.freeze), resume, lasting=2 * TIMEOUT / 1000)
 
 

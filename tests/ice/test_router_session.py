@@ -347,9 +347,7 @@ async def test_a_router_of_ice_3_5_cannot_be_asked_how_long_it_waits(monkeypatch
     async def answer(wire: Wire) -> None:
         wire.send(result_bytes((await wire.request()).request_id, CREATE_SESSION, SESSION))
         asked = await wire.request()
-        wire.send(
-            encode_request_failed(asked.request_id, ReplyStatus.OPERATION_NOT_EXIST, ROUTER, "", asked.operation)
-        )
+        wire.send(encode_request_failed(asked.request_id, ReplyStatus.OPERATION_NOT_EXIST, ROUTER, "", asked.operation))
         await wire.ended()
 
     async with ice_speaking_server(answer) as port, connected(port) as connection:
