@@ -86,13 +86,20 @@ class LeanStage(Stage):
         super().__init__(adapter, world, Tally(), LeanDrawer())
 
     def reset(self, world: dict[str, Any] | None) -> None:
-        super().reset(world)
         self.drawer.clear()
         for known in (self._pictures, self._contexts, self.rows):
             known.clear()
+        super().reset(world)
         for image in self.world.images.values():
             # before anything is measured
             self.picture(image.primary, _USUAL)
+
+    def draw_what_is_stored(self) -> None:
+        """As pictures that are drawn once."""
+        database = self.world.database
+        for image in self.world.images.values():
+            for row in database.thumbnails.of(image.primary.id).values():
+                database.files[row.id] = self.picture(image.primary, max(row.size_x, row.size_y))
 
     def picture(self, pixels: Pixels, side: int) -> bytes:
         """The picture of Pixels with that longest side, in the settings of the image's owner."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import Ice
 
 from omero_ms_thumbnail.embedded.model.calls import Connection
+from omero_ms_thumbnail.embedded.model.drawing import Drawing
 from omero_ms_thumbnail.embedded.model.errors import OmeroError
 from omero_ms_thumbnail.embedded.model.server import OmeroServer
 from omero_ms_thumbnail.embedded.model.sessions import OmeroSessions
@@ -107,7 +108,19 @@ class Stage:
             self.connections = threading.Semaphore(self.server.limits.database_connections)
             for known in self.world.sessions:
                 self.start_session(known.user, known.key, known.group, known.refuse)
+            self.draw_what_is_stored()
         self.ledger.clear()
+
+    def draw_what_is_stored(self) -> None:
+        """The files of thumbnails that are stored from the start."""
+        database = self.world.database
+        for image in self.world.images.values():
+            for row in database.thumbnails.of(image.primary.id).values():
+                settings = self.world.settings_for(row.owner_id, image)
+                if settings is not None:
+                    look, z, t = settings.look, settings.default_z, settings.default_t
+                    drawing = Drawing(image.primary, look, row.size_x, row.size_y, z, t)
+                    database.files[row.id] = self.drawer.draw(drawing)
 
     def start_session(self, user: str, key: str | None = None, group: int | None = None, refuse: str = "") -> Session:
         with self.lock:
