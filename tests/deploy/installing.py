@@ -83,17 +83,22 @@ says() { curl --silent --include --retry 5 --retry-connrefused "http://127.0.0.1
 """
 
 
-def _commands(heading: str, number: int = 0) -> str:
-    """A block of commands below a heading of the guide."""
+def _blocks(heading: str, language: str = "shell") -> list[str]:
+    """The blocks in a language below a heading of the guide."""
     section = re.search(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     if section is None:
         raise ValueError(f"{GUIDE} has no heading {heading!r}")
-    return str(re.findall(r"^```shell\n(.*?)^```", section[1], re.MULTILINE | re.DOTALL)[number])
+    return re.findall(rf"^```{language}\n(.*?)^```", section[1], re.MULTILINE | re.DOTALL)
+
+
+def _commands(heading: str, number: int = 0) -> str:
+    """A block of commands below a heading of the guide."""
+    return _blocks(heading)[number]
 
 
 def _logrotate() -> str:
-    (text,) = re.findall(r"^```text\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    return str(text)
+    (text,) = _blocks("Log files", "text")
+    return text
 
 
 def _installation() -> str:
@@ -110,7 +115,7 @@ def _installation() -> str:
         "stat --format '%U:%G %a' $home/conf/session-store-uri | grep -qx 'root:omero 640'",
         "step 'check, as the user omero'",
         # there is no OMERO, which it says, and that is all that is wrong
-        f"({_commands('4. Configuration and secrets', 1)}) >/run/check || true",
+        f"({_commands('Whether it works')}) >/run/check || true",
         "grep -q '^ok .* Redis at 127.0.0.1:6379, database 1 answers' /run/check",
         "grep -q 'OMERO refuses the connection' /run/check",
         "step 'the service'",
