@@ -31,7 +31,7 @@ from tests.websession.django_text import compressed_text, hashed_text
 from tests.websession.postgres_server import PASSWORD, PostgresServer
 from tests.websession.redis_server import RedisServer
 
-SENTENCE = "log in to OMERO.web again: the session is not known, or it has expired"
+SENTENCE = "log in to OMERO.web again: the session cannot be read"
 ATTEMPTS = 12
 #: seconds; what was answered sooner is not asked for again
 QUICK = 0.05
