@@ -20,7 +20,11 @@ class Cold:
 
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
-        self._omeroweb = Row("cold/omeroweb", f"{_WHERE}: ours / OMERO.web", Goal(at_least=60))
+        self._omeroweb = Row(
+            "cold/omeroweb",
+            f"{_WHERE}: ours / OMERO.web",
+            Goal(at_least=60, note="(truth costs here too: facts of rows and settings, few calls at once, ASGI)"),
+        )
         self._reference = Row("cold/reference", f"{_WHERE}: ours / the reference's calls", Goal(at_least=40))
         self._calls_one = Row("calls/1", "OMERO calls per thumbnail, one user on 64 connections", Goal(at_most=0.1))
         self._calls_many = Row("calls/20", "OMERO calls per thumbnail, 20 users on 64 connections", Goal(at_most=1))
