@@ -24,17 +24,19 @@ from omero_ms_thumbnail import server
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails import facts, model, work
+from omero_ms_thumbnail.thumbnails import facts, knowledge, model, ways, work
 from omero_ms_thumbnail.web import application, asking, parsing, thumbnail_pages, urls
 from tests.conformance.standin.world import PIXELS
 
 from .load import COOKIE
 from .peers import CONNECTIONS
 from .processes import BrokenMeasurement
-from .site import FIRST_IMAGE, GROUP, IMAGES, USERS, Site, site
+from .site import FIRST_IMAGE, GROUP, IMAGES, STORED, USERS, Site, site
 
 #: images at the end that are asked for before the measurement
 _ASIDE = 1_000
+#: the bits of the group's permissions, rwr---
+_READ_ONLY = -56
 
 
 def scope(path: str, cookie: str) -> dict[str, Any]:
@@ -58,9 +60,14 @@ class Client:
 
 def _facts_known() -> None:
     known = {
-        image: model.ImageFacts(image, PIXELS + image, GROUP, 10) for image in range(FIRST_IMAGE, FIRST_IMAGE + IMAGES)
+        image: model.ImageFacts(
+            image, PIXELS + image, GROUP, 10, _READ_ONLY, STORED, has_owners_settings=True, has_owners_row=True
+        )
+        for image in range(FIRST_IMAGE, FIRST_IMAGE + IMAGES)
     }
-    facts.RememberedFacts.get = lambda _self, image_id: known[image_id]
+    facts.RememberedFacts.get = lambda _self, image_id: known.get(image_id)
+    # for whom they are is asked with them
+    knowledge.Knowledge.way_of = lambda *_: ways.Way((GROUP, STORED))
 
 
 def _nothing_told() -> None:
@@ -77,10 +84,10 @@ def _askers_known() -> None:
     known: dict[str | None, asking.Asker] = {}
     find = asking.WhoIsAsking.__call__
 
-    async def remembered(self: asking.WhoIsAsking, headers: Any, query: Any) -> asking.Asker:
+    async def remembered(self: asking.WhoIsAsking, headers: Any, query: Any, path: str = "") -> asking.Asker:
         cookie = headers.get("cookie")
         if cookie not in known:
-            known[cookie] = await find(self, headers, query)
+            known[cookie] = await find(self, headers, query, path)
         return known[cookie]
 
     asking.WhoIsAsking.__call__ = remembered

@@ -29,19 +29,6 @@ def omero() -> Iterator[EmbeddedThread]:
     thread.stop()
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def site(tmp_path: Path, store: RedisServer) -> Site:
-    return Site(tmp_path, store)
-
-
 def _public(omero: EmbeddedThread, *, life: int = 60, **public: Any) -> dict[str, Any]:
     user = {"enabled": True, "user": PUBLIC, "password": PASSWORD, "url_filter": FILTER}
     return {

@@ -38,14 +38,6 @@ def omero() -> Iterator[EmbeddedThread]:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
 def django_sessions(store: RedisServer) -> dict[str, str]:
     """Session ids by the cache through which real Django saved them."""
     script = [sys.executable, str(Path(django_site.__file__)), str(store.port)]

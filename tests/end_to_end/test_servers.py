@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ import redis
 from tests.embedded_thread import EmbeddedThread
 from tests.end_to_end.site import Site, get
 from tests.service_process import DEADLINE, free_port
-from tests.websession.redis_server import RedisServer
 
 #: the key of a session on both: users, images and keys of one OMERO are numbered and named as those of another
 KEY = "7c7a5f0e-1111-4222-8333-944455556666"
@@ -29,19 +27,6 @@ def omeros() -> Iterator[tuple[EmbeddedThread, EmbeddedThread]]:
     yield both
     for one in both:
         one.stop()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def site(tmp_path: Path, store: RedisServer) -> Site:
-    return Site(tmp_path, store)
 
 
 def _entry(number: int, omero: EmbeddedThread, **more: Any) -> dict[str, Any]:
