@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import struct
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +21,9 @@ from .model import ImageFacts, Thumbnail, ThumbnailRequest
 from .redis_cache import RedisCache
 
 log: Final = logging.getLogger(__name__)
+
+#: when OMERO was asked for it, in milliseconds since the epoch: behind a JPEG that is shared
+_ASKED: Final = struct.Struct(">Q")
 
 #: seconds for which what comes is collected before OMERO is asked about it
 _COLLECT: Final = 0.05
@@ -93,7 +98,7 @@ class Kept:
         user = (await self._session.event_context()).userId
         if not self._session.has_answered_within(self._caches.shared.life):
             return {}
-        found = await self._caches.shared.get_all(user, wanted)
+        found = await _get_shared(self._caches.shared, user, wanted)
         if self._caches.memory is not None:
             for request, (age, thumbnail) in found.items():
                 self._caches.memory.put(user, request, thumbnail, age=age)
@@ -175,4 +180,34 @@ class Kept:
             for request, (age, thumbnail) in aged.items():
                 self._caches.memory.put(user, request, thumbnail, age=age)
         if self._caches.shared is not None and aged:
-            await self._caches.shared.put_all(user, aged)
+            now_everywhere = time.time()
+            await self._caches.shared.put_all(
+                user,
+                {
+                    _shared_key(user, request): thumbnail.jpeg + _ASKED.pack(int((now_everywhere - age) * 1000))
+                    for request, (age, thumbnail) in aged.items()
+                    if not thumbnail.in_progress
+                },
+            )
+
+
+def _shared_key(user: int, request: ThumbnailRequest) -> bytes:
+    asked = (request.image_id, request.width, request.height, request.rendering_def_id, request.z, request.t)
+    numbers = (user, *("" if one is None else one for one in asked))
+    # the version comes from the client: last, whatever is in it
+    return ":".join((*map(str, numbers), request.version)).encode()
+
+
+async def _get_shared(
+    cache: RedisCache, user: int, requests: Sequence[ThumbnailRequest]
+) -> dict[ThumbnailRequest, tuple[float, Thumbnail]]:
+    """Those of `requests` that are shared, with their age in seconds."""
+    keys = {_shared_key(user, request): request for request in requests}
+    found = {}
+    for key, value in (await cache.get_all(user, list(keys))).items():
+        (asked,) = _ASKED.unpack_from(value, len(value) - _ASKED.size)
+        # clocks of machines differ: one from the future is new, and none is ever older than its life
+        age = max(0.0, time.time() - asked / 1000)
+        if age < cache.life:
+            found[keys[key]] = (age, Thumbnail(value[: -_ASKED.size]))
+    return found
