@@ -15,7 +15,7 @@ from omero_ms_thumbnail.embedded.world import ImageState
 from omero_ms_thumbnail.omero.permits import COLD_PAGE, JOIN_PERMITS, Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import OmeroHangs, OmeroTooSlow, Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

@@ -15,7 +15,7 @@ from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.world import Image, ImageState
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ImageUnavailable, Thumbnail, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache

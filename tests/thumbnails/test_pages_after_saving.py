@@ -14,7 +14,7 @@ import pytest
 
 from omero_ms_thumbnail.embedded.images.settings import alternative_settings
 from omero_ms_thumbnail.omero.pool import SessionPool
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
