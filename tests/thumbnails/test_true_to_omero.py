@@ -138,7 +138,7 @@ async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(m
         permits = member.session.permits = member.work._drawing._permits = Permits(1)
         async with permits.flight("another"):
             asking = asyncio.create_task(member.see(0, 1))
-            while not member.work._drawing.is_busy:
+            while not member.work._drawing.is_at_work():
                 await asyncio.sleep(0)
             # while the set waits for its turn
             stage.step("member saves green", 0)

@@ -64,11 +64,16 @@ def _newest(what: str, owner: str) -> str:
 FACTS_AND_CONTENT = (
     "select p.id, i.id, i.details.group.id, i.details.owner.id, i.details.group.details.permissions.perm1, index(p), "
     "p.sizeX, p.sizeY, pe.id, pe.time, "
-    + ", ".join(
-        _newest(what, owner) for what in (_NEWEST_SETTINGS, _NEWEST_ROW) for owner in (":user", "p.details.owner.id")
-    )
-    + " from Image i join i.pixels p join p.details.updateEvent pe where i.id in (:ids)"
+    "OWN_SETTINGS, OWNERS_SETTINGS, OWN_ROW, OWNERS_ROW "
+    "from Image i join i.pixels p join p.details.updateEvent pe where i.id in (:ids)"
 )
+for _name, _what, _owner in (
+    ("OWN_SETTINGS", _NEWEST_SETTINGS, ":user"),
+    ("OWNERS_SETTINGS", _NEWEST_SETTINGS, "p.details.owner.id"),
+    ("OWN_ROW", _NEWEST_ROW, ":user"),
+    ("OWNERS_ROW", _NEWEST_ROW, "p.details.owner.id"),
+):
+    FACTS_AND_CONTENT = FACTS_AND_CONTENT.replace(_name, _newest(_what, _owner))
 
 #: rendering settings that are named: their id, that of their Pixels, their update event and its time
 NAMED_SETTINGS = (

@@ -64,6 +64,8 @@ class Item:
     is_asked: bool = False
     #: what all who wait for it have already, by `content.tag_of`
     tags: frozenset[str] = frozenset()
+    #: what OMERO's folder has of it, which was not shown but is to be compared
+    file: bytes | None = None
     #: where the picture came from
     source: str = ""
     #: of whoever asked first: what is done for it is told of as that one's

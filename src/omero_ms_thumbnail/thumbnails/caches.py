@@ -29,7 +29,13 @@ class StoredFiles(Protocol):
     """The files of OMERO's stored thumbnails."""
 
     async def read(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        """The JPEGs of those rows whose files may be shown."""
+        """The JPEGs of those rows whose files are whole."""
+
+    def wants_comparison(self) -> bool:
+        """Whether the next is not to be shown, but OMERO asked, and `compared` told."""
+
+    def compared(self, row_id: int, stored: bytes, given: bytes) -> bool:
+        """Whether the file of a row holds what OMERO gave for it; the row has not changed between the two."""
 
 
 class Watcher(Protocol):

@@ -21,6 +21,10 @@ from .model import ImageFacts, Thumbnail
 ENOUGH: Final = 500
 
 
+def _unheard(_pictures: dict[bytes, Thumbnail]) -> None:
+    """Nobody keeps them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Had:
     """A picture, by which facts it was asked for, and since when it is here, by the loop's clock."""
@@ -53,6 +57,11 @@ class Unconfirmed:
             return
         self._had[item] = Had(item, facts, item.key, thumbnail, self._loop.time())
 
+    def close(self) -> None:
+        """The session is over: nothing is kept any more, and nothing here keeps whoever did."""
+        self.give_up()
+        self._keep = _unheard
+
     @property
     def is_waited_for(self) -> bool:
         """Whether another session waits for one of them."""
@@ -84,6 +93,7 @@ class Unconfirmed:
             elif had.key is not None:
                 disagreed += 1
             self._end(item, had.thumbnail if key is not None else None)
+            self._compare(had, key)
         if disagreed:
             self._caches.watcher.disagreed(disagreed)
         if kept:
@@ -105,6 +115,14 @@ class Unconfirmed:
             # what was not stored before, or not as it was to be, is now
             return key if content.was_stored(had.facts, now) else None
         return key if key == had.key else None
+
+    def _compare(self, had: Had, key: bytes | None) -> None:
+        """What OMERO gave with the file of its row, which was not shown but read to see whether it is the right one."""
+        content_then = had.facts.content
+        if had.item.file is None or key is None or key != had.key or self._caches.files is None:
+            return
+        if content_then is not None and content_then.row is not None:
+            self._caches.files.compared(content_then.row.id, had.item.file, had.thumbnail.jpeg)
 
     def _end(self, item: Item, thumbnail: Thumbnail | None) -> None:
         if item.key is not None:

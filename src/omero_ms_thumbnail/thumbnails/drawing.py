@@ -24,13 +24,17 @@ from .batches import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
 from .caches import DIRECT, SET, SINGLE, Caches
 from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
-from .questions import Start
 from .rounds import Rounds
+from .tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 
 #: in place of a limit of calls
 _UNLIMITED: Final = contextlib.nullcontext()
+
+
+def _unheard(*_: object) -> None:
+    """Nobody waits for it any more."""
 
 
 class JoinLost(Exception):
@@ -54,7 +58,7 @@ class Drawing:
         permits: Permits | None,
         give: Callable[[Item, Thumbnail, str], None],
         ask_again: Callable[[Item], None],
-        start: Start,
+        tasks: Tasks,
         waiting: Callable[[], int],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -65,14 +69,18 @@ class Drawing:
         self._permits = permits
         self._give_to = give
         self._ask_again = ask_again
-        self._start = start
+        self._tasks = tasks
         self._queue = BatchQueue(session.call_timeout / 2)
-        self._rounds = Rounds(self._render_next, waiting)
+        self._rounds = Rounds(waiting)
         self._on_their_way: set[Batch] = set()
         self._late: set[Batch] = set()
 
-    @property
-    def is_busy(self) -> bool:
+    def close(self) -> None:
+        """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
+        self._give_to = _unheard
+        self._ask_again = _unheard
+
+    def is_at_work(self) -> bool:
         """Whether OMERO works for somebody."""
         return bool(self._on_their_way)
 
@@ -81,7 +89,7 @@ class Drawing:
         if self._has_to_wait(item):
             return
         self._queue.add(item)
-        self._rounds.begin()
+        self._rounds.begin(self._render_next)
 
     def fail(self, items: Sequence[Item], error: Exception) -> None:
         """OMERO has thrown `error`, or could not be asked."""
@@ -114,7 +122,7 @@ class Drawing:
     def _render_next(self) -> None:
         while self._queue and (batch := self._queue.next_batch(self._stores_now())):
             self._on_their_way.add(batch)
-            self._start(self._render(batch), batch.items[0].context)
+            self._tasks.start(self._render(batch), batch.items[0].context)
 
     def _stores_now(self) -> Stores:
         sets = sum(batch.is_set for batch in self._on_their_way)
@@ -133,7 +141,7 @@ class Drawing:
             if asked is not None:
                 self._on_their_way.discard(asked)
             if self._queue:
-                self._rounds.begin()
+                self._rounds.begin(self._render_next)
 
     def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
         return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
@@ -310,8 +318,8 @@ class Drawing:
         if not thumbnail.in_progress:
             has_row = item.facts.has_row or item.way.is_direct
             self._caches.watcher.made(int(not item.facts.is_seen), int(not has_row))
-        if not (item.facts.is_seen and (item.facts.has_own_row or item.way.is_direct)):
-            # there are settings or a stored thumbnail now that there were not
+        if item.key is None:
+            # there may be settings or a stored thumbnail now that there were not
             self._knowledge.forget(item.request.image_id)
         self._give_to(item, thumbnail, source)
 

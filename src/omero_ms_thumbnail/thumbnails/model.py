@@ -150,7 +150,9 @@ class ImageFacts(NamedTuple):
     def is_out_of_date(self) -> bool:
         """Whether what is stored is known to be older than the settings that count."""
         content = self.content
-        return content is not None and content.row is not None and content.settings is not None and not content.is_stored
+        return (
+            content is not None and content.row is not None and content.settings is not None and not content.is_stored
+        )
 
     @property
     def has_row(self) -> bool:

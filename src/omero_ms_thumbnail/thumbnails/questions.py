@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context, copy_context
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.values import UserException
@@ -16,6 +16,7 @@ from .batches import Item, wanted
 from .confirmation import ENOUGH, Unconfirmed
 from .knowledge import Answer, Knowledge
 from .rounds import Rounds
+from .tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ _COLLECT: Final = 0.05
 _LOOK_AGAIN: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
 
-Start = Callable[[Coroutine[Any, Any, None], Context], None]
+
+def _unheard(*_: object) -> None:
+    """Nobody waits for it any more."""
 
 
 class Questions:
     """Of one session. `answered` is told what OMERO said of items, `failed` why it said nothing.
 
-    `start` starts a task; `is_busy` says whether OMERO works for somebody who waits.
+    `is_busy` says whether OMERO works for somebody who waits.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Questions:
         *,
         answered: Callable[[Sequence[Item], Answer], None],
         failed: Callable[[Sequence[Item], Exception], None],
-        start: Start,
+        tasks: Tasks,
         is_busy: Callable[[], bool],
         waiting: Callable[[], int],
     ) -> None:
@@ -55,14 +58,18 @@ class Questions:
         self._unconfirmed = unconfirmed
         self._answered = answered
         self._failed = failed
-        self._start = start
+        self._tasks = tasks
         self._is_busy = is_busy
-        self._rounds = Rounds(self._begin, waiting)
+        self._rounds = Rounds(waiting)
         self._items: list[Item] = []
         self._is_asking = False
         self._is_collecting = False
         self._is_due = False
         self._size = _STORED_SIZE
+
+    def close(self) -> None:
+        """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
+        self._answered = self._failed = _unheard
 
     def __bool__(self) -> bool:
         """Whether anything waits to be asked."""
@@ -72,7 +79,7 @@ class Questions:
         """Ask, with all others that are to be asked about at this moment."""
         self._items.append(item)
         if not self._is_asking:
-            self._rounds.begin()
+            self._rounds.begin(self._begin)
 
     def confirm_soon(self) -> None:
         """Something was had: ask about it with what is asked next, or behind the answer."""
@@ -82,13 +89,13 @@ class Questions:
             self.confirm_now()
         elif not self._is_collecting:
             self._is_collecting = True
-            self._start(self._collect(), copy_context())
+            self._tasks.start(self._collect(), copy_context())
 
     def confirm_now(self) -> None:
         """Somebody waits for what was had."""
         self._is_due = True
         if not self._is_asking:
-            self._rounds.begin()
+            self._rounds.begin(self._begin)
 
     async def _collect(self) -> None:
         """Put the question off until nobody waits for OMERO any more, or for a second."""
@@ -116,7 +123,7 @@ class Questions:
     def _begin(self) -> None:
         if not self._is_asking and (self._items or self._is_due):
             self._is_asking = True
-            self._start(self._ask(), self._items[0].context if self._items else copy_context())
+            self._tasks.start(self._ask(), self._items[0].context if self._items else copy_context())
 
     async def _ask(self) -> None:
         """Ask for what is missing; what is wanted meanwhile goes into the next query."""

@@ -14,23 +14,22 @@ _WAITING_FOR_A_ROUND: Final = 4
 
 
 class Rounds:
-    """Calls `then` after some rounds of the event loop; `waiting` says how many thumbnails are waited for."""
+    """Some rounds of the event loop; `waiting` says how many thumbnails are waited for."""
 
-    def __init__(self, then: Callable[[], None], waiting: Callable[[], int]) -> None:
+    def __init__(self, waiting: Callable[[], int]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._then = then
         self._waiting = waiting
         self._is_due = False
 
-    def begin(self) -> None:
-        """Unless it has begun."""
+    def begin(self, then: Callable[[], None]) -> None:
+        """Call `then` after them, unless they have begun."""
         if not self._is_due:
             self._is_due = True
-            self._after(min(_ROUNDS_MAX, 1 + self._waiting() // _WAITING_FOR_A_ROUND))
+            self._after(min(_ROUNDS_MAX, 1 + self._waiting() // _WAITING_FOR_A_ROUND), then)
 
-    def _after(self, rounds: int) -> None:
+    def _after(self, rounds: int, then: Callable[[], None]) -> None:
         if rounds:
-            self._loop.call_soon(self._after, rounds - 1)
+            self._loop.call_soon(self._after, rounds - 1, then)
         else:
             self._is_due = False
-            self._then()
+            then()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context, copy_context
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
+from ..ice.errors import ConnectionManuallyClosedException
+from ..omero.faults import Fault
 from ..omero.permits import Permits, outside_flights
 from ..omero.session import JoinedSession
 from ..omero.waiting import until_done
@@ -34,6 +36,7 @@ from .model import (
 )
 from .questions import Questions
 from .saves import Saves
+from .tasks import Tasks
 
 Outcome = Thumbnail | NotModified | ThumbnailError | JoinLost
 
@@ -58,7 +61,7 @@ class SessionWork:
         self._caches = caches or Caches()
         self._items: dict[ThumbnailRequest, Item] = {}
         self._saves = Saves()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._knowledge = Knowledge(session, self._caches)
         self._unconfirmed = Unconfirmed(self._knowledge, self._caches, self._keep)
         self._drawing = Drawing(
@@ -69,7 +72,7 @@ class SessionWork:
             permits=permits,
             give=self._give,
             ask_again=self._ask_again,
-            start=self._start,
+            tasks=self._tasks,
             waiting=waiting,
         )
         self._questions = Questions(
@@ -78,8 +81,8 @@ class SessionWork:
             self._unconfirmed,
             answered=self._answered,
             failed=self._drawing.fail,
-            start=self._start,
-            is_busy=lambda: self._drawing.is_busy,
+            tasks=self._tasks,
+            is_busy=self._drawing.is_at_work,
             waiting=waiting,
         )
 
@@ -107,9 +110,14 @@ class SessionWork:
         return memory.get(key) if key is not None else None
 
     def forget(self) -> None:
-        """The session is over."""
+        """The session is over: whoever waits is told, and nothing of it waits for the garbage collector."""
+        lost = ConnectionManuallyClosedException("the OMERO session was left")
+        for item in list(self._items.values()):
+            if not item.done.done():
+                item.done.set_exception(JoinLost(Fault.JOIN_GONE, lost))
         self._knowledge.forget_all()
-        self._unconfirmed.give_up()
+        for part in (self._drawing, self._questions, self._unconfirmed):
+            part.close()
 
     def _tell(self, sources: Counter[str]) -> None:
         watcher = self._caches.watcher
@@ -218,7 +226,7 @@ class SessionWork:
             if not self._is_kept(item):
                 missing.append(item)
         if any(item.key is not None for item in missing) and (self._caches.shared or self._caches.files):
-            self._start(self._look_elsewhere(missing), missing[0].context)
+            self._tasks.start(self._look_elsewhere(missing), missing[0].context)
         else:
             self._draw(missing)
 
@@ -269,6 +277,9 @@ class SessionWork:
             jpeg = found.get(row) if row is not None else None
             if jpeg is None:
                 missing.append(item)
+            elif self._caches.files.wants_comparison():
+                item.file = jpeg
+                missing.append(item)
             else:
                 self._give(item, Thumbnail(jpeg), DISK)
         return missing
@@ -309,19 +320,11 @@ class SessionWork:
                 memory.put(key, thumbnail)
         if shared is not None:
             jpegs = {key: thumbnail.jpeg for key, thumbnail in pictures.items()}
-            self._start(self._share(jpegs), copy_context())
+            self._tasks.start(self._share(jpegs), copy_context())
 
     async def _share(self, jpegs: dict[bytes, bytes]) -> None:
         assert self._caches.shared is not None  # noqa: S101 - as it is started
         await self._caches.shared.put_all(self._knowledge.viewer.user_id, jpegs)
-
-    def _start(self, coroutine: Coroutine[Any, Any, None], context: Context) -> None:
-        # a task of its own is a flight of its own, whatever it was that had it begin; and a context is one task's
-        context = context.copy()
-        context.run(outside_flights)
-        task = asyncio.create_task(coroutine, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def hanging(permits: Permits) -> OmeroHangs:
