@@ -133,7 +133,8 @@ def main() -> int:
         "shares": run.shares,
         "curves": run.curves,
     }
-    print(report.goals(result["rows"]), report.comparisons(result["rows"]), report.rounds(result["rows"]), sep="\n\n")
+    tables = (report.goals, report.comparisons, report.costs, report.rounds)
+    print(*(table(result["rows"]) for table in tables), sep="\n\n")
     if run.shares:
         print("\nprocessor seconds for 1000 thumbnails:\n", report.shares(run.shares), sep="\n")
     print(f"\n{report.described(ran_on)}; took {result['took']} s")
