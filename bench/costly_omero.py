@@ -62,7 +62,7 @@ async def _serve(pages: int, singles: int, data_dir: Path | None) -> None:
         "port": omero.tcp_port,
         "keys": [omero.sessions.keep(visitor).key for visitor in world.visitors],
         "pages": [asdict(one) for one in world.pages],
-        "plate": world.plate,
+        "plates": world.wells,
         "singles": [world.singles[0], len(world.singles)] if world.singles else [0, 0],
     }
     print(json.dumps(said), flush=True)

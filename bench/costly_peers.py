@@ -76,7 +76,7 @@ class CostlyProcess:
         self.port: int = said["port"]
         self.keys: list[str] = said["keys"]
         self.pages: list[dict[str, list[list[int]]]] = said["pages"]
-        self.plate: list[int] = said["plate"]
+        self.plates: list[list[int]] = said["plates"]
         self.singles: tuple[int, int] = (said["singles"][0], said["singles"][1])
 
     def counted(self, do: Callable[[], AnswerT]) -> tuple[AnswerT, Counted]:

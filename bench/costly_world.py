@@ -24,6 +24,7 @@ STORED: Final = 96
 PAGE: Final = 50
 WELLS: Final = 384
 
+_PLATES: Final = 3
 _OWNER: Final = 9
 _GROUPS: Final = (Group(11, "private", "rw----"), Group(12, "read-only", "rwr---"), Group(13, "annotate", "rwra--"))
 _PIXELS: Final = 1_000_000
@@ -45,7 +46,7 @@ class Pages:
 
 
 class CostlyWorld(World):
-    """`visitors` in the order of `pages`; `plate` is for the last of them, of `singles` each third for one of them."""
+    """`visitors` are in the order of `pages`; `wells` are plates for the last, `singles` for all in turn."""
 
     def __init__(self, *, pages: int, singles: int) -> None:
         self.visitors = [
@@ -62,7 +63,7 @@ class CostlyWorld(World):
                 its.stored.append([self._stored(visitor) for _ in range(PAGE)])
                 its.other.append([self._stored(visitor, is_own=True) for _ in range(PAGE)])
                 its.unseen.append([self._unseen(visitor) for _ in range(PAGE)])
-        self.plate = [self._stored(len(self.visitors) - 1) for _ in range(WELLS)]
+        self.wells = [[self._stored(len(self.visitors) - 1) for _ in range(WELLS)] for _ in range(_PLATES)]
         self.singles = [self._stored(number % len(self.visitors)) for number in range(singles)]
 
     def _add(self, owner: int, group: int, settings: Sequence[RenderingDef]) -> Image:

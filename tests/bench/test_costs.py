@@ -87,7 +87,7 @@ def test_what_calls_take(loop: VirtualLoop, made: CostlyWorld) -> None:
                 client.join,
                 lambda: client.query(pages.stored[0][:1]),
                 lambda: client.query(pages.stored[0]),
-                lambda: client.query(made.plate),
+                lambda: client.query(made.wells[0]),
                 client.create,
                 lambda: client.call("setPixelsId", first),
                 lambda: client.call("getThumbnailByLongestSide", 96),
@@ -139,7 +139,7 @@ def test_events_are_counted(calls: list[tuple[Any, ...]], events: int, loop: Vir
         client = Client(omero, 1)
         before = omero.stats()["events"]
         await client.join()
-        await client.query(made.plate)
+        await client.query(made.wells[0])
         await client.create()
         for operation, *arguments in calls:
             await client.call(operation, *(named.get(one, one) for one in arguments))
