@@ -64,6 +64,7 @@ def check_together(settings: Settings, findings: Findings) -> None:
     """Add a problem to the findings for each rule that the settings break, a warning for what harms OMERO's users."""
     _check_tls(settings.omero, findings)
     _check_servers(settings.omero, findings)
+    _check_data_dirs(settings.omero, findings)
     _check_public(settings, findings)
     _check_calls(settings.worker_pool_size, findings)
     for index, store in enumerate(settings.session_stores):
@@ -109,6 +110,21 @@ def _check_servers(omero: OmeroSettings, findings: Findings) -> None:
         findings.warnings.append(
             f"{findings.label('omero.host')}: {omero.address} is not used: omero.servers has another OMERO "
             "with the number 1; take omero.host out, or give it a number in omero.servers"
+        )
+
+
+def _check_data_dirs(omero: OmeroSettings, findings: Findings) -> None:
+    """Thumbnails of several OMEROs have the same numbers: a folder has to be that of one of them."""
+    if not findings.has_block("omero.servers"):
+        return
+    if findings.is_given("omero.data_dir") and not findings.is_given("omero.host"):
+        findings.problem(
+            "omero.data_dir", "it is that of the OMERO at omero.host; write data_dir into one of omero.servers instead"
+        )
+    folders = [one.data_dir for one in omero.servers if one.data_dir is not None]
+    for folder in sorted({one for one in folders if folders.count(one) > 1}):
+        findings.problem(
+            "omero.servers.data_dir", f"{folder} is the folder of more than one of them; give each its own, or none"
         )
 
 

@@ -27,7 +27,7 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
-from omero_ms_thumbnail.config.omero_servers import PORT, OmeroServerSettings, ServerId, named
+from omero_ms_thumbnail.config.omero_servers import DATA_DIR, PORT, OmeroServerSettings, ServerId, named
 from omero_ms_thumbnail.config.public_user import PublicSettings
 from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
 
@@ -118,6 +118,16 @@ class OmeroSettings:
         "The largest message accepted from OMERO (Ice.MessageSizeMax). Reading one takes up to three times as much"
         " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
+    data_dir: Path | None = key(
+        "omero.data_dir",
+        DATA_DIR,
+        None,
+        "OMERO's own omero.data.dir, where this service can read the folder `Thumbnails` in it: on the same machine, or"
+        " mounted. Thumbnails that OMERO has stored are then read from its files once OMERO has said that they may be"
+        " seen. A read-only mount of that folder alone is enough: nothing else in there is opened. `omero.data.dir` in"
+        " a block `omero.server`, as the image-region service has it, means the same.",
+        default_note="none: OMERO is asked for every thumbnail",
+    )
     tls: TlsSettings = block(TlsSettings)
     #: where there are several: all of them, that of requests that name none first (see `completed`)
     servers: tuple[OmeroServerSettings, ...] = repeated(OmeroServerSettings, at_least=0)
@@ -125,7 +135,7 @@ class OmeroSettings:
     @property
     def all_servers(self) -> tuple[OmeroServerSettings, ...]:
         """Every OMERO.server that there is; the first is that of requests that name none."""
-        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure),)
+        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure, self.data_dir),)
 
     def server(self, server_id: ServerId) -> OmeroServerSettings | None:
         """The one that a session's ``connector.server_id`` names; None if there is none of that name or number."""
