@@ -20,6 +20,7 @@ from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.public_user import PUBLIC_KEY, PublicUser
 from .omero.session import JoinedSession, OmeroServer
+from .omero.thumbnail_files import ThumbnailFiles
 from .telemetry.observer import Census, PermitCensus, Telemetry
 from .telemetry.spans import JOIN
 from .thumbnails.caches import Caches
@@ -49,7 +50,10 @@ class OneOmero:
         #: how metrics, and files that workers share, tell it from others; empty where there are none
         self.label: Final = str(server.id) if settings.omero.servers else ""
         self.name: Final = f"OMERO {self.label}".rstrip()
-        self._caches = replace(caches(settings, server), watcher=telemetry)
+        # where nothing is told by what it shows, no file is known to be it
+        folder = server.data_dir if settings.cache.by_content else None
+        self._files = ThumbnailFiles(folder, refused=telemetry.file_refused) if folder is not None else None
+        self._caches = replace(caches(settings, server), watcher=telemetry, files=self._files)
         waited_for = patience(settings.request_timeout)
         of_it = f"-{self.label}" if self.label else ""
 
@@ -89,6 +93,8 @@ class OneOmero:
         await self.leave(timeout)
         if self._caches.shared is not None:
             await self._caches.shared.close()
+        if self._files is not None:
+            self._files.close()
 
     def give_back(self) -> None:
         """Be none of the workers any more that share the permits."""
@@ -151,7 +157,7 @@ def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
     except ValueError as error:
         raise ConfigError([f"cache.redis-uri: {error}"]) from error
     # users of one OMERO.server are numbered as those of another
-    shared = RedisCache(client, realm=str(server), life=cache.life, bytes_max=cache.redis_memory // parts)
+    shared = RedisCache(client, realm=str(server), life=cache.picture_life, bytes_max=cache.redis_memory // parts)
     return Caches(memory, shared, belief=cache.life)
 
 
