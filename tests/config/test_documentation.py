@@ -34,6 +34,7 @@ _SERVERS = """\
           secure: true
           # Its name there, for sessions that say that in place of the number.
           name: ""
+          data_dir: /OMERO
 """
 
 
@@ -69,6 +70,7 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         'url_filter: "^/(webclient|webgateway)/"\n',
         "shutdown-timeout: 15",
         'secret_key: "..."',
+        "data_dir: /OMERO\n",
         "ca_file: /etc/ssl/certs/omero.pem",
         "directory: /tmp",
         'synchronicity: "async"',

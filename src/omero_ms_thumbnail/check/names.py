@@ -12,6 +12,7 @@ REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
 WEBSOCKET: Final = "WebSocket"
 ROUTER: Final = "router"
+FOLDER: Final = "OMERO's files"
 PUBLIC: Final = "public user"
 JOIN: Final = "join"
 QUERY: Final = "query"
@@ -31,6 +32,7 @@ STEPS: Final = (
     TLS,
     WEBSOCKET,
     ROUTER,
+    FOLDER,
     PUBLIC,
     JOIN,
     QUERY,
