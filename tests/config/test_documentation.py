@@ -67,6 +67,7 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         _SERVERS,
         "user: public-user\n",
         'password: "..."\n',
+        'secret: "... 32 characters or more"',
         'url_filter: "^/(webclient|webgateway)/"\n',
         "shutdown-timeout: 15",
         'secret_key: "..."',
