@@ -23,7 +23,8 @@ SHIPPED = ROOT / "conf" / "config.yaml"
 
 _COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)
 _FILE_KEY = re.compile(
-    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file):.*\n", re.MULTILINE
+    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file|secret_file):.*\n",
+    re.MULTILINE,
 )
 
 _SERVERS = """\
