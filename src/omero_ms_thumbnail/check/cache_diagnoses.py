@@ -21,7 +21,8 @@ CACHE_REFUSES = diagnosis(
     "Its user was given less, a command was renamed, as managed ones have it, or it is a replica that takes no writes."
     " No script is run, and nothing about the whole server is asked.",
     "Let the user in `cache.redis-uri` have: `ACL SETUSER <user> +ping +select +get +set +unlink +hset +hincrby +hmget"
-    " +pttl +pexpire ~omero-ms-thumbnail:*`. Or take `cache.redis-uri` out.",
+    " +pttl +pexpire ~omero-ms-thumbnail:*`; in a Redis Cluster `+cluster|slots +command` too. Or take"
+    " `cache.redis-uri` out.",
 )
 CACHE_FULL = diagnosis(
     "shared-cache-full",
