@@ -26,7 +26,9 @@ On the OMERO at {omero} this makes
 and logs in as root. Nothing of it is removed. It is for servers that are there for tests.\
 """
 
-_FACTS: Final = ("test_pictures.py", "test_what_is_left.py", "test_files.py")
+_FACTS: Final = ("test_pictures.py", "test_what_is_left.py")
+#: where its files can be read
+_FILES: Final = "test_files.py"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,9 +54,11 @@ def main(arguments: Sequence[str]) -> int:
         "OMERO_TEST": asked.omero,
         "OMERO_TEST_ROOT_PASSWORD_FILE": str(asked.root_password_file.absolute()),
     }
+    facts = _FACTS
     if asked.data_dir is not None:
         environment["OMERO_TEST_DATA_DIR"] = str(asked.data_dir.absolute())
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(str(here / name) for name in _FACTS)]
+        facts += (_FILES,)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(str(here / name) for name in facts)]
     return subprocess.run(command, env=environment, check=False).returncode
 
 
