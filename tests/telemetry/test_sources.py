@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from omero_ms_thumbnail.omero.thumbnail_folder import FILE_REFUSALS
 from omero_ms_thumbnail.telemetry.observer import Census, Telemetry
+from omero_ms_thumbnail.telemetry.reference import reference
 
 _PREFIX = "omero_ms_thumbnail_"
 
@@ -54,3 +56,7 @@ def test_what_was_told_is_added_up() -> None:
 def test_a_source_that_is_not_known_is_an_error() -> None:
     with pytest.raises(KeyError):
         Telemetry("1").pictures("somewhere", 1)
+
+
+def test_every_reason_for_a_refusal_is_documented() -> None:
+    assert {reason for reason in FILE_REFUSALS if f"`{reason}`" not in reference()} == set()
