@@ -269,14 +269,27 @@ class SessionStoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """Where thumbnails are kept after OMERO gave them, for the user that it gave them to. Sizes are in bytes."""
+    """Where pictures are kept, told by what they show, and for how long. Sizes are in bytes."""
 
     life: float = key(
         "cache.life",
         Seconds(0, 86_400),
-        60.0,
-        "How long a thumbnail is kept. So long, too, a right that was taken away or a changed rendering may not be"
-        " noticed. 0 keeps nothing.",
+        5.0,
+        "How long a session is believed to see what OMERO said it sees. So long a right that was taken away, or a"
+        " rendering that was changed elsewhere, may not be noticed. 0 asks OMERO each time.",
+    )
+    picture_life: float = key(
+        "cache.picture-life",
+        Seconds(0, 365 * 86_400),
+        86_400.0,
+        "How long a picture is kept, to be given to whom OMERO says that it is what they see. 0 keeps none.",
+    )
+    by_content: bool = key(
+        "cache.by-content",
+        Switch(),
+        True,
+        "Tell pictures apart by what they show, by OMERO's own account. `false` is the way back: nothing is kept, and"
+        " OMERO is asked to give each thumbnail each time.",
     )
     memory: int = key(
         "cache.memory",
