@@ -80,7 +80,7 @@ def test_a_belief_goes_with_the_join(stage: Stage) -> None:
     stage.ask(key)
     stage.ask(key)
     assert stage.ask(key) == 0
-    session = stage.pool.joined(key)
+    session = stage.loop.do(lambda: stage.pool.joined(key))
     assert session is not None
     stage.loop.do(lambda: stage.pool.drop(key, session))
     stage.loop.settle()
