@@ -18,8 +18,8 @@ from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES, Request
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
-from omero_ms_thumbnail.omero.rtypes import RInt, RLong, RType
-from omero_ms_thumbnail.omero.services import IADMIN, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
+from omero_ms_thumbnail.omero.rtypes import RInt, RLong, RString, RTime, RType
+from omero_ms_thumbnail.omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.system import EventContext
 from tests.ice.wire import HOST, Wire, result_bytes
 
@@ -44,8 +44,11 @@ class Trick:
 def _facts(request: Request) -> list[list[RType]]:
     (_, parameters) = IQUERY["projection"].decode_arguments(request.parameters)
     ids = parameters.map["ids"].val
-    # group, owner, permissions, place; settings of the user's and the owner's; stored thumbnails of theirs
-    same = [RLong(3), RLong(2), RLong(-56), RInt(0), RLong(1), RLong(1), RLong(1), RLong(1)]
+    # group, owner, permissions, place; width and height; the event of the Pixels, and its time
+    same = [RLong(3), RLong(2), RLong(-56), RInt(0), RInt(256), RInt(192), RLong(5), RTime(1_796_000_000_000)]
+    # settings of the user's and the owner's; stored thumbnails of theirs
+    settings, row = "20261130120000000000.6.7.1.1", "20261130120001000000.8.9.0.96.72.1"
+    same += [RString(settings), RString(settings), RString(row), RString(row)]
     return [[RLong(1_000 + wanted.val), RLong(wanted.val), *same] for wanted in ids]
 
 
@@ -65,7 +68,10 @@ _HONEST: dict[str, tuple[Operation[Any], Callable[[Request], Any]]] = {
         (SERVICE_FACTORY["detachOnDestroy"], lambda _: None),
         (SERVICE_FACTORY["getQueryService"], lambda _: PROXY_OF_A_SERVICE),
         (SERVICE_FACTORY["getAdminService"], lambda _: PROXY_OF_A_SERVICE),
+        (SERVICE_FACTORY["getConfigService"], lambda _: PROXY_OF_A_SERVICE),
         (SERVICE_FACTORY["createThumbnailStore"], lambda _: PROXY_OF_A_SERVICE),
+        (ICONFIG["getDatabaseUuid"], lambda _: "b7c5f9f2-7d3c-4b8e-9a52-0c7b8ad5c0de"),
+        (ICONFIG["getVersion"], lambda _: "5.6.12"),
         (IADMIN["getEventContext"], lambda _: EventContext(userId=2, userName="u", memberOfGroups=[3])),
         (IQUERY["projection"], _facts),
         (THUMBNAIL_STORE["getThumbnailByLongestSideSet"], _set),

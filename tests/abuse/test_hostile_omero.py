@@ -88,7 +88,7 @@ def service(omero: HostileOmero, tmp_path_factory: pytest.TempPathFactory) -> It
         "worker_pool_size: 100\n"
         f"omero: {{host: 127.0.0.1, port: {omero.port}, secure: false}}\n"
         "session-store: {type: memory}\n"
-        "cache: {life: 0}\n"
+        "cache: {life: 0, picture-life: 0}\n"
     )
     with start("serve", "--config", str(file)) as one:
         yield one

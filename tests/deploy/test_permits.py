@@ -56,7 +56,7 @@ def test_a_permit_outlives_the_workers_that_are_killed_with_it_and_comes_back(tm
     image, other, *_ = omero.readable("researcher")
     renderer = omero.omero.omero.renderer
     held = omero.do(lambda: hold(omero.omero))
-    more = "worker_pool_size: 1\ncache: {life: 0}\n"
+    more = "worker_pool_size: 1\ncache: {life: 0, picture-life: 0}\n"
     with (
         serving(tmp_path, omero, more, "--workers", "2") as service,
         client(service, key) as browser,

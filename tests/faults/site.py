@@ -117,7 +117,7 @@ async def service_at(
     whole = {
         "omero": {**omero, **configuration.pop("omero", {})},
         "event-bus-send-timeout": TIMEOUT,
-        "cache": {"life": 0},
+        "cache": {"life": 0, "picture-life": 0},
         "access-log": False,
         "session-store": {"type": "memory"},
         **configuration,

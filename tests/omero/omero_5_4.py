@@ -31,6 +31,8 @@ OPERATIONS: Final[dict[str, dict[str, str]]] = {
         "getConfigValue": "idempotent string(string)",
         "getConfigValues": "idempotent dictionary<string, string>(string)",
         "getClientConfigValues": "idempotent dictionary<string, string>()",
+        "getDatabaseUuid": "idempotent string()",
+        "getVersion": "idempotent string()",
     },
     "ThumbnailStore": {
         "setPixelsId": "normal bool(long)",

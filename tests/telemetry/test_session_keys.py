@@ -19,7 +19,7 @@ def _configuration(collector: Collector) -> str:
     return (
         f'http-tracing: {{enabled: true, zipkin-url: "{collector.address}/api/v2/spans"}}\n'
         "logging: {level: DEBUG}\n"
-        "cache: {life: 0}\n"
+        "cache: {life: 0, picture-life: 0}\n"
     )
 
 
