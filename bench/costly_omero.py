@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import selectors
 import sys
@@ -58,6 +59,9 @@ async def _serve(pages: int, singles: int, data_dir: Path | None) -> None:
     world = CostlyWorld(pages=pages, singles=singles)
     omero = CostlyOmero(world, data_dir)
     await omero.start()
+    # what is there stays: looking through it again and again for garbage would take more than the calls
+    gc.collect()
+    gc.freeze()
     said = {
         "port": omero.tcp_port,
         "keys": [omero.sessions.keep(visitor).key for visitor in world.visitors],

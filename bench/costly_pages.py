@@ -9,12 +9,14 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from omero_ms_thumbnail.config.settings import OmeroSettings
 
+from . import usage
 from .costly_peers import Browser, CostlyProcess, Counted, OmeroWebCalls, browsers, costly_omero, omeroweb_calls
 from .costly_world import PAGE, STORED, WELLS
 from .costs import query_time
@@ -31,8 +33,8 @@ _OVER = _LIFE + 0.1
 #: of each visitor and kind: the first joins, the last is for OMERO.web's calls, the rest are for this service
 _PAGES = 5
 _OTHER_SIZE = 64
-#: a multiple of the visitors; more than are asked for in the seconds of a load
-_SINGLES = 12_000
+#: for each second of a load; a multiple of the visitors, and more than are asked for
+_SINGLES = 6_000
 _CONNECTIONS = 24
 #: bytes of a thumbnail
 _PICTURE = 3_000
@@ -66,7 +68,12 @@ class _Sitting:
     folder: Path
     omero: CostlyProcess
     address: str
+    pid: int
     visitors: list[Browser]
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of processor time so far."""
+        return usage.of_all({"ours": self.pid, "embedded OMERO": self.omero.pid})
 
 
 class CostlyPages:
@@ -87,7 +94,8 @@ class CostlyPages:
             folder = Path(name)
             data_dir = folder / "omero"
             data_dir.mkdir()
-            arguments = ("--pages", str(_PAGES), "--singles", str(_SINGLES), "--data-dir", data_dir)
+            singles = _SINGLES * max(1, round(self._seconds))
+            arguments = ("--pages", str(_PAGES), "--singles", str(singles), "--data-dir", data_dir)
             with costly_omero(*arguments) as omero:
                 with omeroweb_calls(omero) as web:
                     self._ask_theirs(omero, web)
@@ -119,8 +127,8 @@ class CostlyPages:
 
     def _sit(self, folder: Path, omero: CostlyProcess, more: str) -> None:
         text = configuration(omero.port, secure=False, cache_life=_LIFE, more=more)
-        with browsers(folder, text, omero.keys) as (address, visitors):
-            sitting = _Sitting(folder, omero, address, visitors)
+        with browsers(folder, text, omero.keys) as (address, pid, visitors):
+            sitting = _Sitting(folder, omero, address, pid, visitors)
             for pages, visitor in zip(omero.pages, visitors, strict=True):
                 visitor.pages([pages["stored"][0]])
             if more:
@@ -129,8 +137,7 @@ class CostlyPages:
                 self._singles("singles-disk", sitting, omero.singles[1])
                 return
             self._page("page-stored", "stored", sitting)
-            time.sleep(_OVER)
-            self._page("page-known", "stored", sitting)
+            self._page("page-known", "stored", sitting, again=3)
             self._page("page-other-size", "other", sitting)
             self._page("page-unseen", "unseen", sitting)
             self._plate("plate-stored", sitting)
@@ -138,26 +145,32 @@ class CostlyPages:
             time.sleep(_OVER)
             self._singles("singles-known", sitting, asked)
 
-    def _page(self, name: str, kind: str, sitting: _Sitting) -> None:
-        """Some pages of each visitor, one after the other; their median."""
+    def _page(self, name: str, kind: str, sitting: _Sitting, again: int = 0) -> None:
+        """Some pages of each visitor, one after the other; their median. Those that were had, so many times `again`."""
         size = _OTHER_SIZE if kind == "other" else STORED
         took: list[float] = []
         asked: list[Counted] = []
-        for pages, visitor in zip(sitting.omero.pages, sitting.visitors, strict=True):
-            for page in pages[kind][1:-1]:
-                seconds, counted = sitting.omero.counted(lambda one=page, by=visitor: by.pages([one], size))
-                took.append(seconds)
-                asked.append(counted)
+        before = sitting.spent()
+        for _ in range(again or 1):
+            if again:
+                time.sleep(_OVER)
+            for pages, visitor in zip(sitting.omero.pages, sitting.visitors, strict=True):
+                for page in pages[kind][1:-1]:
+                    seconds, counted = sitting.omero.counted(partial(visitor.pages, [page], size))
+                    took.append(seconds)
+                    asked.append(counted)
         self._time(name, statistics.median(took), self._theirs[kind], PAGE, asked)
+        self._spent(name, usage.spent(before, sitting.spent()), len(took))
 
     def _plate(self, name: str, sitting: _Sitting) -> None:
         """Some plates, one after the other."""
-        visitor, took, asked = sitting.visitors[-1], [], []
+        visitor, took, asked, before = sitting.visitors[-1], [], [], sitting.spent()
         for plate in sitting.omero.plates:
-            seconds, counted = sitting.omero.counted(lambda one=plate: visitor.pages(_pages_of(one)))
+            seconds, counted = sitting.omero.counted(partial(visitor.pages, _pages_of(plate)))
             took.append(seconds)
             asked.append(counted)
         self._time(name, statistics.median(took), self._theirs["plate"], WELLS, asked)
+        self._spent(name, usage.spent(before, sitting.spent()), len(took))
 
     def _time(self, name: str, took: float, theirs: float, images: int, asked: Sequence[Counted]) -> None:
         row = self._row(name, ": our time / one query's")
@@ -173,6 +186,7 @@ class CostlyPages:
         """A load of the first `count` singles; how many of them it asked for."""
         omero = sitting.omero
         questions = Questions(KEY, omero.keys, omero.singles[0], count)
+        before = sitting.spent()
         load, counted = omero.counted(
             lambda: wrk(sitting.address, sitting.folder, questions, connections=_CONNECTIONS, seconds=self._seconds)
         )
@@ -190,7 +204,14 @@ class CostlyPages:
         row.note("OMERO calls", counted.calls / load.requests, 3)
         row.note("events", counted.events / load.requests, 3)
         row.note("most connections", counted.connections, 0)
-        return min(load.requests, count) // len(omero.keys) * len(omero.keys)
+        self._spent(name, usage.spent(before, sitting.spent()), load.requests)
+        # the last of them may not have been answered when the load ended
+        answered = min(load.requests, count) - 2 * _CONNECTIONS
+        return answered // len(omero.keys) * len(omero.keys)
+
+    def _spent(self, name: str, spent: Mapping[str, float], times: int) -> None:
+        for part, seconds in spent.items():
+            self._rows[name].note(f"processor ms, {part}", seconds * 1000 / times, 2)
 
     def _row(self, name: str, unit: str) -> Row:
         if name not in self._rows:

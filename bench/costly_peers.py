@@ -39,6 +39,10 @@ class _Answering:
             [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def read(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -72,6 +76,7 @@ class CostlyProcess:
 
     def __init__(self, *arguments: str | Path) -> None:
         self._process = _Answering([sys.executable, "-m", "bench.costly_omero", *arguments], "the embedded OMERO")
+        self.pid = self._process.pid
         said = self._process.read()
         self.port: int = said["port"]
         self.keys: list[str] = said["keys"]
@@ -186,12 +191,12 @@ class Browser:
 
 
 @contextmanager
-def browsers(folder: Path, configuration: str, keys: Sequence[str]) -> Iterator[tuple[str, list[Browser]]]:
-    """A service with that configuration: its address, and a browser for each of the sessions."""
-    with service(folder, configuration) as (address, _pid):
+def browsers(folder: Path, configuration: str, keys: Sequence[str]) -> Iterator[tuple[str, int, list[Browser]]]:
+    """A service with that configuration: its address, its process, and a browser for each of the sessions."""
+    with service(folder, configuration) as (address, pid):
         opened = [Browser(address, key) for key in keys]
         try:
-            yield address, opened
+            yield address, pid, opened
         finally:
             for browser in opened:
                 browser.close()

@@ -1,8 +1,8 @@
 """What OMERO's calls cost, and an embedded OMERO that takes its time for them.
 
 The times are waited for, not burnt: what is left of the machine is for those who ask. A call that needs a connection to
-the database waits for one and holds it until it ends. What the process itself spends on a call and on writing its
-answer lies within the time that the call takes; only what it spends beyond that comes on top.
+the database waits for one and holds it until it ends. What the process itself spends on reading a question, on its call
+and on writing the answer lies within the time that the call takes; only what it spends beyond that comes on top.
 """
 
 from __future__ import annotations
@@ -78,9 +78,11 @@ def query_time(ids: int) -> float:
 
 
 class _Reply:
-    """Of one request. `due` is when it may be sent, on the loop's clock."""
+    """Of one request. `due` is when it may be sent, `began` when the request came, on the loop's clock."""
 
-    due = 0.0
+    def __init__(self) -> None:
+        self.began = asyncio.get_running_loop().time()
+        self.due = 0.0
 
 
 _reply: Final[ContextVar[_Reply | None]] = ContextVar("reply", default=None)
@@ -106,9 +108,9 @@ class CostlyDriver(Driver):
 
     async def run(self, operation: str, steps: Steps[ResultT]) -> ResultT:
         """As `Driver.run`; where a `CostlyAdapter` asks, it has the answer at once, and sends it when it is due."""
-        reply = _reply.get()
-        answer: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
-        bill = Bill(COSTS.get(operation, Cost(0.0)))
+        reply, loop = _reply.get(), asyncio.get_running_loop()
+        answer: asyncio.Future[ResultT] = loop.create_future()
+        bill = Bill(COSTS.get(operation, Cost(0.0)), 0.0 if reply is None else loop.time() - reply.began)
         task = asyncio.create_task(super().run(operation, _charged(bill, steps, answer)))
         if reply is None:
             return await task
@@ -147,18 +149,19 @@ def _charged(bill: Bill, steps: Steps[ResultT], answer: asyncio.Future[ResultT])
 
 
 class Bill:
-    """Of one call, from when it has what it waits for. `due` is when it ends.
+    """Of one call, from when it has what it waits for. `due` is when it ends; `spent` seconds were spent on it before.
 
     What it does lies in the middle of its fixed time: others' calls may come before and after.
     """
 
-    def __init__(self, cost: Cost) -> None:
+    def __init__(self, cost: Cost, spent: float) -> None:
         self._cost = cost
+        self._spent = spent
         self.due = 0.0
 
     def begin(self) -> None:
         """It has what it waits for."""
-        self.due = asyncio.get_running_loop().time() + self._cost.fixed / 1000
+        self.due = asyncio.get_running_loop().time() - self._spent + self._cost.fixed / 1000
 
     async def pay(self, work: Work) -> Any:
         """Take the time for it, do it, and say what came of it."""

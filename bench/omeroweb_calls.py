@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import omero
 from omero.rtypes import rint
@@ -29,7 +30,7 @@ class Joined:
         self._client = omero.client(pmap={"omero.host": f"tcp://{host}:{port}"})
         self._key = key
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         session = self._client.joinSession(self._key)
         session.detachOnDestroy()
         return session
@@ -38,15 +39,15 @@ class Joined:
         self._client.closeSession()
 
 
-def query(service, images, context):
+def query(service: Any, images: list[int], context: dict[str, str]) -> list[Any]:
     """Pixels, image, and group of each."""
     found = service.projection(QUERY, omero.sys.ParametersI().addIds(images), context)
     return [[column.val for column in row[:3]] for row in found]
 
 
-def page(host, port, key, images, size):
+def page(where: tuple[str, int], key: str, images: list[int], size: int) -> dict[int, bytes]:
     """As ``BlitzGateway.getThumbnailSet``: the JPEGs by image."""
-    with Joined(host, port, key) as session:
+    with Joined(*where, key) as session:
         found = {pixels: image for pixels, image, _ in query(session.getQueryService(), images, EVERYWHERE)}
         store = session.createThumbnailStore()
         try:
@@ -56,9 +57,9 @@ def page(host, port, key, images, size):
     return {found[pixels]: jpeg for pixels, jpeg in thumbnails.items()}
 
 
-def single(host, port, key, image, size):
+def single(where: tuple[str, int], key: str, image: int, size: int) -> bytes:
     """As ``ImageWrapper.getThumbnail`` of an image that has settings, in the size that OMERO.web stores."""
-    with Joined(host, port, key) as session:
+    with Joined(*where, key) as session:
         service = session.getQueryService()
         ((pixels, _, group),) = query(service, [image], EVERYWHERE)
         context = {"omero.group": str(group)}
@@ -70,33 +71,33 @@ def single(host, port, key, image, size):
             store.isInProgress(context)
         finally:
             store.close()
-    return jpeg
+    return bytes(jpeg)
 
 
-def check(image, size, jpeg) -> None:
+def check(image: int, size: int, jpeg: bytes) -> None:
     """Raise where a picture does not show what it should."""
     if b"<image %d at %d>" % (image, size) not in jpeg[:100]:
         raise RuntimeError(f"image {image}: {len(jpeg)} bytes of something else")
 
 
-def pages_one(where, asked, images):
+def pages_one(where: tuple[str, int], asked: dict[str, Any], images: list[int]) -> float:
     """One page, looked at; seconds."""
     began = time.perf_counter()
-    shown = page(*where, asked["key"], images, asked["size"])
+    shown = page(where, asked["key"], images, asked["size"])
     took = time.perf_counter() - began
     for image in images:
         check(image, asked["size"], shown.get(image, b""))
     return took
 
 
-def singles_some(where, asked, number, processes):
+def singles_some(where: tuple[str, int], asked: dict[str, Any], number: int, processes: int) -> int:
     """What one of the processes does until the time is over; how many."""
     done, keys = 0, asked["keys"]
     deadline = time.perf_counter() + asked["seconds"]
     while time.perf_counter() < deadline:
         place = (number + done * processes) % asked["count"]
         image = asked["first"] + place
-        check(image, 96, single(*where, keys[place % len(keys)], image, 96))
+        check(image, 96, single(where, keys[place % len(keys)], image, 96))
         done += 1
     return done
 

@@ -157,7 +157,13 @@ def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
     except ValueError as error:
         raise ConfigError([f"cache.redis-uri: {error}"]) from error
     # users of one OMERO.server are numbered as those of another
-    shared = RedisCache(client, realm=str(server), life=cache.picture_life, bytes_max=cache.redis_memory // parts)
+    shared = RedisCache(
+        client,
+        realm=str(server),
+        life=cache.picture_life,
+        bytes_max=cache.redis_memory // parts,
+        secret=cache.secret.encode() if cache.secret is not None else None,
+    )
     return Caches(memory, shared, belief=cache.life)
 
 

@@ -23,7 +23,8 @@ SHIPPED = ROOT / "conf" / "config.yaml"
 
 _COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)
 _FILE_KEY = re.compile(
-    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file):.*\n", re.MULTILINE
+    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file|secret_file):.*\n",
+    re.MULTILINE,
 )
 
 _SERVERS = """\
@@ -67,6 +68,7 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         _SERVERS,
         "user: public-user\n",
         'password: "..."\n',
+        'secret: "... 32 characters or more"',
         'url_filter: "^/(webclient|webgateway)/"\n',
         "shutdown-timeout: 15",
         'secret_key: "..."',

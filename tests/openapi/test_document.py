@@ -106,7 +106,9 @@ class Source:
     def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
         """Nothing."""
 
-    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(
+        self, session_key: str, requests: list[ThumbnailRequest], tags: frozenset[str] = frozenset()
+    ) -> list[Thumbnail | ThumbnailError]:
         return [self._outcome for _ in requests]
 
 

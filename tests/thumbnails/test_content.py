@@ -64,7 +64,7 @@ def test_nor_does_it_say_whose_it_is(same: ImageFacts) -> None:
 
 
 def test_a_stored_one_is_told_by_pixels_row_and_settings() -> None:
-    rows = [ROW._replace(id=10), ROW._replace(event=91), ROW._replace(time="2027")]
+    rows = [ROW._replace(id=10), ROW._replace(event=91), ROW._replace(time="2027"), ROW._replace(total=2)]
     others = [
         stored_key("other", FACTS),
         *(stored_key("db", other) for other in OTHER_IMAGES),
@@ -100,6 +100,8 @@ def test_what_is_stored_counts_until_settings_are_saved_after_it() -> None:
 def test_a_row_that_was_a_clock_once_is_told() -> None:
     assert not is_marked(FACTS)
     assert is_marked(_with(row=ROW._replace(version=-1)))
+    # which of two OMERO takes is not said
+    assert is_marked(_with(row=ROW._replace(total=2, is_one=False)))
 
 
 @pytest.mark.parametrize("before", [_with(row=None), _with(row=ROW._replace(time="2025", event=1))])

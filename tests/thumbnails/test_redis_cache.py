@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from typing import Protocol
 import pytest
 import redis.asyncio
 
+from omero_ms_thumbnail.check.cache_diagnoses import CACHE_REFUSES
 from omero_ms_thumbnail.thumbnails.redis_cache import SEGMENTS, RedisCache
 from omero_ms_thumbnail.websession.redis_store import redis_or_cluster_client
 from tests.websession.redis_cluster import cluster
@@ -269,6 +271,19 @@ async def test_a_cluster_shares_as_one_redis_does(tmp_path: Path) -> None:
         failures = cache.failures
         assert await cache.get_all(2, list(jpegs)) == {}
         assert cache.failures == failures + 1
+        await cache.close()
+
+
+async def test_the_user_that_we_advise_for_a_cluster(tmp_path: Path) -> None:
+    rules = " ".join(re.findall(r"`(?:ACL SETUSER <user> )?(\+[^`]+)`", CACHE_REFUSES.change)).split()
+    assert "+cluster|slots" in rules
+    with cluster(tmp_path, "S3cret") as nodes:
+        for node in nodes:
+            async with redis.asyncio.Redis(port=node.port, password="S3cret") as client:
+                await client.execute_command("ACL", "SETUSER", "sharer", "on", ">pw", "-@all", *rules)
+        client = redis_or_cluster_client(f"redis-cluster://sharer:pw@127.0.0.1:{nodes[0].port}", timeout=30)
+        cache = RedisCache(client, realm="omero:4064", life=60, secret=SECRET, timeout=30)
+        assert await cache.try_out()
         await cache.close()
 
 

@@ -31,7 +31,9 @@ class Source:
     def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
         """Nothing."""
 
-    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(
+        self, session_key: str, requests: list[ThumbnailRequest], tags: frozenset[str] = frozenset()
+    ) -> list[Thumbnail | ThumbnailError]:
         if self._fault is not None:
             raise self._fault
         return [Thumbnail(JPEG) for _ in requests]

@@ -13,7 +13,7 @@ from omero_ms_thumbnail.web import complaints
 from omero_ms_thumbnail.web.asking import Asker, StoreDown, WhoIsAsking
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Query
-from omero_ms_thumbnail.web.response import RequestRefused, body, javascript, with_validator
+from omero_ms_thumbnail.web.response import RequestRefused, body, javascript, tags_of, with_validator
 from tests.web.requests import Headers
 
 
@@ -123,10 +123,10 @@ def test_an_asker_does_not_show_the_key() -> None:
 @pytest.mark.parametrize("if_none_match", ['"abc"', 'W/"abc"', '"x", "abc"', "*", ' "x" ,W/"abc" '])
 def test_what_the_client_has_is_not_sent_again(if_none_match: str) -> None:
     response = body("image/jpeg", b"jpeg", extra=(("cache-control", "private, no-cache"),))
-    unchanged = with_validator(response, "abc", if_none_match)
+    unchanged = with_validator(response, "abc", tags_of(if_none_match))
     assert (unchanged.status, unchanged.body) == (304, b"")
     assert dict(unchanged.headers) == {
-        "etag": '"abc"',
+        "etag": 'W/"abc"',
         "cache-control": "private, no-cache",
         "x-content-type-options": "nosniff",
     }
@@ -134,9 +134,9 @@ def test_what_the_client_has_is_not_sent_again(if_none_match: str) -> None:
 
 @pytest.mark.parametrize("if_none_match", [None, "", '"abcd"', "abc", '"ab", "c"'])
 def test_what_the_client_does_not_have_is_sent(if_none_match: str | None) -> None:
-    response = with_validator(body("image/jpeg", b"jpeg"), "abc", if_none_match)
+    response = with_validator(body("image/jpeg", b"jpeg"), "abc", tags_of(if_none_match))
     assert (response.status, response.body) == (200, b"jpeg")
-    assert dict(response.headers)["etag"] == '"abc"'
+    assert dict(response.headers)["etag"] == 'W/"abc"'
     assert dict(response.headers)["content-length"] == "4"
 
 

@@ -27,7 +27,9 @@ class Source:
     def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
         """Nothing."""
 
-    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(
+        self, session_key: str, requests: list[ThumbnailRequest], tags: frozenset[str] = frozenset()
+    ) -> list[Thumbnail | ThumbnailError]:
         return [
             Thumbnail(b"\xff\xd8 a picture") if one.image_id == 1 else ImageUnavailable("there is none")
             for one in requests

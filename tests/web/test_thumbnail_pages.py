@@ -49,7 +49,9 @@ class Source:
     def remembered(self, session_key: str, requests: list[ThumbnailRequest]) -> None:
         """Nothing."""
 
-    async def get_all(self, session_key: str, requests: list[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(
+        self, session_key: str, requests: list[ThumbnailRequest], tags: frozenset[str] = frozenset()
+    ) -> list[Thumbnail | ThumbnailError]:
         self.asked.append((session_key, requests))
         if isinstance(self._outcomes, ThumbnailError):
             raise self._outcomes

@@ -8,6 +8,7 @@ SESSION_STORE: Final = "session store"
 CLOCK: Final = "clock"
 SESSIONS: Final = "sessions in it"
 SESSION: Final = "the session"
+SHARED_CACHE: Final = "shared cache"
 REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
 WEBSOCKET: Final = "WebSocket"
@@ -28,6 +29,7 @@ STEPS: Final = (
     CLOCK,
     SESSIONS,
     SESSION,
+    SHARED_CACHE,
     REACHABLE,
     TLS,
     WEBSOCKET,

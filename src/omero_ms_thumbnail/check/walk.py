@@ -19,7 +19,7 @@ from ..one_omero import omero_server
 from ..server import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
-from . import configuration, public, transport, websocket
+from . import configuration, public, shared_cache, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .folder import look_at_folder
@@ -88,6 +88,8 @@ class _Walk:
                 yield _skipped(step, "needs a configuration")
             return
         async for finding in self._sessions(self._settings):
+            yield finding
+        async for finding in shared_cache.findings(self._settings):
             yield finding
         async for finding in self._omero(self._settings):
             yield finding

@@ -302,17 +302,28 @@ class CacheSettings:
         "cache.redis-uri",
         StoreUri(),
         None,
-        "A Redis or Redis Cluster that workers and machines share thumbnails through, in any form of session-store.uri"
-        " for `redis`. It may be the one of the sessions.",
+        "A Redis or Redis Cluster that workers and machines share pictures through, in any form of session-store.uri"
+        " for `redis`. It may be the one of the sessions. Without `cache.secret` each user has pictures apart there.",
         is_secret=True,
         default_note="none: nothing is shared",
     )
     redis_memory: int = key(
         "cache.redis-memory",
         Size(1 << 20, 1 << 40),
-        64 << 20,
-        "How much of that Redis's memory each worker process fills at most. What Redis would need for sessions is not"
-        " taken by thumbnails then.",
+        256 << 20,
+        "How much of that Redis's memory pictures take at most, of all workers and machines together, which have to"
+        " have the same. Where there is no more room, the oldest go. Its `maxmemory`, if it has one, has to leave so"
+        " much beside the sessions in it. Several OMERO.servers have equal parts of it.",
+    )
+    secret: str | None = key(
+        "cache.secret",
+        Text("32 printable characters or more, such as `openssl rand -hex 32` prints", r"[ -~]{32,}"),
+        None,
+        "What all workers and machines that share that Redis know, and nobody else: each picture there is signed with"
+        " it, and one that is not is not shown. With it, a picture that one user was given is there for all whom OMERO"
+        " shows the same.",
+        is_secret=True,
+        default_note="none: in Redis, pictures are kept for each user apart",
     )
 
 

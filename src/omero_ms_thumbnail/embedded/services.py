@@ -110,20 +110,21 @@ def _unwrapped(value: RType | None) -> Any:
     return getattr(value, "val", None)
 
 
-#: the order matters: a bool is an int too
-_WRAPPED: Final[tuple[tuple[type, Callable[[Any], RType]], ...]] = (
-    (bool, RBool),
-    (Time, RTime),
-    (Int, RInt),
-    (int, RLong),
-    (float, RDouble),
-    (str, RString),
-)
+#: by the very type: a page has hundreds of columns
+_WRAPPED: Final[dict[type, Callable[[Any], RType]]] = {
+    bool: RBool,
+    Time: RTime,
+    Int: RInt,
+    int: RLong,
+    float: RDouble,
+    str: RString,
+}
 
 
 def _wrapped(value: Plain) -> RType | None:
     """A column as OMERO sends it."""
-    return next((wrap(value) for kind, wrap in _WRAPPED if isinstance(value, kind)), None)
+    wrap = _WRAPPED.get(type(value))
+    return None if wrap is None else wrap(value)
 
 
 class AdminServant(JoinServant):

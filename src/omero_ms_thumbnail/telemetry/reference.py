@@ -33,8 +33,8 @@ _LABELS: Final = {
     " `healthz`, `readyz`, `metrics`, `openapi`, `options`, `gallery` (of the demo), `other`",
     "status": "the HTTP status",
     "reason": "of requests `bad request`, `no session`, `not found`, `failed`, `unavailable`, `too slow`, `other`;"
-    " of files `missing`, `empty`, `incomplete`, `link`, `too-large`, `unreadable`, `too-slow`, `resting` (it was too slow"
-    " before), `differs` (the folder is another OMERO's)",
+    " of files `missing`, `empty`, `incomplete`, `link`, `too-large`, `unreadable`, `too-slow`, `resting` (was too"
+    " slow), `differs` (another OMERO's folder)",
     "operation": "OMERO's name of what is called, such as `getThumbnailByLongestSideSet`",
     "error": "empty where there was none; else the class of OMERO's exception, or of a request the status",
     "cause": "`OMERO hangs`, `OMERO unavailable`, `sessions full`, `too many waiting`, `session store`, `stopping`",

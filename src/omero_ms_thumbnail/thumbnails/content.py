@@ -59,18 +59,17 @@ def stored_key(database: str, facts: ImageFacts) -> bytes | None:
         return None
     return (
         f"{database}/stored/{facts.pixels_id}.{content.pixels_event}.{content.pixels_time}"
-        f"/{row.id}.{row.event}.{row.time}/{settings.id}.{settings.event}.{settings.time}.{settings.total}"
+        f"/{row.id}.{row.event}.{row.time}.{row.total}/{settings.id}.{settings.event}.{settings.time}.{settings.total}"
     ).encode()
 
 
 def is_marked(facts: ImageFacts) -> bool:
-    """Whether what is stored was a clock once, and may still be one."""
-    return facts.content is not None and facts.content.row is not None and is_clock(facts.content)
+    """Whether what is stored was a clock once, and may still be one, as far as that is known."""
+    return facts.content is not None and _is_marked(facts.content)
 
 
-def is_clock(content: Content) -> bool:
-    """Whether the row that counts is marked as that of a clock."""
-    return content.row is not None and content.row.version == PROGRESS_VERSION
+def _is_marked(content: Content) -> bool:
+    return content.row is not None and (content.row.version == PROGRESS_VERSION or not content.row.is_one)
 
 
 def was_stored(before: ImageFacts, after: ImageFacts) -> bool:
@@ -79,7 +78,7 @@ def was_stored(before: ImageFacts, after: ImageFacts) -> bool:
     What that call gave is then what is stored.
     """
     earlier, later = before.content, after.content
-    if earlier is None or later is None or earlier.is_stored or not later.is_stored or is_clock(later):
+    if earlier is None or later is None or earlier.is_stored or not later.is_stored or _is_marked(later):
         return False
     return before.pixels_id == after.pixels_id and earlier.settings is not None and earlier[:3] == later[:3]
 

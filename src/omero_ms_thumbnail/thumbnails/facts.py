@@ -113,11 +113,13 @@ def _saved(told: object) -> Saved:
         raise MarshalException(_WRONG) from None
 
 
-def _row(told: object, size: tuple[int, int]) -> StoredRow | None:
-    """The row, if it is the only one of its kind, and of exactly the size that OMERO looks for."""
+def _row(told: object, size: tuple[int, int]) -> StoredRow:
+    """The row; `size` is exactly the one that OMERO looks for."""
     try:
         time, event, number, version, width, height, count = cast("str", told).split(".")
-        row = StoredRow(int(number), int(event), time, int(version), int(width), int(height))
-        return row if count == "1" and row[-2:] == size else None
+        is_one = count == "1" and (int(width), int(height)) == size
+        return StoredRow(
+            int(number), int(event), time, int(version), int(width), int(height), int(count), is_one=is_one
+        )
     except (AttributeError, ValueError):
         raise MarshalException(_WRONG) from None

@@ -93,7 +93,12 @@ class Saved(NamedTuple):
 
 
 class StoredRow(NamedTuple):
-    """A row of OMERO's table ``thumbnail``; `time` is that of the update `event`, as text that sorts as times do."""
+    """A row of OMERO's table ``thumbnail``; `time` is that of the update `event`, as text that sorts as times do.
+
+    `total` says how many its owner has of about that size, of which it is the newest. `is_one` tells whether it is the
+    one that OMERO takes: where two workers, or two services, were the first to look, there are two of a kind, and
+    which of them is taken is not said.
+    """
 
     id: int
     event: int
@@ -101,13 +106,14 @@ class StoredRow(NamedTuple):
     version: int
     width: int
     height: int
+    total: int = 1
+    is_one: bool = True
 
 
 class Content(NamedTuple):
     """What pictures of an image show to one user: the events of its Pixels, and of the settings that count.
 
-    `row` is the stored thumbnail that counts, of the size that was asked about and no other; None also where there are
-    several and OMERO may take either.
+    `row` is the newest stored thumbnail that counts, of about the size that was asked about.
     """
 
     pixels_event: int

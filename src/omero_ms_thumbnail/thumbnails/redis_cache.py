@@ -114,10 +114,8 @@ class RedisCache:
             return {}
         names = [self._seal.name(user, key) for key in keys]
         try:
-            async with self._asking(), self._client.pipeline(transaction=False) as pipeline:
-                for segment in self._segments:
-                    pipeline.hmget(segment, names)
-                answers: list[list[bytes | None]] = await pipeline.execute()
+            async with self._asking():
+                answers = await self._ask(names)
         except _FAILURES as error:
             self._rest(error)
             return {}
@@ -142,6 +140,18 @@ class RedisCache:
             except _FAILURES as error:
                 self._rest(error)
 
+    async def try_out(self) -> bool:
+        """Put a picture and get it, for `check`: whether it came. Raises what Redis says, RedisError and OSError."""
+        name = self._seal.name(0, b"")
+        async with self._asking():
+            await self._put({name: _JPEG_START}, _ENTRY_BYTES)
+            return any(_JPEG_START in values for values in await self._ask([name]))
+
+    async def used(self) -> int:
+        """The bytes of Redis that pictures take. Raises what Redis says, RedisError and OSError."""
+        async with self._asking():
+            return sum(int(value or 0) for (value,) in await self._ask([_COUNT]))
+
     async def close(self) -> None:
         """Close every connection, once what is asked now is answered or out of time; nothing is asked after that."""
         self._closing = True
@@ -151,6 +161,14 @@ class RedisCache:
         await self._client.aclose()
 
     # the ring
+
+    async def _ask(self, names: Sequence[bytes]) -> list[list[bytes | None]]:
+        """Of each hash what it has under these names."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for segment in self._segments:
+                pipeline.hmget(segment, names)
+            answers: list[list[bytes | None]] = await pipeline.execute()
+        return answers
 
     async def _put(self, values: Mapping[bytes, bytes], size: int) -> None:
         head = _segment_number(await self._client.get(self._head))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +12,7 @@ Headers = tuple[tuple[str, str], ...]
 _NOSNIFF: Final = ("x-content-type-options", "nosniff")
 
 _NO_TAGS: Final[frozenset[str]] = frozenset()
+_ENTITY_TAG: Final = re.compile(r'"([^"]*)"')
 
 #: seconds after which a client may try again when OMERO or the session store could not be reached
 RETRY_AFTER: Final = 2
@@ -74,8 +76,7 @@ def tags_of(if_none_match: str | None) -> frozenset[str]:
     """What an If-None-Match names, each without its quotes, since RFC 9110 section 13.1.2 compares weakly."""
     if if_none_match is None:
         return _NO_TAGS
-    candidates = (candidate.strip().removeprefix("W/").strip('"') for candidate in if_none_match.split(","))
-    return frozenset(candidate for candidate in candidates if candidate)
+    return frozenset({ANY_TAG}) if if_none_match.strip() == ANY_TAG else frozenset(_ENTITY_TAG.findall(if_none_match))
 
 
 def with_validator(response: Response, tag: str, tags: frozenset[str]) -> Response:

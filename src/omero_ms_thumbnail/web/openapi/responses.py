@@ -21,7 +21,7 @@ HEADERS: Final[Json] = {
         "description": "the id of this request in the service's log: that of its own X-Request-ID, or a new one",
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "strong; of the body", "schema": {"type": "string", "pattern": '^"[^"]+"$'}},
+    "ETag": {"description": "weak; of what is shown", "schema": {"type": "string", "pattern": '^W/"[^"]+"$'}},
     "Cache-Control": {"description": "as configured", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}},
 }
