@@ -185,7 +185,7 @@ def test_on_a_site(tmp_path: Path, check_redis: RedisServer) -> None:
         return checked.status, [(step["outcome"], step.get("diagnosis", {}).get("code")) for step in steps]
 
     try:
-        assert files(data_dir) == (0, [("warning", "folder-missing"), ("skipped", None)])
+        assert files(data_dir) == (0, [("warning", "folder-empty"), ("skipped", None)])
         # that look has stored it
         assert files(data_dir) == (0, [("ok", None), ("ok", None)])
         shutil.copytree(data_dir, copy)

@@ -21,14 +21,14 @@ _WHAT_IT_MAKES: Final = """\
 On the OMERO at {omero} this makes
 - four groups named "thumbnail-replay rw----" and so on, one of each kind, and three people in them, named
   thumbnail-replay-owner, -member and -leader; their passwords are made up and told to nobody
-- some 200 images of 256 x 192 pixels in these groups (with --data-dir 330), with rendering settings and stored
+- some 200 images of 256 x 192 pixels in these groups (with --data-dir 400), with rendering settings and stored
   thumbnails
 and logs in as root. Nothing of it is removed. It is for servers that are there for tests.\
 """
 
 _FACTS: Final = ("test_pictures.py", "test_what_is_left.py")
 #: where its files can be read
-_FILES: Final = "test_files.py"
+_FILES: Final = ("test_files.py", "test_from_disk.py")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     facts = _FACTS
     if asked.data_dir is not None:
         environment["OMERO_TEST_DATA_DIR"] = str(asked.data_dir.absolute())
-        facts += (_FILES,)
+        facts += _FILES
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(str(here / name) for name in facts)]
     return subprocess.run(command, env=environment, check=False).returncode
 
