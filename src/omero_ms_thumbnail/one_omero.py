@@ -52,7 +52,8 @@ class OneOmero:
         self.name: Final = f"OMERO {self.label}".rstrip()
         # where nothing is told by what it shows, no file is known to be it
         folder = server.data_dir if settings.cache.by_content else None
-        self._files = ThumbnailFiles(folder, refused=telemetry.file_refused) if folder is not None else None
+        named = "omero.servers.data_dir" if settings.omero.servers else "omero.data_dir"
+        self._files = ThumbnailFiles(folder, key=named, refused=telemetry.file_refused) if folder is not None else None
         self._caches = replace(caches(settings, server), watcher=telemetry, files=self._files)
         waited_for = patience(settings.request_timeout)
         of_it = f"-{self.label}" if self.label else ""
