@@ -30,6 +30,16 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def free_ports(count: int) -> int:
+    """The first of `count` ports, one after the other."""
+    while True:
+        first = free_port()
+        with contextlib.ExitStack() as trying, contextlib.suppress(OSError, OverflowError):
+            for port in range(first, first + count):
+                trying.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+
+
 @dataclass
 class ServiceProcess:
     """A running service. `output` grows as it writes."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_CONFIG: Final = Path("conf/config.yaml")
 
+#: in what is printed for nginx without a configuration
+_FIRST_WORKER_PORT: Final = 8081
+
 #: as Django makes them
 _SESSION_ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
 _SESSION_ID_LENGTH: Final = 32
@@ -82,6 +85,15 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--port", type=_port, metavar="PORT", help="the port, instead of the configuration's")
     serve.add_argument(
         "--workers", type=_positive, metavar="N", help="worker processes, instead of the configuration's"
+    )
+    serve.add_argument(
+        "--worker-ports",
+        type=_port,
+        metavar="PORT",
+        help=(
+            "the first of one port for each worker, beside the one that they share, instead of the configuration's "
+            "worker-ports"
+        ),
     )
     serve.add_argument(
         "--log-config",
@@ -258,6 +270,24 @@ def _add_nginx(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     nginx.add_argument(
         "--upstream", action="store_true", help="print instead what goes into the http block: where this service is"
     )
+    nginx.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=(
+            "with --upstream: the service's configuration, for its port, workers, worker-ports and the name of the "
+            "session cookie"
+        ),
+    )
+    nginx.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help=(
+            "with --upstream: N workers on ports of their own, each user at one of them "
+            "(default: as the configuration has it; without one, on the ports from 8081)"
+        ),
+    )
     nginx.set_defaults(run=_nginx)
 
 
@@ -269,7 +299,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         settings = load_settings(arguments.config, os.environ)
         logs = log_options(settings, arguments.log_config, arguments.log_level)
         begin_logging(logs, explained=arguments.log_debug)
-        given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
+        given = {name: getattr(arguments, name) for name in ("host", "port", "workers", "worker_ports")}
         serve(replace(settings, **{name: value for name, value in given.items() if value is not None}), logs=logs)
     except (ConfigError, CannotServe) as error:
         raise _Failed(str(error)) from error
@@ -349,9 +379,33 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _nginx(arguments: argparse.Namespace) -> None:
-    from .nginx import UPSTREAM, locations
+    from .nginx import locations
 
-    print(UPSTREAM if arguments.upstream else locations(arguments.prefix), end="")
+    if not arguments.upstream:
+        if arguments.config is not None or arguments.workers is not None:
+            raise _Failed("--config and --workers are for --upstream: the locations are the same for all")
+        print(locations(arguments.prefix), end="")
+        return
+    print(_upstream(arguments.config, arguments.workers), end="")
+
+
+def _upstream(config: Path | None, workers: int | None) -> str:
+    from .config import ConfigError, load_settings
+    from .nginx import upstream
+    from .own_ports import own_ports
+
+    if config is None:
+        return upstream(worker_ports=range(_FIRST_WORKER_PORT, _FIRST_WORKER_PORT + workers) if workers else ())
+    try:
+        settings = load_settings(config, os.environ)
+        if workers is not None:
+            settings = replace(settings, workers=workers)
+        ports = own_ports(settings)
+    except ConfigError as error:
+        raise _Failed(str(error)) from error
+    if workers is not None and not ports:
+        raise _Failed(f"{config}: workers have no ports of their own; write worker-ports: {settings.port + 1} there")
+    return upstream(settings.port, ports, settings.omero_web.session_cookie_name)
 
 
 def _warm(arguments: argparse.Namespace) -> None:

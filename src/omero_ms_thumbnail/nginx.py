@@ -6,18 +6,59 @@ of these locations, and so goes wherever the site sends everything else.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 #: a number at the end of these is a share's, whose own rights count
 _SHARE: Final = r"webclient/(get_thumbnails|get_thumbnail/[0-9]+|render_thumbnail/(size/[0-9]+/)?[0-9]+)/[0-9]+/?$"
 
-UPSTREAM: Final = """\
+_ONE: Final = """\
 # In the http block of nginx: where the thumbnail microservice listens. One line for each replica.
 upstream thumbnail_backend {
+"""
+
+_WORKERS: Final = """\
+# In the http block of nginx: where the workers of the thumbnail microservice listen, each on a port of its own
+# (worker-ports in its configuration). Each user is sent to one worker, which joins OMERO for them once and remembers.
+#
+# Whom a request is about: a session of OMERO.web, else the session key that a program sends. Who has neither, as
+# visitors of a public OMERO.web, is spread over all workers.
+map {session} $thumbnail_user {{
+    default {session};
+    ""      $thumbnail_key;
+}}
+map $http_x_omero_session_key $thumbnail_key {{
+    default $http_x_omero_session_key;
+    ""      $thumbnail_bsession;
+}}
+map $arg_bsession $thumbnail_bsession {{
+    default $arg_bsession;
+    ""      $request_id;
+}}
+upstream thumbnail_backend {{
+    # where a worker is away, the next one on the ring answers; a worker more moves the users of one part of it only
+    hash $thumbnail_user consistent;
+"""
+
+#: a cookie whose name nginx has no variable for
+_COOKIE: Final = """\
+map $http_cookie $thumbnail_session {{
+    "~(?:^|;) *{name}=(?<thumbnail_session_id>[^;]*)" $thumbnail_session_id;
+}}
+"""
+
+_NOT_ASIDE: Final = """\
     # max_fails=0: a replica that restarts is not put aside. It refuses at once, nginx then asks the next one, and it is
     # used again from its first moment; with nginx's own max_fails=1 and fail_timeout=10s, restarting the second replica
     # within ten seconds after the first leaves nginx without any.
-    server 127.0.0.1:8080 fail_timeout=0 max_fails=0;
+"""
+_NOT_ASIDE_WORKERS: Final = """\
+    # max_fails=0: a worker that died is not put aside. Its port refuses at once, nginx then asks another worker, and
+    # the one that replaces it is used from its first moment.
+"""
+
+_KEPT_OPEN: Final = """\
     # kept open for each nginx worker
     keepalive 32;
     # the microservice closes a connection that nobody has used for 30 s; nginx is to let go of it first
@@ -99,6 +140,19 @@ location @thumbnails_away{name} {{
 """
 
 
+def upstream(port: int = 8080, worker_ports: Sequence[int] = (), cookie: str = "sessionid") -> str:
+    """What goes into the http block. With `worker_ports`, one for each worker, each user is sent to one of them.
+
+    `cookie` is the name of OMERO.web's session cookie.
+    """
+    if not worker_ports:
+        return _ONE + _NOT_ASIDE + _server(port) + _KEPT_OPEN
+    has_variable = re.fullmatch(r"\w+", cookie, re.ASCII)
+    session = f"$cookie_{cookie}" if has_variable else "$thumbnail_session"
+    text = _WORKERS.format(session=session) + _NOT_ASIDE_WORKERS + "".join(map(_server, worker_ports)) + _KEPT_OPEN
+    return text if has_variable else _COOKIE.format(name=re.escape(cookie)) + text
+
+
 def locations(prefix: str = "") -> str:
     """What goes into OMERO.web's server block. `prefix` is ``omero.web.prefix``, such as ``/omero``, or empty."""
     return _LOCATIONS.format(prefix=_quoted(prefix), share=_SHARE, names=_NAMES, name=_name(prefix))
@@ -130,3 +184,7 @@ def _quoted(prefix: str) -> str:
 def _name(prefix: str) -> str:
     """What tells the named locations of several prefixes in one server block apart."""
     return prefix.replace("/", "_")
+
+
+def _server(port: int) -> str:
+    return f"    server 127.0.0.1:{port} fail_timeout=0 max_fails=0;\n"

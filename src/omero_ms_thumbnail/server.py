@@ -27,6 +27,7 @@ from granian.server import Server
 
 from .config import ConfigError, ServerId, Settings
 from .one_omero import OneOmero, caches, omero_server
+from .own_ports import OwnPort, OwnPorts, own_ports
 from .own_process import collect_garbage_less_often, end_with_starter, raise_open_files
 from .service_manager import ServiceManager
 from .session_stores import session_store
@@ -106,9 +107,12 @@ class Service:
         *,
         logs: LogOptions | None = None,
         shared_folder: Path | None = None,
+        own_ports: OwnPorts | None = None,
     ) -> None:
         self._logs = logs
         self._shared_folder = shared_folder
+        self._own_ports = own_ports
+        self._own_port: OwnPort | None = None
         self._settings = settings
         self._demo = demo
         self._background: set[asyncio.Task[None]] = set()
@@ -125,6 +129,8 @@ class Service:
         starting = asyncio.all_tasks() - {asyncio.current_task()}
         try:
             await self.start()
+            if self._own_port is not None:
+                await self._own_port.open()
         except Exception as error:
             if not isinstance(error, (ConfigError, LoggingFailed)):
                 log.exception("what follows is a fault of this service, or of this machine")
@@ -135,6 +141,8 @@ class Service:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         try:
+            if self._own_port is not None:
+                await self._own_port.close()
             await self.stop()
         except Exception:
             log.exception("a worker could not leave as it should")
@@ -144,6 +152,8 @@ class Service:
         """Make the parts, before the first request."""
         end_with_starter()
         settings = self._settings
+        if self._own_ports is not None and self._shared_folder is not None:
+            self._own_port = OwnPort(self, self._own_ports, self._shared_folder)
         if self._logs is not None:
             # the handlers of the parent process may have come here with its memory, but not its files and locks
             start_logging(self._logs)
@@ -229,6 +239,8 @@ class Service:
 
     def _finish(self) -> None:
         """The service is told to stop. Granian takes no more connections, and waits for the requests in flight."""
+        if self._own_port is not None:
+            self._own_port.stop()
         loop = asyncio.get_running_loop()
         loop.call_later(drain_time(self._settings), lambda: self._in_background(self._end_requests()))
 
@@ -337,13 +349,23 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         log.warning("%s", line)
     if demo is None:
         log.info(
-            "omero-ms-thumbnail %s on %s, %d worker(s), OMERO at %s",
+            "omero-ms-thumbnail %s on %s, %d worker(s)%s, OMERO at %s",
             VERSION,
             url(settings.host, settings.port),
             settings.workers,
+            _with_ports(settings),
             " and ".join(f"{one} ({one.address.spoken})" for one in settings.omero.all_servers),
         )
-    files = raise_open_files(4 * _CONNECTIONS_MAX)
+    ports = own_ports(settings)
+    if settings.workers > 1 and not ports:
+        log.info(
+            "any worker may get any request, so users are joined by each; with worker-ports in the configuration, such "
+            "as %d, and `omero-ms-thumbnail nginx --upstream --workers %d`, nginx sends each user to one worker",
+            settings.port + 1,
+            settings.workers,
+        )
+    # the other half is for OMERO, the session store and the log
+    connections = min(_CONNECTIONS_MAX, raise_open_files(4 * _CONNECTIONS_MAX) // (4 if ports else 2))
     granian = Server(
         "omero_ms_thumbnail",
         address=address,
@@ -355,8 +377,7 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        # the other half is for OMERO, the session store and the log
-        backpressure=min(_CONNECTIONS_MAX, files // 2),
+        backpressure=connections,
         log_level=LogLevels.warning,
         log_dictconfig=_GRANIAN_LOGGING,
         respawn_failed_workers=True,
@@ -368,7 +389,8 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
     with _shared_folder() as shared, _supervisor(shared, settings).running() as supervisor:
         # when its own handlers of signals are in place, and before the first worker starts
         granian.on_startup(supervisor.take_signals)
-        service = partial(Service, settings, demo, logs=logs, shared_folder=shared)
+        own = OwnPorts(address, ports, connections, _BACKLOG, _GRANIAN_LOGGING) if ports else None
+        service = partial(Service, settings, demo, logs=logs, shared_folder=shared, own_ports=own)
         granian.serve(target_loader=cast("Any", service), wrap_loader=False)
 
 
@@ -391,7 +413,7 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
             shared / _SUPERVISOR,
             ServiceManager.of_environment(os.environ),
             workers=settings.workers,
-            place=url(settings.host, settings.port),
+            place=url(settings.host, settings.port) + _with_ports(settings),
             stopping=stop_time(settings),
             reopen_logs=reopen_files,
         )
@@ -428,7 +450,10 @@ def preflight(settings: Settings, demo: Demo | None = None, *, is_running: bool 
             f"logging.file: {settings.logging.file} cannot be written by this user; name another file, or let the "
             "service's user write there"
         )
-    return _address(settings.host, settings.port, is_running=is_running)
+    address = _address(settings.host, settings.port, is_running=is_running)
+    for port in own_ports(settings):
+        _address(settings.host, port, is_running=is_running, key="worker-ports in the configuration")
+    return address
 
 
 def _can_be_written(file: Path) -> bool:
@@ -444,7 +469,13 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _address(host: str, port: int, *, is_running: bool = False) -> str:
+def _with_ports(settings: Settings) -> str:
+    """Which ports the workers have besides, for people."""
+    ports = own_ports(settings)
+    return f", each on one of the ports {ports[0]} to {ports[-1]} too" if ports else ""
+
+
+def _address(host: str, port: int, *, is_running: bool = False, key: str = "--port or in the configuration") -> str:
     """The numeric address of `host`, the only form that Granian takes, which can be had now.
 
     Granian's workers would share a port with another service without a word. Raises CannotServe.
@@ -463,7 +494,7 @@ def _address(host: str, port: int, *, is_running: bool = False) -> str:
             return str(address[0])
         raise CannotServe(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            "choose another port with --port or in the configuration, or stop what uses it"
+            f"choose another port with {key}, or stop what uses it"
         ) from error
     return str(address[0])
 

@@ -40,14 +40,14 @@ STAND_IN = """
 
 @contextmanager
 def nginx(
-    folder: Path, locations: str | Path, replicas: Sequence[int], omeroweb: str = STAND_IN, *, http: str = ""
+    folder: Path, locations: str | Path, replicas: Sequence[int] | str, omeroweb: str = STAND_IN, *, http: str = ""
 ) -> Iterator[str]:
-    """Its address, with `http` in the block of that name.
+    """Its address, with `http` in the block of that name. `replicas` are their ports, or all that stands for them.
 
     ``access.log`` in `folder` says for each request which replicas were tried, and the status.
     """
     program, port = require("nginx"), free_port()
-    (folder / "upstream.conf").write_text(upstream(replicas))
+    (folder / "upstream.conf").write_text(replicas if isinstance(replicas, str) else upstream(replicas))
     (folder / "nginx.conf").write_text(
         f"""daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
 events {{}}

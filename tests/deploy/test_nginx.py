@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from omero_ms_thumbnail.cli import main
-from omero_ms_thumbnail.nginx import UPSTREAM, locations, six_locations
+from omero_ms_thumbnail.nginx import locations, six_locations, upstream
 from tests.deploy.nginx_process import BY_HAND, SNIPPETS, nginx
 from tests.deploy.standing_in import NO_SHARES, SHARES, listening
 from tests.parts import require
@@ -40,12 +40,16 @@ def test_thumbnails_come_from_the_service_and_all_else_from_omero_web(
 
 
 def test_what_is_shipped_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, name in (([], "locations.conf"), (["--upstream"], "upstream.conf")):
+    for arguments, name in (
+        ([], "locations.conf"),
+        (["--upstream"], "upstream.conf"),
+        (["--upstream", "--workers", "2"], "upstream-workers.conf"),
+    ):
         assert main(["nginx", *arguments]) == 0
         assert capsys.readouterr().out == (SNIPPETS / name).read_text()
     assert locations() == (SNIPPETS / "locations.conf").read_text()
     assert six_locations() == (SNIPPETS / "six-locations.conf").read_text()
-    assert (SNIPPETS / "upstream.conf").read_text() == UPSTREAM
+    assert upstream() == (SNIPPETS / "upstream.conf").read_text()
 
 
 @pytest.mark.parametrize("lines", [locations, six_locations])

@@ -13,7 +13,7 @@ import pytest
 
 from omero_ms_thumbnail.service_manager import ServiceManager
 from omero_ms_thumbnail.supervision import Supervisor
-from tests.service_process import DEADLINE, ServiceProcess, start
+from tests.service_process import DEADLINE, ServiceProcess, free_ports, start
 
 WORKERS = 2
 
@@ -171,3 +171,15 @@ def test_a_manager_that_is_gone_is_logged_and_the_service_goes_on(
 ) -> None:
     ServiceManager.of_environment({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell(READY=1)
     assert "gone cannot be told READY" in caplog.text
+
+
+def test_a_service_is_ready_when_each_worker_listens_on_its_own_port_too(tmp_path: Path, manager: Manager) -> None:
+    first = free_ports(WORKERS)
+    config = tmp_path / "config.yaml"
+    config.write_text("session-store: {type: memory}\nomero: {host: 127.0.0.1, port: 1}\n")
+    arguments = ("--config", str(config), "--workers", str(WORKERS), "--worker-ports", str(first))
+    with start("serve", *arguments, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as running:
+        status = manager.wait_for("READY")["STATUS"]
+        assert [_listening(port) for port in (running.port, first, first + 1)] == [WORKERS, 1, 1]
+    own = f"each on one of the ports {first} to {first + 1} too"
+    assert status == f"{WORKERS} worker(s) listening on http://127.0.0.1:{running.port}, {own}"

@@ -401,6 +401,15 @@ class Settings:
         1,
         "How many worker processes answer requests. Each joins OMERO sessions of its own.",
     )
+    worker_ports: int | None = key(
+        "worker-ports",
+        PORT,
+        None,
+        "The first of as many ports as there are workers: each worker listens on one of its own, beside the `port` that"
+        " they share. With them nginx can send each user to one worker, which then joins once and remembers for all"
+        " (`omero-ms-thumbnail nginx --upstream --workers 2`).",
+        default_note="none: workers have `port` alone",
+    )
     request_timeout: float = key(
         "event-bus-send-timeout",
         Milliseconds(1, 3_600_000),
