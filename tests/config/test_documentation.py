@@ -70,6 +70,7 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         'password: "..."\n',
         'secret: "... 32 characters or more"',
         'url_filter: "^/(webclient|webgateway)/"\n',
+        "worker-ports: 8081",
         "shutdown-timeout: 15",
         'secret_key: "..."',
         "data_dir: /OMERO\n",
