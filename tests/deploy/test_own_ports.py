@@ -17,12 +17,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 
 from omero_ms_thumbnail.cli import main
 from omero_ms_thumbnail.config import ConfigError, Settings
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.nginx import upstream
 from omero_ms_thumbnail.own_ports import OwnPort, OwnPorts, own_ports
+from omero_ms_thumbnail.web.asgi import Receive, Scope, Send
 from tests.deploy.nginx_process import nginx
 from tests.embedded_thread import EmbeddedThread
 from tests.service_process import DEADLINE, ServiceProcess, free_port, free_ports, run
@@ -94,6 +96,7 @@ def test_each_user_is_at_one_worker_and_joined_once(tmp_path: Path, omero: Embed
                 assert client.get(path, headers={KEY_HEADER: key}).status_code == 200
         assert omero.do(lambda: len(omero.omero.router)) == USERS
     assert "experimental" not in service.output
+    assert "any worker may get any request" not in service.output
     tried = re.findall(r"200 by 127\.0\.0\.1:(\d+)$", (tmp_path / "access.log").read_text(), re.MULTILINE)
     assert len(tried) == 3 * USERS
     assert set(Counter(tried)) == {str(port) for port in ports}
@@ -212,6 +215,30 @@ def test_a_port_that_somebody_has_keeps_the_service_from_starting(tmp_path: Path
     assert ended.returncode == 1
     assert f"cannot listen on 127.0.0.1:{first + 1}: Address already in use" in ended.stderr
     assert "worker-ports in the configuration" in ended.stderr
+
+
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+
+
+@LOOPS
+def test_open_and_closed_in_either_event_loop(
+    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"here"})
+
+    async def live() -> None:
+        port = OwnPort(application, OwnPorts("127.0.0.1", range(number, number + 1), 8, 8, {}), tmp_path)
+        await port.open()
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{number}/")).text == "here"
+        await port.close()
+        assert not _accepts(number)
+
+    number = free_port()
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(live())
 
 
 def test_no_worker_more_than_ports(tmp_path: Path) -> None:

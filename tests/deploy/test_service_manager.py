@@ -78,6 +78,9 @@ def test_what_systemd_is_told_in_the_life_of_a_service(service: ServiceProcess, 
     assert ready["READY"] == "1"
     assert ready["STATUS"] == f"{WORKERS} worker(s) listening on http://127.0.0.1:{service.port}"
     assert _listening(service.port) == WORKERS
+    service.wait_for(
+        f"with worker-ports in the configuration, such as {service.port + 1}, and `omero-ms-thumbnail nginx"
+    )
     manager.wait_for("WATCHDOG")
 
     # a worker is stuck: no sign of life, until it goes on
