@@ -5,7 +5,8 @@
 One worker, two that share a port, and two on ports of their own behind nginx's hash of whom a request is about are
 measured in turn, each behind nginx with the lines that ``omero-ms-thumbnail nginx`` prints, at an OMERO that costs
 nothing. What two workers would do on cores of their own, where one does 1, is twice what one takes for a thumbnail over
-what two take. Loads: pictures that are known, of which OMERO has said who may see them; the same where OMERO is asked
+what two take, of all rounds together; loads are short, and many, since what else runs on the machine changes what a
+thumbnail takes. Loads: pictures that are known, of which OMERO has said who may see them; the same where OMERO is asked
 each time (``cache.life: 0``); and images that nobody has asked for.
 """
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -59,14 +59,14 @@ class _Peer:
             ask_for_all(self.front, self.keys, 1, KNOWN)
         self._ask(1, KNOWN, 4)
 
-    def cost(self, load: str, seconds: float) -> float:
-        """Seconds of the service's processor time for a thumbnail."""
+    def cost(self, load: str, seconds: float) -> tuple[float, int]:
+        """Seconds of the service's processor time, and the thumbnails that they were for."""
         self.loads += 1
         is_new = load == "not asked for before"
         first, count = (_FRESH + self.loads * _FRESH_EACH, _FRESH_EACH) if is_new else (1, KNOWN)
         before = usage.of_tree(self.pid)
         requests = self._ask(first, count, seconds)
-        return (usage.of_tree(self.pid) - before) / requests
+        return usage.of_tree(self.pid) - before, requests
 
     def _ask(self, first: int, count: int, seconds: float) -> int:
         """A load in which users come in turn, each for every image."""
@@ -93,9 +93,11 @@ def _peer(folder: Path, name: str, omero: BigOmero, life: float, ending: context
     return peer
 
 
-def measure(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:
-    """For each load and peer, the seconds of processor time for a thumbnail, round by round."""
-    costs: dict[str, dict[str, list[float]]] = {load: {name: [] for name in (ONE, SPREAD, BY_USER)} for load in LOADS}
+def measure(folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, list[tuple[float, int]]]]:
+    """For each load and peer, processor seconds and thumbnails, round by round."""
+    costs: dict[str, dict[str, list[tuple[float, int]]]] = {
+        load: {name: [] for name in (ONE, SPREAD, BY_USER)} for load in LOADS
+    }
     for life in dict.fromkeys(LOADS.values()):
         with contextlib.ExitStack() as ending:
             peers = {}
@@ -125,11 +127,16 @@ def _own_address(peer: _Peer) -> str:
     return f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}"
 
 
+def _each(spent: list[tuple[float, int]]) -> float:
+    """Processor seconds for a thumbnail."""
+    return sum(seconds for seconds, _ in spent) / sum(thumbnails for _, thumbnails in spent)
+
+
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -137,14 +144,13 @@ def main() -> int:
         except BrokenMeasurement as broken:
             print(f"broken measurement: {broken}", file=sys.stderr)
             return 1
-    print("| pictures | workers | thumbnails for a second of processor time | two do, of one's | rounds |")
-    print("| --- | --- | ---: | ---: | --- |")
+    print("| pictures | workers | thumbnails for a second of processor time | two do, of one's |")
+    print("| --- | --- | ---: | ---: |")
     for load, of in costs.items():
-        for name, values in of.items():
-            each = 1 / statistics.median(values)
-            times = [2 * one / own for one, own in zip(of[ONE], values, strict=True)] if name != ONE else []
-            shown = f"{statistics.median(times):.2f} | {min(times):.2f} to {max(times):.2f}" if times else " | "
-            print(f"| {load} | {name} | {each:,.0f} | {shown} |")
+        one = _each(of[ONE])
+        for name, spent in of.items():
+            times = "" if name == ONE else f"{2 * one / _each(spent):.2f}"
+            print(f"| {load} | {name} | {1 / _each(spent):,.0f} | {times} |")
     return 0
 
 

@@ -60,11 +60,13 @@ _NOT_ASIDE_WORKERS: Final = """\
 
 _KEPT_OPEN: Final = """\
     # kept open for each nginx worker
-    keepalive 32;
+    keepalive {connections};
     # the microservice closes a connection that nobody has used for 30 s; nginx is to let go of it first
     keepalive_timeout 20s;
-}
+}}
 """
+#: of them, for each line of the upstream
+_CONNECTIONS: Final = 32
 
 _NAMES: Final = "(render_thumbnail|render_birds_eye_view|get_thumbnails|get_thumbnail)"
 
@@ -146,10 +148,11 @@ def upstream(port: int = 8080, worker_ports: Sequence[int] = (), cookie: str = "
     `cookie` is the name of OMERO.web's session cookie.
     """
     if not worker_ports:
-        return _ONE + _NOT_ASIDE + _server(port) + _KEPT_OPEN
+        return _ONE + _NOT_ASIDE + _server(port) + _KEPT_OPEN.format(connections=_CONNECTIONS)
     has_variable = re.fullmatch(r"\w+", cookie, re.ASCII)
     session = f"$cookie_{cookie}" if has_variable else "$thumbnail_session"
-    text = _WORKERS.format(session=session) + _NOT_ASIDE_WORKERS + "".join(map(_server, worker_ports)) + _KEPT_OPEN
+    text = _WORKERS.format(session=session) + _NOT_ASIDE_WORKERS + "".join(map(_server, worker_ports))
+    text += _KEPT_OPEN.format(connections=_CONNECTIONS * len(worker_ports))
     return text if has_variable else _COOKIE.format(name=re.escape(cookie)) + text
 
 
