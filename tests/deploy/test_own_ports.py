@@ -225,6 +225,8 @@ def test_open_and_closed_in_either_event_loop(
     tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        await go_on.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"here"})
 
@@ -232,11 +234,19 @@ def test_open_and_closed_in_either_event_loop(
         port = OwnPort(application, OwnPorts("127.0.0.1", range(number, number + 1), 8, 8, {}), tmp_path)
         await port.open()
         async with httpx.AsyncClient() as client:
-            assert (await client.get(f"http://127.0.0.1:{number}/")).text == "here"
-        await port.close()
-        assert not _accepts(number)
+            answer = asyncio.create_task(client.get(f"http://127.0.0.1:{number}/", timeout=DEADLINE))
+            await asked.wait()
+            closing = asyncio.create_task(port.close())
+            while await asyncio.to_thread(_accepts, number):
+                pass
+            # nobody is let in any more, and who is in gets an answer
+            assert not closing.done()
+            go_on.set()
+            assert (await answer).text == "here"
+        await closing
 
     number = free_port()
+    asked, go_on = asyncio.Event(), asyncio.Event()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(live())
 

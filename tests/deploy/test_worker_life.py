@@ -12,7 +12,9 @@ import pytest
 import uvloop
 from granian.asgi import LifespanProtocol
 
+from omero_ms_thumbnail import server
 from omero_ms_thumbnail.config import ConfigError, Settings, load_settings
+from omero_ms_thumbnail.own_ports import OwnPorts
 from omero_ms_thumbnail.server import Service
 
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -56,6 +58,38 @@ def test_a_worker_reports_itself_when_granian_lets_its_loop_go_on(
     connection.close()
     assert not life.errored
     loop.close()
+
+
+def test_a_worker_leaves_omero_when_its_own_port_is_closed(
+    settings: Settings, tmp_path: Path, main_process: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+
+    class Port:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def open(self) -> None:
+            happened.append("opened")
+
+        async def close(self) -> None:
+            happened.append("closed")
+
+    class Leaving(Service):
+        async def stop(self) -> None:
+            happened.append("left")
+            await super().stop()
+
+    async def live() -> None:
+        life = LifespanProtocol(Leaving(settings, shared_folder=tmp_path, own_ports=ports))
+        await life.startup()
+        assert not life.interrupt
+        await life.shutdown()
+
+    monkeypatch.setattr(server, "OwnPort", Port)
+    ports = OwnPorts("127.0.0.1", range(1, 2), connections=1, backlog=1, log_config={})
+    asyncio.run(live())
+    assert happened == ["opened", "closed", "left"]
 
 
 @pytest.mark.parametrize(
