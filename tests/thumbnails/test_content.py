@@ -11,12 +11,12 @@ from omero_ms_thumbnail.thumbnails.model import Content, ImageFacts, Saved, Stor
 
 SETTINGS = Saved(7, 70, "20261130120000000000")
 ROW = StoredRow(9, 90, "20261130120001000000", 0, 96, 72)
-CONTENT = Content(50, 1_796_000_000_000, SETTINGS, ROW)
+CONTENT = Content(50, "20261130110000000000", SETTINGS, ROW)
 FACTS = ImageFacts(1, 2, 3, 4, size=96, has_owners_settings=True, has_owners_row=True, content=CONTENT)
 REQUEST = ThumbnailRequest(1, 64, stored=False)
 
 #: whatever changes a picture, or which picture it is
-PIXELS = {"pixels_event": 51, "pixels_time": 1}
+PIXELS = {"pixels_event": 51, "pixels_time": "2025"}
 SAVED = [
     SETTINGS._replace(id=8),
     SETTINGS._replace(event=71),
