@@ -178,7 +178,7 @@ class Service:
                 limits=limits,
                 cache_control=settings.cache_control,
                 span=self._telemetry.work,
-                sources=self._source,
+                sources=self._source if settings.omero.servers else None,
             ),
             health=Health({"session store": self._store.ping}, {one.name: one.reach for one in self._omeros.values()}),
             observer=self._telemetry,

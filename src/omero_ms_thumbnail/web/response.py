@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
-_NOSNIFF: Final = ("x-content-type-options", "nosniff")
+#: browsers are not to guess what an answer is
+NOSNIFF: Final = ("x-content-type-options", "nosniff")
 
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 _ENTITY_TAG: Final = re.compile(r'"([^"]*)"')
@@ -47,7 +48,7 @@ class RequestRefused(Exception):
 
 def body(content_type: str, content: bytes, status: int = 200, extra: Iterable[tuple[str, str]] = ()) -> Response:
     """An answer with a body."""
-    headers = (("content-type", content_type), ("content-length", str(len(content))), _NOSNIFF, *extra)
+    headers = (("content-type", content_type), ("content-length", str(len(content))), NOSNIFF, *extra)
     return Response(status, headers, content)
 
 
@@ -91,5 +92,5 @@ def with_validator(response: Response, tag: str, tags: frozenset[str]) -> Respon
 
 def not_modified(tag: str, headers: Headers) -> Response:
     """304, with those of the `headers` of the answer whose place it takes that it needs."""
-    kept = tuple((name, value) for name, value in headers if name in ("cache-control", _NOSNIFF[0]))
+    kept = tuple((name, value) for name, value in headers if name in ("cache-control", NOSNIFF[0]))
     return Response(304, (("etag", f'W/"{tag}"'), *kept))
