@@ -24,7 +24,7 @@ def parameters(limits: Limits) -> Json:
         ),
         "z": _in_query("z", "the section's z; of no effect on several images", _or_empty(SECTION_MAX)),
         "t": _in_query("t", "the section's time point; of no effect on several images", _or_empty(SECTION_MAX)),
-        "version": _in_query("version", "anything: another value asks past the caches", {"type": "string"}),
+        "version": _in_query("version", "anything: OMERO is asked at once what is seen", {"type": "string"}),
         "_": _in_query("_", "as version", {"type": "string"}),
         "callback": _in_query(
             "callback",
