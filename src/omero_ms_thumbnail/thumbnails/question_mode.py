@@ -23,10 +23,13 @@ REST: Final = 600.0
 
 
 class QuestionMode:
-    """Of one OMERO.server in one worker."""
+    """Of one OMERO.server in one worker. `warn` is told why it is the plain one from now on."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, warn: Callable[[str], None] | None = None
+    ) -> None:
         self._clock = clock
+        self._warn = warn or _warn
         self._plain_until = float("-inf")
         #: what a slow one took for each image, until a plain one has been measured
         self._slow: float | None = None
@@ -55,9 +58,13 @@ class QuestionMode:
     def _take_over(self, why: str) -> None:
         self._slow = None
         self._plain_until = self._clock() + REST
-        log.warning(
-            "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
-            " its indexes and statistics (ANALYZE)?",
-            REST / 60,
-            why,
-        )
+        self._warn(why)
+
+
+def _warn(why: str) -> None:
+    log.warning(
+        "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
+        " its indexes and statistics (ANALYZE)?",
+        REST / 60,
+        why,
+    )
