@@ -8,6 +8,7 @@ for it behind the answer. OMERO is the embedded one, in a process of its own; th
 - **not modified**: the same, and the client has it
 - **known**: in memory, once OMERO has said what is seen; 50 are asked for at once, each by itself
 - **new**: stored by OMERO and not asked for before; 50 at once, each by itself
+- **page known**, **page new**: the same of 50 in one request, for each of them
 """
 
 from __future__ import annotations
@@ -80,17 +81,25 @@ class Counted:
         self._images = images
 
     async def ask(self, image: int, etag: bytes = b"") -> _Client:
-        """One request."""
+        """One request for one."""
+        return await self._request(f"/webclient/render_thumbnail/{image}/", etag=etag)
+
+    async def _request(self, path: str, query: bytes = b"", etag: bytes = b"") -> _Client:
         headers = [(KEY.lower().encode(), self._key.encode())]
         if etag:
             headers.append((b"if-none-match", etag))
-        path = f"/webclient/render_thumbnail/{image}/"
         client = _Client()
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": headers}
         await self._service(scope, client.receive, client.send)
         if client.status not in (200, 304):
-            raise RuntimeError(f"image {image} was answered with {client.status}")
+            raise RuntimeError(f"{path} was answered with {client.status}")
         return client
+
+    async def page(self, images: Sequence[int]) -> None:
+        """Many in one request, and what is done behind the answer."""
+        query = "&".join(f"id={image}" for image in images).encode()
+        await self._request("/webclient/get_thumbnails/", query)
+        await asyncio.sleep(0.5)
 
     async def all(self, images: Sequence[int]) -> None:
         """Many at once, each by itself, and what is done behind the answers."""
@@ -109,6 +118,8 @@ class Counted:
             await self.ask(image, etag)
         found["hit"] = await self._of(lambda: self.ask(image), 1)
         found["not modified"] = await self._of(lambda: self.ask(image, etag), 1)
+        found["page new"] = await self._of(lambda: self.page(pages[2]), _AT_ONCE)
+        found["page known"] = await self._of(lambda: self.page(pages[2]), _AT_ONCE)
         return found
 
     async def _of(self, asking: Callable[[], Any], thumbnails: int) -> Counter[str]:

@@ -294,7 +294,8 @@ class SessionWork:
         assert item.facts is not None  # noqa: S101 - it was asked for by them
         self._done(item, thumbnail, source)
         self._unconfirmed.add(item, item.facts, thumbnail)
-        self._questions.confirm_soon()
+        key = item.key
+        self._questions.confirm_soon(is_waited_for=key is not None and self._caches.flights.is_waited_for(key, item))
 
     def _done(self, item: Item, outcome: Thumbnail | NotModified, source: str) -> None:
         item.source = source
