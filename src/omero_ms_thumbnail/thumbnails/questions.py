@@ -82,7 +82,7 @@ class Questions:
             self._rounds.begin(self._begin)
 
     def confirm_soon(self, *, is_waited_for: bool) -> None:
-        """Something was had: ask about it at once if it is waited for, else with what is asked next, or behind the answer."""
+        """Something was had: ask about it at once if it is waited for, else with what is asked next, or behind that."""
         if not len(self._unconfirmed):
             return
         if is_waited_for:
