@@ -97,8 +97,6 @@ class RedisCache:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._closing = False
-        self.hits = 0
-        self.misses = 0
         self.failures = 0
         #: values that nobody with the secret wrote
         self.forged = 0
@@ -125,8 +123,6 @@ class RedisCache:
                 if value is not None and (jpeg := self._read(user, key, value)) is not None:
                     found[key] = jpeg
                     break
-        self.hits += len(found)
-        self.misses += len(keys) - len(found)
         return found
 
     async def put_all(self, user: int, pictures: Mapping[bytes, bytes]) -> None:

@@ -36,8 +36,11 @@ def quoted(text: str, most: int = 40) -> str:
 class RequestRefused(Exception):
     """The request cannot be answered; `status` and the sentence say why.
 
-    `cause` says it of status 503 in a word or two, of which there are few.
+    `cause` says it of status 503 in a word or two, of which there are few. `user_id` is who asked, where that is known:
+    for the log.
     """
+
+    user_id: int | None = None
 
     def __init__(self, status: int, sentence: str, headers: Headers = (), cause: str = "") -> None:
         super().__init__(sentence)

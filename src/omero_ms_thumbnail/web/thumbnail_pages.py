@@ -22,7 +22,7 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
-from .leaving import Left, while_there
+from .leaving import ClientLeft, Left, while_there
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import (
     ANY_TAG,
@@ -101,12 +101,20 @@ class ThumbnailPages:
     ) -> tuple[Response, Asker]:
         """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that.
 
-        `path` is that of the request as OMERO.web sees it: with its prefix.
+        Either says who asked where that is known. `path` is that of the request as OMERO.web sees it: with its prefix.
         """
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         parsed = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, parsed.query, path)
-        named = tags_of(headers.get("if-none-match"))
+        try:
+            return await self._answer_to(asker, route, parsed, tags_of(headers.get("if-none-match")), left, path)
+        except (RequestRefused, ClientLeft) as refusal:
+            refusal.user_id = asker.user_id
+            raise
+
+    async def _answer_to(
+        self, asker: Asker, route: Route, parsed: Asked, named: frozenset[str], left: Left, path: str
+    ) -> tuple[Response, Asker]:
         # of JSON it is the answer that has a tag, not the picture
         tags = _NO_TAGS if route.kind in _JSON else named
         with self._span(_SPANS[route.kind]):
