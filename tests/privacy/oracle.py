@@ -13,9 +13,6 @@ from tests.telling_pictures import told, told_clock
 
 _SYSTEM_GROUP = 0
 
-#: seconds that the service believes what OMERO told of an image
-FACTS_LIFE = 60.0
-
 #: the only size that is stored
 DEFAULT_SIZE = 96
 
@@ -42,7 +39,7 @@ class Oracle:
         """What OMERO would have answered that user at some moment from `begin` to `end`; None where it refuses."""
         moments = list(self._moments(user_id, asked, begin, end))
         answers = {answer for moment in moments for answer in self._answer(user_id, asked, moment)}
-        if len(list(self._moments(user_id, asked, begin - FACTS_LIFE, end))) > 1:
+        if len(moments) > 1:
             # several calls make one thumbnail, and what was told of the image may be from before a change: OMERO then
             # refuses one of them, shows the user's own settings in place of those that were named, or draws a square
             # where it may store nothing any more. All of it is what this user may see at some moment of these
@@ -80,7 +77,14 @@ class Oracle:
         user = self._world.user_at[user_id].at(moment)
         permissions = self._world.group_at[facts[1]].at(moment).permissions
         if not _may_read(user, facts, permissions):
-            return {None}
+            # of one's own in a group that one has left OMERO tells, and refuses to draw it: what is kept is shown
+            is_told = facts[0] == user.id and permissions[0] == "r"
+            return {None, *self._shown(user, facts, permissions, asked, is_steady=is_steady)} if is_told else {None}
+        return self._shown(user, facts, permissions, asked, is_steady=is_steady)
+
+    def _shown(
+        self, user: User, facts: ImageFacts, permissions: str, asked: Asked, *, is_steady: bool
+    ) -> set[bytes | None]:
         image = self._images[asked.image]
         own = _settings(self._images, user, facts, permissions, asked)
         answers = {self._drawn(image, own, asked)}
@@ -88,7 +92,7 @@ class Oracle:
             # unless somebody has looked at it who may make settings
             answers.add(self._drawn(image, default_settings(image.picture), asked))
         if image.state is ImageState.READY:
-            others = self._others(user_id, asked, is_steady=is_steady)
+            others = self._others(user.id, asked, is_steady=is_steady)
             answers |= {self._drawn(image, look, asked) for look in others}
         if _is_stored(asked) and permissions[2] != "r" and facts[0] != user.id and not _is_admin(user):
             # who leads a private group may store nothing of another's, and is refused until the owner has
