@@ -100,9 +100,7 @@ class SmallTown:
         self.belief = belief
         ticks = itertools.count(1_796_000_000_000_000, 1_000)
         self._now: Callable[[], int] = lambda: next(ticks)
-        groups = [
-            Group(_FIRST_GROUP + number, f"group {number}", kind) for number, kind in enumerate(PERMISSION_BITS)
-        ]
+        groups = [Group(_FIRST_GROUP + number, f"group {number}", kind) for number, kind in enumerate(PERMISSION_BITS)]
         everywhere = [Group(SYSTEM_GROUP, "system", "rw----"), Group(USER_GROUP, "user", "rwr---")]
         root = User(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
         users = [self._user(_FIRST_USER + number) for number in range(_USERS)]
@@ -188,9 +186,7 @@ class SmallTown:
             requests = [self._request(focus) for _ in range(self.rng.choice([1, 1, 3]))]
             asked.append((person, requests))
         began, first = self._loop.time(), self._history[-1]
-        looking = [
-            asyncio.create_task(person.asker.work.thumbnails(requests, TIMEOUT)) for person, requests in asked
-        ]
+        looking = [asyncio.create_task(person.asker.work.thumbnails(requests, TIMEOUT)) for person, requests in asked]
         if changing:
             for _ in range(self.rng.choice([2, 10, 30, 60])):
                 await asyncio.sleep(0)
@@ -215,8 +211,7 @@ class SmallTown:
     async def _compare(
         self, person: Person, request: ThumbnailRequest, outcome: object, began: float, first: Truth
     ) -> None:
-        if isinstance(outcome, NotModified | JoinLost):
-            raise AssertionError(f"{request} of {person.user_id}: {outcome}")
+        assert not isinstance(outcome, NotModified | JoinLost), outcome
         given = outcome.jpeg if isinstance(outcome, Thumbnail) else None
         self.answers += 1
         self.refused += given is None

@@ -1,4 +1,4 @@
-"""What OMERO itself gives: a copy of its database at some moment, asked by OMERO.web's calls with nothing in between."""
+"""What OMERO itself gives: a copy of its database at some moment, asked by OMERO.web's calls, nothing in between."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ DEFAULT_LOOK: Final = "default"
 
 def draw(drawing: Drawing) -> bytes:
     """A picture that says in words all that it shows, as a JPEG begins and ends."""
-    if drawing.pixels is None:
-        shown = "clock"
-    else:
-        shown = f"{drawing.pixels.source} {drawing.look} {drawing.z}.{drawing.t}"
+    shown = "clock" if drawing.pixels is None else f"{drawing.pixels.source} {drawing.look} {drawing.z}.{drawing.t}"
     return b"\xff\xd8" + f"{drawing.width}x{drawing.height} {shown}".encode() + b"\xff\xd9"
 
 

@@ -104,7 +104,10 @@ class Watch:
                 self.refused += picture is None
                 if picture in right:
                     continue
-                if picture is None and not self.oracle.is_steady(user, asked, began - call, end):
+                if picture is None and (
+                    not self.oracle.is_steady(user, asked, began - call, end)
+                    or self.oracle.was_locked_out(session_key, user, began - window, end)
+                ):
                     self.torn += 1
                     continue
                 if picture is None and len(question.asked) > 1 and self.is_excused(began):
