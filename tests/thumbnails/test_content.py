@@ -114,6 +114,9 @@ def test_what_was_stored_between_two_questions_is_what_was_given(before: ImageFa
     assert not was_stored(before, _with(row=ROW._replace(version=-1)))
     assert not was_stored(before, before)
     assert not was_stored(before._replace(content=None), FACTS)
+    # OMERO has stored what it shows the owner, whose settings are not those of whoever was given this
+    assert not was_stored(before._replace(has_own_settings=True), FACTS._replace(has_own_settings=True))
+    assert was_stored(before, FACTS._replace(has_own_settings=True, has_own_row=True))
     # OMERO has made settings for it: whose look it had is not certain
     assert not was_stored(_with(settings=None, row=None), FACTS)
 
