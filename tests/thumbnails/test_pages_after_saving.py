@@ -1,6 +1,6 @@
 """Pages that were loaded before somebody saved, as they ask afterwards: the new picture within what `cache.life` says.
 
-In virtual time, from the addresses that they ask for. OMERO.web's pages count `version` up, and jQuery adds `_` to each.
+In virtual time, from the addresses that they ask for. OMERO.web's pages count `version` up, and jQuery adds `_`.
 iviewer begins to count anew with each load: `version` in its list of images (``thumbnail-slider.html``), a bare number
 beside the settings that it names (``settings.html``); its bird's eye view has ``rev``, which asks for nothing anew
 (``BirdsEye.js``). parade sends the images' ids and nothing else (``ThumbnailLoader.jsx``).
