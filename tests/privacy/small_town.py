@@ -127,6 +127,9 @@ class SmallTown:
         #: pictures and refusals that were compared
         self.answers = 0
         self.refused = 0
+        self.unchanged = 0
+        #: of each image what was given last: its tag and the picture
+        self._tagged: dict[int, tuple[str, bytes]] = {}
         self._changes: list[tuple[Callable[[], None], float]] = [
             (self._save, 8),
             (self._save_in_all, 2),
@@ -184,9 +187,12 @@ class SmallTown:
         for _ in range(self.rng.choice([1, 1, 2, 4])):
             person = self._person(self.rng.choice(list(self._people.users)))
             requests = [self._request(focus) for _ in range(self.rng.choice([1, 1, 3]))]
-            asked.append((person, requests))
+            asked.append((person, requests, *self._had_already(requests)))
         began, first = self._loop.time(), self._history[-1]
-        looking = [asyncio.create_task(person.asker.work.thumbnails(requests, TIMEOUT)) for person, requests in asked]
+        looking = [
+            asyncio.create_task(person.asker.work.thumbnails(requests, TIMEOUT, frozenset({tag} if tag else ())))
+            for person, requests, tag, _ in asked
+        ]
         if changing:
             for _ in range(self.rng.choice([2, 10, 30, 60])):
                 await asyncio.sleep(0)
@@ -195,9 +201,24 @@ class SmallTown:
         await self._settle()
         self._changed()
         self._note_files()
-        for (person, requests), given in zip(asked, outcomes, strict=True):
+        for (person, requests, _, had), given in zip(asked, outcomes, strict=True):
             for request, outcome in zip(requests, given, strict=True):
-                await self._compare(person, request, outcome, began, first)
+                await self._compare(person, request, self._shown(outcome, had), began, first)
+                if isinstance(outcome, Thumbnail) and outcome.tag:
+                    self._tagged[request.image_id] = outcome.tag, outcome.jpeg
+
+    def _had_already(self, requests: Sequence[ThumbnailRequest]) -> tuple[str, bytes]:
+        """What the client says that it has, by its tag: what was given of that image last, to whomever."""
+        is_said = len(requests) == 1 and self.rng.random() < 0.5
+        return self._tagged.get(requests[0].image_id, ("", b"")) if is_said else ("", b"")
+
+    def _shown(self, outcome: object, had: bytes) -> bytes | None:
+        """The picture that comes of it; None for a refusal."""
+        assert not isinstance(outcome, JoinLost), outcome
+        if isinstance(outcome, NotModified):
+            self.unchanged += 1
+            return had
+        return outcome.jpeg if isinstance(outcome, Thumbnail) else None
 
     async def _settle(self) -> None:
         """Until all that was had is kept, or is not."""
@@ -209,10 +230,8 @@ class SmallTown:
                 await asyncio.sleep(0)
 
     async def _compare(
-        self, person: Person, request: ThumbnailRequest, outcome: object, began: float, first: Truth
+        self, person: Person, request: ThumbnailRequest, given: bytes | None, began: float, first: Truth
     ) -> None:
-        assert not isinstance(outcome, NotModified | JoinLost), outcome
-        given = outcome.jpeg if isinstance(outcome, Thumbnail) else None
         self.answers += 1
         self.refused += given is None
         believed = began if request.version else max(began - self.belief, person.since)

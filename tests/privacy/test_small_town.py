@@ -38,6 +38,7 @@ def test_every_picture_is_what_omero_gives(belief: float, files: bool) -> None:
     assert town.caches.memory is not None
     # all of it has happened
     assert town.caches.memory.hits > 10
+    assert town.unchanged > 0
 
 
 # what a key is made of: database/kind/pixels.event.time/row or settings …/settings or size
@@ -199,10 +200,16 @@ def requests_without_settings(patch: pytest.MonkeyPatch) -> None:
     _wrap(SessionWork, "_item", item)(patch)
 
 
+def tags_of_images(patch: pytest.MonkeyPatch) -> None:
+    """Only of which Pixels, not of how they look."""
+    _wrap(content, "tag_of", lambda tag_of, key: tag_of(key.split(b"/")[2].split(b".")[0]))(patch)
+
+
 AT_ONCE: dict[str, Break] = {
     "a picture is kept before it is certain": kept_before_it_is_certain,
     "a picture is kept under the key that it had before": whatever_key_it_has_now,
     "requests forget the settings that they name": requests_without_settings,
+    "a tag forgets the key": tags_of_images,
 }
 
 BELIEVED: dict[str, Break] = {

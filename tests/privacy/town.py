@@ -96,7 +96,7 @@ class Town:
         images = [self.changes.interesting(user) for _ in range(rng.choice([1, 3, 10]))]
         question = self._questions.one(images)
         headers, had = self._headers(user, key), b""
-        if not question.is_json and rng.random() < 0.2 and question.path in self._given:
+        if not question.is_json and rng.random() < 0.5 and question.path in self._given:
             etag, had = self._given[question.path]
             headers.append(("if-none-match", etag))
         began = self.watch.begin()
