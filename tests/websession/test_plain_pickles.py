@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
+import datetime
+import decimal
+import gc
 import pickle
+import re
 import tracemalloc
-from collections.abc import Callable
+import types
+import uuid
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.websession import plain_pickles, unpickling
+from omero_ms_thumbnail.websession import inert_unpickler, plain_operations, plain_pickles, unpickling
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
+from omero_ms_thumbnail.websession.session import web_session
 from omero_ms_thumbnail.websession.unpickling import loads
 
 LIMITS = Limits()
 #: the most that tracemalloc may see, whatever is read
-BYTES = 39_500_000
+BYTES = 41_000_000
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=300),
@@ -54,22 +63,142 @@ class Thing:
         return print, ("called",)
 
 
+@pytest.mark.parametrize(
+    ("value", "protocols"),
+    [
+        (Thing(), range(6)),
+        (2**64, range(2, 6)),
+        (frozenset(), (4, 5)),
+        (bytearray(b"x"), (5,)),
+        ({(1, 2): 3}, range(6)),
+        ({1: {(1, 2): 3}}, range(6)),
+        ({1: {(1, 2)}}, (4, 5)),
+        (map(int, "1"), range(6)),
+        (range, (5,)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_not_plain(value: object, protocols: Iterable[int]) -> None:
+    for protocol in protocols:
+        plain = is_plain(pickle.dumps({"a": ["b" * 30] * 1000, "value": value}, protocol))
+        # a type of data is, by its name alone
+        assert plain == (value is range)
+
+
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize(
-    "value", [Thing(), (1,), (), {1}, b"x", 2**64, frozenset(), object], ids=lambda value: type(value).__name__
+    "value",
+    [
+        (1, 2),
+        ((1, (2, 3)), ()),
+        (1, 2, 3, "x", None),
+        {1, "x", 2.5},
+        b"x" * 300,
+        b"\xff",
+        datetime.datetime(2026, 1, 2, 3, 4, 5, 6, datetime.UTC),
+        decimal.Decimal("1.5"),
+        uuid.UUID(int=7),
+        collections.OrderedDict(a=1),
+        types.SimpleNamespace(x=(1, 2)),
+        argparse.Namespace,
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_what_is_not_plain(protocol: int, value: object) -> None:
-    assert not is_plain(pickle.dumps({"a": ["b" * 30] * 1000, "value": value}, protocol))
+def test_what_sessions_have_besides(protocol: int, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps({"a": ["b" * 30] * 1000, "value": [value] * 2, "other": {"x": value}}, protocol)
+    read = plain_pickles.read(data, LIMITS)
+    if value is argparse.Namespace:
+        assert read is None  # as it is refused
+        return
+    assert read is not None
+    assert shown(read) == shown(by_the_machine(data, monkeypatch))
+
+
+def shown(value: object) -> str:
+    return re.sub("0x[0-9a-f]+", "", repr(value))
+
+
+class Connector:
+    """Named as OMERO.web's."""
+
+
+def test_the_connector_of_an_old_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector()
+    connector.__dict__.update(omero_session_key="key", user_id=7)
+    for protocol in range(6):
+        data = pickle.dumps({"connector": connector, "more": ["x" * 30] * 2000}, protocol)
+        named = data.replace(b"c%b\nConnector\n" % __name__.encode(), b"comeroweb.connector\nConnector\n").replace(
+            b"\x8c%b%b" % (bytes([len(__name__)]), __name__.encode()), b"\x8c\x12omeroweb.connector"
+        )
+        named = re.sub(rb"\x95.{8}", b"", named, count=1, flags=re.DOTALL)
+        read = plain_pickles.read(named, LIMITS)
+        assert read is not None
+        found = web_session(read)
+        assert found is not None
+        assert (found.omero_session_key, found.user_id) == ("key", 7)
+        assert web_session(by_the_machine(named, monkeypatch)) == found
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"c%b\nX\n}(\x8c\x01aNub" % b"a",  # a state for a class
+        b"]}b",
+        b"K\x01)R",
+        b"K\x01)\x81",
+        b"(K\x01K\x02t)R",
+        b"}N}\x8c\x03getK\x01s\x86b",
+        b"cos\nsystem\n\x8c\x01a\x85R",
+        b"cbuiltins\ngetattr\ncdatetime\ndatetime\n\x8c\x03now\x86R",
+        b"\x8c\x02os\x8c\x06system\x93",
+        b"ca\nb\n)R)R",
+        b"N)\x94" * 3 + b"h\x07",
+    ],
+    ids=repr,
+)
+def test_what_is_called_or_given_a_state_is_made_of_a_name(program: bytes) -> None:
+    data = b"\x80\x04}\x8c\x01a" + program + b"s."
+    assert not is_plain(data)
+
+
+def test_names_are_counted() -> None:
+    data = b"\x80\x04}\x8c\x01a](%bes." % (b"ca\nb\n" * 1001)
+    assert not is_plain(data)
+    assert is_plain(data.replace(b"ca\nb\n", b"N", 1))
+
+
+def test_reading_leaves_the_collector_as_it_was() -> None:
+    data = pickle.dumps({"a": [1]})
+    assert gc.isenabled()
+    assert is_plain(data)
+    assert not is_plain(pickle.dumps({(1, 2): 3}))
+    assert gc.isenabled()
+
+
+def test_tuples_of_one_hash_are_never_compared() -> None:
+    # each is another, and their hashes are made only where somebody looks for a key
+    tuples = pickle.dumps({"a": [(n, n + 1) for n in range(3000)]}, 4)
+    read = plain_pickles.read(tuples, LIMITS)
+    assert read is not None
+    assert read == pickle.loads(tuples)
+    (items,) = read.values()
+    assert isinstance(items, list)
+    with pytest.raises(TypeError):
+        hash(items[0])
 
 
 #: each byte that is an operation which makes, calls or looks up something else
-OTHERS = [code for code in range(256) if bytes([code]) not in b"}](N\x88\x89\x94eausKhqXMJGjr." + b"\x8c\x8a\x95\x80"]
+OTHERS = [
+    code
+    for code in range(256)
+    if bytes([code]) not in b"}](N\x88\x89\x94eausKhqXMJGjr.CUBTRbct)\x81\x93\x85\x86\x87\x8f\x90" + b"\x8c\x8a\x95\x80"
+]
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_an_operation_that_is_not_plain(code: int) -> None:
     data = b"\x80\x04}(\x8c\x01aN" + bytes([code]) + b"\0" * 20 + b"\x8c\x01bNu."
-    assert plain_pickles._longest_text(data) is None
+    assert plain_operations.plain_pickle(data) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))
@@ -94,7 +223,7 @@ def test_the_machine_reads_the_same(protocol: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_one_operation_of_another_kind_leaves_all_to_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"jobs": [{"id": n} for n in range(5000)], "last": (1, 2)}
+    value = {"jobs": [{"id": n} for n in range(5000)], "last": frozenset({1, 2})}
     data = pickle.dumps(value, 4)
     assert len(data) > plain_pickles.LARGE
     assert not is_plain(data)
@@ -107,11 +236,9 @@ def test_small_ones_are_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_unpickler_finds_no_class() -> None:
-    import io
-
     for protocol in range(6):
-        with pytest.raises(pickle.UnpicklingError):
-            plain_pickles._Unpickler(io.BytesIO(pickle.dumps(Thing(), protocol))).load()
+        with pytest.raises((pickle.UnpicklingError, SessionDecodeError)):
+            inert_unpickler.load([pickle.dumps(Thing(), protocol)])
 
 
 def largest(unit: bytes) -> bytes:
@@ -119,10 +246,10 @@ def largest(unit: bytes) -> bytes:
     low, high, best = 1, 2_000_000 // len(unit), b""
     while low <= high:
         count = (low + high) // 2
-        data = b"\x80\x04}\x8c\x01a](" + unit * count + b"es."
-        longest = plain_pickles._longest_text(data)
-        assert longest is not None
-        if plain_pickles._memory(data, data.count(b"h") + data.count(b"j"), longest) <= LIMITS.plain_memory:
+        data = b"\x80\x04}\x8c\x01aca\nb\nq\x00s\x8c\x01b](" + unit * count + b"es."
+        plain = plain_operations.plain_pickle(data)
+        assert plain is not None
+        if plain_pickles._memory(plain, plain.codes(), data) <= LIMITS.plain_memory:
             low, best = count + 1, data
         else:
             high = count - 1
@@ -144,6 +271,13 @@ def largest(unit: bytes) -> bytes:
         b"]K\x01a",
         b"](K\x01K\x01e",
         b"\x8c\x06ab\xf0\x9f\x98\x80",
+        b"K\x01K\x02\x86",
+        b")\x85",
+        b"(K\x01K\x02K\x01K\x02t\x94",
+        b"\x8f(K\x01\x90",
+        b"\x8f(M\xff\xff\x8c\x01x\x90",
+        b"h\x00)R",
+        b"h\x00)\x81\x94",
     ],
     ids=repr,
 )
