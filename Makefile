@@ -48,13 +48,14 @@ stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
 	$(BIN)/python -m tests.deploy.installing
 
-omero-replay: $(VENV)/.test  ## play recorded scenarios: SCENARIOS=file OMERO=embedded|stubs|host:port ROOT_PASSWORD_FILE=file
+omero-replay: $(VENV)/.test  ## play recorded scenarios: SCENARIOS=file OMERO=embedded|stubs|host:port ROOT_PASSWORD_FILE=file DATA_DIR=dir
 	$(BIN)/python -m tests.real.omero $(if $(SCENARIOS),--scenarios "$(SCENARIOS)") \
-		$(if $(OMERO),--omero "$(OMERO)") $(if $(ROOT_PASSWORD_FILE),--root-password-file "$(ROOT_PASSWORD_FILE)")
+		$(if $(OMERO),--omero "$(OMERO)") $(if $(ROOT_PASSWORD_FILE),--root-password-file "$(ROOT_PASSWORD_FILE)") \
+		$(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
-omero-test: $(VENV)/.test  ## the facts on a real OMERO meant for tests: OMERO=host:port ROOT_PASSWORD_FILE=file YES=1
+omero-test: $(VENV)/.test  ## the facts on a real OMERO meant for tests: OMERO=host:port ROOT_PASSWORD_FILE=file YES=1 DATA_DIR=dir
 	$(BIN)/python -m tests.real.omero.on_real --omero "$(OMERO)" --root-password-file "$(ROOT_PASSWORD_FILE)" \
-		$(if $(YES),--yes)
+		$(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(YES),--yes)
 
 faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (7 minutes)
 	$(BIN)/python -m tests.faults.report

@@ -33,8 +33,30 @@ def goals(rows: Sequence[Mapping[str, Any]]) -> str:
 def comparisons(rows: Sequence[Mapping[str, Any]]) -> str:
     """Every row that has none."""
     lines = ["| what | measured |", "| --- | ---: |"]
-    lines += [f"| {row['what']} | {_value(row)} |" for row in rows if not row["goal"]]
+    lines += [f"| {row['what']} | {_value(row)} |" for row in rows if not row["goal"] and not _is_costly(row)]
     return "\n".join(lines)
+
+
+def costs(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What is asked for at the OMERO that costs what a real one does."""
+    lines = [
+        "| asked for | ours | in times of one query | OMERO.web's calls | ratio | OMERO calls | events | connections |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in filter(_is_costly, rows):
+        seen = {name: statistics.median(values) for name, values in row["details"].items()}
+        unit, queries = (" ms", _number(row["median"])) if "ms" in seen else ("/s", "–")
+        both = ("ms", "OMERO.web's calls, ms") if "ms" in seen else ("thumbnails/s", "OMERO.web's calls, thumbnails/s")
+        ours, theirs = (f"{_number(seen[name])}{unit}" for name in both)
+        counts = (seen[name] for name in ("times OMERO.web's calls", "OMERO calls", "events", "most connections"))
+        ratio, *asked = map(_number, counts)
+        what = row["what"].partition(": ")[2].rpartition(": ")[0]
+        lines.append(f"| {' | '.join((what, ours, queries, theirs, ratio, *asked))} |")
+    return "\n".join(lines)
+
+
+def _is_costly(row: Mapping[str, Any]) -> bool:
+    return str(row["key"]).startswith("costs/") and "OMERO calls" in row["details"]
 
 
 def shares(found: Sequence[Mapping[str, Any]]) -> str:
@@ -119,6 +141,7 @@ def write_document(name: str) -> None:
     tables = {
         "goals": goals(result["rows"]),
         "comparisons": comparisons(result["rows"]),
+        "costs": costs(result["rows"]),
         "shares": shares(result["shares"]),
         "rounds": rounds(result["rows"]),
         "machine": f"{measured}: {described(result['machine'])}.",

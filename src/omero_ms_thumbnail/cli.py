@@ -105,7 +105,8 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="try it out: an embedded OMERO with sample images, and a page that shows them",
         description=(
             "Start an embedded OMERO with sample images, log its users in as OMERO.web would, and serve their "
-            "thumbnails with a page that shows them. Nothing else is needed, and nothing is kept."
+            "thumbnails with a page that shows them. Nothing else is needed, and nothing is kept but the files of "
+            "--data-dir."
         ),
     )
     demo.add_argument("--host", default="127.0.0.1", metavar="HOST", help="the address (default: %(default)s)")
@@ -115,6 +116,15 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         type=Path,
         metavar="DIR",
         help="show the PNG, JPEG, TIFF and OME-TIFF files of this folder instead of the samples",
+    )
+    demo.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help=(
+            "where OMERO keeps its thumbnails, as omero.data_dir, for the service to read them from: an empty folder, "
+            "or a new one (default: in OMERO's memory)"
+        ),
     )
     demo.add_argument(
         "--latency",
@@ -277,7 +287,9 @@ def _demo(arguments: argparse.Namespace) -> None:
     logs = LogOptions("WARNING")
     begin_logging(logs)
     try:
-        omero = OmeroProcess(latency=parse_latency(arguments.latency), images=arguments.images)
+        omero = OmeroProcess(
+            latency=parse_latency(arguments.latency), images=arguments.images, data_dir=arguments.data_dir
+        )
     except (ValueError, ImageLibrariesMissing) as error:
         raise _Failed(str(error)) from error
     try:
@@ -285,7 +297,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         settings = Settings(
             host=arguments.host,
             port=arguments.port,
-            omero=OmeroSettings(host=running.host, port=running.ssl_port, secure=True),
+            omero=OmeroSettings(host=running.host, port=running.ssl_port, secure=True, data_dir=arguments.data_dir),
             session_stores=(arguments.session_store,),
         )
         cookie_name = settings.omero_web.session_cookie_name

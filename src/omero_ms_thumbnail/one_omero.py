@@ -20,9 +20,10 @@ from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.public_user import PUBLIC_KEY, PublicUser
 from .omero.session import JoinedSession, OmeroServer
+from .omero.thumbnail_files import ThumbnailFiles
 from .telemetry.observer import Census, PermitCensus, Telemetry
 from .telemetry.spans import JOIN
-from .thumbnails.keeping import Caches
+from .thumbnails.caches import Caches
 from .thumbnails.memory_cache import MemoryCache
 from .thumbnails.redis_cache import RedisCache
 from .thumbnails.service import Thumbnails
@@ -49,7 +50,10 @@ class OneOmero:
         #: how metrics, and files that workers share, tell it from others; empty where there are none
         self.label: Final = str(server.id) if settings.omero.servers else ""
         self.name: Final = f"OMERO {self.label}".rstrip()
-        self._caches = caches(settings, server)
+        # where nothing is told by what it shows, no file is known to be it
+        folder = server.data_dir if settings.cache.by_content else None
+        self._files = ThumbnailFiles(folder, refused=telemetry.file_refused) if folder is not None else None
+        self._caches = replace(caches(settings, server), watcher=telemetry, files=self._files)
         waited_for = patience(settings.request_timeout)
         of_it = f"-{self.label}" if self.label else ""
 
@@ -74,8 +78,6 @@ class OneOmero:
             joins=self._joins,
             waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
-            cache_used=telemetry.cache_used,
-            made=telemetry.made,
         )
 
     async def reach(self) -> None:
@@ -91,6 +93,8 @@ class OneOmero:
         await self.leave(timeout)
         if self._caches.shared is not None:
             await self._caches.shared.close()
+        if self._files is not None:
+            self._files.close()
 
     def give_back(self) -> None:
         """Be none of the workers any more that share the permits."""
@@ -109,6 +113,7 @@ class OneOmero:
             cache_bytes=memory.bytes if memory is not None else 0,
             cache_entries=len(memory) if memory is not None else 0,
             cache_failures=shared.failures if shared is not None else 0,
+            facts_remembered=memory.facts if memory is not None else 0,
         )
 
     def permits(self) -> list[PermitCensus]:
@@ -140,18 +145,26 @@ def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
     Of several each has its part of ``cache.memory`` and of ``cache.redis-memory``.
     """
     cache, parts = settings.cache, len(settings.omero.all_servers)
-    if not cache.life:
-        return Caches()
-    memory = MemoryCache(bytes_max=cache.memory // parts, life=cache.life) if cache.memory else None
+    if not cache.by_content:
+        return Caches(by_content=False)
+    if not cache.picture_life:
+        return Caches(belief=cache.life)
+    memory = MemoryCache(bytes_max=cache.memory // parts, life=cache.picture_life) if cache.memory else None
     if cache.redis_uri is None:
-        return Caches(memory)
+        return Caches(memory, belief=cache.life)
     try:
         client = redis_or_cluster_client(cache.redis_uri)
     except ValueError as error:
         raise ConfigError([f"cache.redis-uri: {error}"]) from error
     # users of one OMERO.server are numbered as those of another
-    shared = RedisCache(client, realm=str(server), life=cache.life, bytes_max=cache.redis_memory // parts)
-    return Caches(memory, shared)
+    shared = RedisCache(
+        client,
+        realm=str(server),
+        life=cache.picture_life,
+        bytes_max=cache.redis_memory // parts,
+        secret=cache.secret.encode() if cache.secret is not None else None,
+    )
+    return Caches(memory, shared, belief=cache.life)
 
 
 def omero_server(settings: Settings, server: OmeroServerSettings | None = None) -> OmeroServer:

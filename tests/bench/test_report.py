@@ -42,6 +42,23 @@ def test_every_row_is_in_one_table() -> None:
     assert "| key | twice | 2 | 2 | 2 |" in report.rounds(rows)
 
 
+def test_what_costs_has_a_table_of_its_own() -> None:
+    page = Row("costs/page", "at an OMERO: page of 50: our time / one query's", values=[1.5])
+    page.details = {"ms": [12.0], "OMERO.web's calls, ms": [60.0]}
+    singles = Row("costs/singles", "at an OMERO: singles: ours / OMERO.web's calls", Goal(at_least=30), values=[40.0])
+    singles.details = {"thumbnails/s": [2_000.0], "OMERO.web's calls, thumbnails/s": [50.0], "p99 ms": [9.0]}
+    for row, ratio in ((page, 5.0), (singles, 40.0)):
+        row.details |= {"times OMERO.web's calls": [ratio], "OMERO calls": [1.0], "events": [0.0]}
+        row.details["most connections"] = [1]
+    rows = [row.as_json() for row in (page, singles, Row("costs/events", "events", Goal(at_most=0), values=[0.0]))]
+    assert report.costs(rows).splitlines()[2:] == [
+        "| page of 50 | 12 ms | 1.5 | 60 ms | 5 | 1 | 0 | 1 |",
+        "| singles | 2,000/s | – | 50/s | 40 | 1 | 0 | 1 |",
+    ]
+    assert len(report.comparisons(rows).splitlines()) == 2
+    assert len(report.goals(rows).splitlines()) == 4
+
+
 def test_a_plot_is_svg_with_a_line_for_each_peer() -> None:
     drawn = line_plot("rate <1>", "connections", "a second", {"ours": [(1, 10), (64, 4_000)], "theirs": [(1, 0.5)]})
     root = ET.fromstring(drawn)
@@ -67,4 +84,4 @@ def test_tables_go_between_markers_and_nowhere_else() -> None:
 
 def test_the_document_has_a_place_for_every_table() -> None:
     markers = re.findall(r"<!-- (\w+) -->", report.DOCUMENT.read_text())
-    assert sorted(markers) == ["comparisons", "goals", "machine", "plots", "rounds", "shares"]
+    assert sorted(markers) == ["comparisons", "costs", "goals", "machine", "plots", "rounds", "shares"]

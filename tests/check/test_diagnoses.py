@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from omero_ms_thumbnail.check import diagnoses, session_diagnoses
+from omero_ms_thumbnail.check import cache_diagnoses, diagnoses, folder_diagnoses, session_diagnoses
 from omero_ms_thumbnail.check.certificate import read_certificate
 from omero_ms_thumbnail.check.diagnoses import DIAGNOSES
 from omero_ms_thumbnail.check.names import STEPS
@@ -42,7 +42,7 @@ def test_the_documentation_has_each_diagnosis() -> None:
 
 def test_each_diagnosis_belongs_to_a_step_and_is_made_by_one() -> None:
     used = "\n".join(path.read_text() for path in SOURCE.glob("*.py") if not path.name.endswith("diagnoses.py"))
-    modules = (diagnoses, session_diagnoses)
+    modules = (cache_diagnoses, diagnoses, folder_diagnoses, session_diagnoses)
     names = {id(value): name for module in modules for name, value in vars(module).items()}
     for diagnosis in DIAGNOSES.values():
         assert diagnosis.step in STEPS

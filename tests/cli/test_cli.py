@@ -41,7 +41,10 @@ def test_version() -> None:
     [
         ([], ["serve", "demo", "--version"]),
         (["serve"], ["--config FILE", "--host HOST", "--port PORT", "--workers N"]),
-        (["demo"], ["--host HOST", "--port PORT", "--images DIR", "--latency REALISTIC|none|key=ms,…"]),
+        (
+            ["demo"],
+            ["--host HOST", "--port PORT", "--images DIR", "--data-dir DIR", "--latency REALISTIC|none|key=ms,…"],
+        ),
     ],
 )
 def test_help(command: list[str], options: list[str]) -> None:
@@ -139,6 +142,13 @@ def test_a_wrong_latency(latency: str) -> None:
 def test_a_folder_without_pictures(tmp_path: Path) -> None:
     assert str(tmp_path) in _fails("demo", "--port", str(free_port()), "--images", str(tmp_path))
     assert "nothing" in _fails("demo", "--port", str(free_port()), "--images", str(tmp_path / "nothing"))
+
+
+def test_a_demo_that_is_given_another_omeros_files(tmp_path: Path) -> None:
+    (tmp_path / "Thumbnails").mkdir()
+    (tmp_path / "Thumbnails" / "1").touch()
+    sentence = _fails("demo", "--port", str(free_port()), "--data-dir", str(tmp_path))
+    assert f"{tmp_path}/Thumbnails has files of another OMERO in it" in sentence
 
 
 def test_the_demo_without_image_libraries(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_block_is_not_a_value(configure: Configure) -> None:
         (
             "c.yaml, line 2: omero: it is a block and takes no value itself; indent its keys below it:"
             " host, port, secure, session_idle_timeout, joined_sessions, connect_timeout, thumbnail_stores,"
-            " message_size_max"
+            " message_size_max, data_dir"
         ),
         (
             "c.yaml, line 3: http-tracing: it is a block and takes no value itself; indent its keys below it:"

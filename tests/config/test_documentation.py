@@ -23,7 +23,8 @@ SHIPPED = ROOT / "conf" / "config.yaml"
 
 _COMMENTED_KEY = re.compile(r"^( *)#(?=[a-z-])", re.MULTILINE)
 _FILE_KEY = re.compile(
-    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file):.*\n", re.MULTILINE
+    r"^ *(uri-file|redis-uri-file|secret_key_file|secret_key_fallbacks_file|password_file|secret_file):.*\n",
+    re.MULTILINE,
 )
 
 _SERVERS = """\
@@ -34,6 +35,7 @@ _SERVERS = """\
           secure: true
           # Its name there, for sessions that say that in place of the number.
           name: ""
+          data_dir: /OMERO
 """
 
 
@@ -66,9 +68,11 @@ def test_the_shipped_file_shows_every_key_with_its_default(tmp_path: Path) -> No
         _SERVERS,
         "user: public-user\n",
         'password: "..."\n',
+        'secret: "... 32 characters or more"',
         'url_filter: "^/(webclient|webgateway)/"\n',
         "shutdown-timeout: 15",
         'secret_key: "..."',
+        "data_dir: /OMERO\n",
         "ca_file: /etc/ssl/certs/omero.pem",
         "directory: /tmp",
         'synchronicity: "async"',

@@ -54,8 +54,14 @@ REFUSED = {
     "metrics, October 2019": (OMERO + WEB + JDBC + "jmx-metrics-enabled: true\n", ["jmx-metrics: with enabled"]),
     "the image-region service": (
         OMERO + WEB + STORE + "max-active-channels: 6\nomero.server:\n    omero.data.dir: /OMERO\n"
+        "    omero.db.pass: secret\n    omero.script_repo_root: /opt/omero/lib/scripts\n"
         'cache-control-header: "private, max-age=3600"\nvertx-metrics: {enabled: true}\n',
-        ["no channels to choose here", "reads neither its files nor its database", "cache-control, its name here"],
+        [
+            "no channels to choose here",
+            "line 8: omero.server.omero.db.pass: there is no such key; of the settings of OMERO.server itself",
+            "line 9: omero.server.omero.script_repo_root: there is no such key",
+            "cache-control, its name here",
+        ],
     ),
 }
 
@@ -71,6 +77,30 @@ def test_accepted(generation: str, tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, ACCEPTED[generation]), {})
     assert (settings.port, settings.omero.host, settings.omero.port) == (8080, "localhost", 4064)
     assert not settings.http_tracing.enabled
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "omero.server:\n    omero.data.dir: /OMERO\n",
+        "omero.server: {omero: {data: {dir: /OMERO}}}\n",
+        "omero.server.omero.data.dir: /OMERO\n",
+        "omero.data_dir: /OMERO\n",
+    ],
+)
+def test_omeros_folder_as_the_image_region_service_has_it(text: str, tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, WEB + STORE + text), {})
+    assert settings.omero.data_dir == Path("/OMERO")
+    assert not settings.warnings
+    variables = {"OMERO_MS_THUMBNAIL_OMERO_DATA_DIR": "/srv/omero"}
+    assert load_settings(written(tmp_path, WEB + STORE + text), variables).omero.data_dir == Path("/srv/omero")
+
+
+def test_omeros_folder_said_twice_or_as_no_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data_dir: it is given twice, here and as omero.server.omero.data.dir"):
+        load_settings(written(tmp_path, STORE + "omero.server.omero.data.dir: /a\nomero.data_dir: /b\n"), {})
+    with pytest.raises(ConfigError, match=r"omero.server.omero.data.dir: 1 is not the path of a folder that has the"):
+        load_settings(written(tmp_path, STORE + "omero.server.omero.data.dir: 1\n"), {})
 
 
 @pytest.mark.parametrize("generation", REFUSED)

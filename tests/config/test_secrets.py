@@ -133,4 +133,13 @@ def test_no_secret_field_is_in_repr() -> None:
             seen += check(inner) if is_dataclass(inner) else 0
         return seen
 
-    assert check(Settings) == len(FILE_KEYS) == 5
+    assert check(Settings) == len(FILE_KEYS) == 6
+
+
+@pytest.mark.parametrize(
+    "written", ["cache: {secret: 31-characters-are-not-enough-xx}", "cache: {secret_file: secret}"]
+)
+def test_a_secret_that_could_be_guessed(configure: Configure, written: str) -> None:
+    Path("secret").write_text("31-characters-are-not-enough-xx\n")
+    (problem,) = configure.problems(f"{STORE}{written}\n")
+    assert problem.endswith("the value is not 32 printable characters or more, such as `openssl rand -hex 32` prints")

@@ -42,6 +42,22 @@ def test_which_servers_there_are(tmp_path: Path, omero: str, expected: list[tupl
     assert bool(settings.warnings) == omero.startswith("{host: c")
 
 
+@pytest.mark.parametrize(
+    ("omero", "folders"),
+    [
+        ("{data_dir: /A}", [(1, "/A")]),
+        ("{servers: [{id: 1, host: a, data_dir: /A}, {id: 2, host: b}]}", [(1, "/A"), (2, None)]),
+        ("{host: a, data_dir: /A, servers: [{id: 2, host: b, data_dir: /B}]}", [(1, "/A"), (2, "/B")]),
+        # the same server in both: what one of them says counts
+        ("{host: a, data_dir: /A, servers: [{id: 1, host: a}, {id: 2, host: b}]}", [(1, "/A"), (2, None)]),
+        ("{host: a, servers: [{id: 1, host: a, data_dir: /A}, {id: 2, host: b}]}", [(1, "/A"), (2, None)]),
+    ],
+)
+def test_whose_folder_is_whose(tmp_path: Path, omero: str, folders: list[tuple[int, str | None]]) -> None:
+    servers = _load(tmp_path, f"omero: {omero}\n").omero.all_servers
+    assert [(one.id, one.data_dir and str(one.data_dir)) for one in servers] == folders
+
+
 def test_which_of_them_a_session_means(tmp_path: Path) -> None:
     omero = _load(
         tmp_path, "omero: {servers: [{id: 1, host: a}, {id: 2, host: b, name: '1'}, {id: 7, host: c}]}\n"
@@ -66,6 +82,14 @@ def test_which_of_them_a_session_means(tmp_path: Path) -> None:
         ),
         ("omero: {servers: [{id: 1, host: 'wss://a', secure: false}]}", "omero.servers.host"),
         ("omero: {servers: [{id: 0, host: a}]}", "omero.servers.id"),
+        (
+            "omero: {servers: [{id: 1, host: a, data_dir: /A}, {id: 2, host: b, data_dir: /A}]}",
+            "omero.servers.data_dir: /A is the folder of more than one of them",
+        ),
+        (
+            "omero: {data_dir: /A, servers: [{id: 1, host: a}]}",
+            "omero.data_dir: it is that of the OMERO at omero.host; write data_dir into one of omero.servers",
+        ),
         ("omero: {servers: [[a, 4064, name]]}", "omero.servers"),
         ("omero.web: {public: {enabled: true, password: p}}", "omero.web.public.user"),
         ("omero.web: {public: {enabled: true, user: u}}", "omero.web.public.password"),

@@ -70,6 +70,40 @@ def test_kubernetes_keeps_to_its_schemas() -> None:
     _run(require("kubernetes-validate"), "--strict", MANIFESTS)
 
 
+def _with_files(path: Path) -> str:
+    """With what is commented out for `omero.data_dir`."""
+    return re.sub(r"^( *)#(?=[-\w])", r"\1", path.read_text(), flags=re.MULTILINE)
+
+
+def test_compose_can_mount_omeros_thumbnails_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(_with_files(COMPOSE))
+    _run(require("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml")
+    service = yaml.safe_load(_with_files(COMPOSE))["services"]["omero-ms-thumbnail"]
+    data_dir = service["environment"]["OMERO_MS_THUMBNAIL_OMERO_DATA_DIR"]
+    assert service["volumes"] == [f"/OMERO/Thumbnails:{data_dir}/Thumbnails:ro"]
+    assert [str(int(group)) for group in service["group_add"]] == service["group_add"]
+
+
+def test_kubernetes_can_mount_omeros_thumbnails_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "manifests.yaml").write_text(_with_files(MANIFESTS))
+    _run(require("kubernetes-validate"), "--strict", tmp_path / "manifests.yaml")
+    manifests = {one["kind"]: one for one in yaml.safe_load_all(_with_files(MANIFESTS))}
+    pod = manifests["Deployment"]["spec"]["template"]["spec"]
+    (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "omero")
+    (text,) = manifests["ConfigMap"]["data"].values()
+    data_dir = yaml.safe_load(text)["omero"]["data_dir"]
+    assert mount == {
+        "name": "omero",
+        "mountPath": f"{data_dir}/Thumbnails",
+        "subPath": "Thumbnails",
+        "readOnly": True,
+    }
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "omero")
+    # or the kubelet would change whose the files are
+    assert volume["persistentVolumeClaim"]["readOnly"]
+    assert pod["securityContext"]["supplementalGroups"]
+
+
 def _manifests() -> dict[str, Any]:
     return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(MANIFESTS.read_text())}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -20,6 +22,9 @@ from tests.service_process import DEADLINE, free_port
 from tests.telemetry.serving import KEY_HEADER
 
 UNIT = "omero-ms-thumbnail.service"
+
+#: the number of a user that is nobody else's here
+OMERO_SERVER = 54_321
 
 #: what is not as on an administrator's machine: where things are, whose they are, and patience
 HERE = """
@@ -52,12 +57,12 @@ class Installed:
 
     def __init__(self, manager: Systemd, folder: Path, port: int) -> None:
         self._manager = manager
-        self._folder = folder
+        self.folder = folder
         self.port = port
 
     def do(self, command: str) -> None:
         said = self._manager.systemctl(command, UNIT)
-        assert said.returncode == 0, f"{said.stderr}\n{self.log}\n{(self._folder / 'systemd.log').read_text()}"
+        assert said.returncode == 0, f"{said.stderr}\n{self.log}\n{(self.folder / 'systemd.log').read_text()}"
 
     def state(self) -> dict[str, str]:
         return self._manager.show(UNIT, "ActiveState", "Result", "NRestarts", "StatusText", "MainPID", "ExecMainStatus")
@@ -71,7 +76,13 @@ class Installed:
 
     @property
     def log(self) -> str:
-        return (self._folder / "stderr").read_text()
+        said = self.folder / "stderr"
+        return said.read_text() if said.exists() else ""
+
+    def configure(self, more: str) -> None:
+        """As `systemctl edit` does, in a file of its own."""
+        (self._manager.units / f"{UNIT}.d" / "more.conf").write_text(more)
+        self._manager.systemctl("daemon-reload")
 
 
 @pytest.fixture
@@ -121,6 +132,38 @@ def test_the_service_starts_serves_reloads_and_stops(installed: Installed, omero
     state = installed.state()
     assert (state["ActiveState"], state["Result"], state["ExecMainStatus"]) == ("inactive", "success", "0")
     assert not [pid for pid in (main, *workers) if Path(f"/proc/{pid}").exists()]
+
+
+def test_of_omeros_data_it_can_be_let_see_the_thumbnails_alone(installed: Installed) -> None:
+    text = (ROOT / "deploy" / "systemd" / UNIT).read_text()
+    lines = re.findall(r"^#((?:SupplementaryGroups|TemporaryFileSystem|BindReadOnlyPaths)=.*)$", text, re.MULTILINE)
+    assert len(lines) == 3
+    # systemd takes none that has no name
+    group = next(one for one in grp.getgrall() if one.gr_gid not in (0, *os.getgroups()))
+    data_dir = installed.folder / "OMERO"
+    for name in ("Thumbnails", "Pixels"):
+        (data_dir / name).mkdir(parents=True)
+        (data_dir / name / "1").write_text(name)
+        # another's, and of a group that this user is not in
+        (data_dir / name / "1").chmod(0o640)
+        (data_dir / name).chmod(0o750)
+        for path in (data_dir / name / "1", data_dir / name):
+            os.chown(path, OMERO_SERVER, group.gr_gid)
+    here = "\n".join(lines).replace("/OMERO", str(data_dir)).replace("=omero-server", f"={group.gr_name}")
+    sees = [
+        f"/usr/bin/cat {data_dir}/Thumbnails/1",
+        f"/usr/bin/test ! -e {data_dir}/Pixels",
+        f"/usr/bin/test ! -w {data_dir}/Thumbnails",
+    ]
+    looking = "\n".join(f"ExecStartPre={command}" for command in sees)
+    installed.configure(f"[Service]\n{here}\n{looking}\n")
+    installed.do("start")
+    assert installed.state()["ActiveState"] == "active"
+    # without the group it may not
+    installed.do("stop")
+    installed.configure(f"[Service]\n{here}\nSupplementaryGroups=\nExecStartPre=/usr/bin/cat {data_dir}/Thumbnails/1\n")
+    with pytest.raises(AssertionError):
+        installed.do("start")
 
 
 def test_a_stuck_worker_makes_systemd_restart_the_service(installed: Installed) -> None:

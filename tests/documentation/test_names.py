@@ -39,7 +39,7 @@ OTHER_PROGRAMS = {
 OTHER_NAMES = {
     "logging.config.dictConfig", "logging.dictConfig",
     "omero.group", "omero.user", "omero.client.uuid", "omero.agent", "omero.session_key",
-    "omero.db.poolsize",
+    "omero.db.poolsize", "omero.data.dir", "omero.server",
     "omero.client.browser.thumb_default_size", "omero.glacier2.IceSSL.Ciphers", "omero.glacier2.IceSSL.Protocols",
     "omero.sessions.timeout", "omero.client.icetransports", "omero.ports.ws",
 }  # fmt: skip

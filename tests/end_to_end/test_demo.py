@@ -283,3 +283,15 @@ def test_the_gallery_is_served(demo: ServiceProcess) -> None:
     for name in re.findall(r'(?:src|href)="(/gallery/[\w.]+)"', page.text):
         assert httpx.get(demo.address + name).status_code == 200, name
     assert httpx.get(f"{demo.address}/gallery/switch?user=nobody").status_code == 404
+
+
+def test_its_omero_keeps_its_files_where_it_is_told(tmp_path: Path) -> None:
+    with start("demo", "--data-dir", str(tmp_path / "OMERO")) as service:
+        cookie = service.wait_for(r"The cookie:\s+(sessionid=\w+)").group(1)
+        service.wait_for(r"Ctrl-C ends it\.")
+        with httpx.Client(base_url=service.address, headers={"cookie": cookie}, timeout=30) as client:
+            image = client.get("/gallery/contents.json").json()["datasets"][0]["images"][0]["id"]
+            jpeg = client.get(f"/webclient/render_thumbnail/{image}/").content
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert file.parent == tmp_path / "OMERO" / "Thumbnails"
+    assert file.read_bytes() == jpeg

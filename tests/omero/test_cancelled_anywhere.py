@@ -10,7 +10,7 @@ import pytest
 
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import GROUP
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

@@ -11,9 +11,9 @@ import pytest
 
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.stores import ThumbnailStore
+from omero_ms_thumbnail.thumbnails import keeping
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
-from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from omero_ms_thumbnail.web import parsing
 from omero_ms_thumbnail.websession import CachedSessionStore
@@ -24,7 +24,7 @@ from tests.privacy.watching import Wrong
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
-def _wrap(kind: type, name: str, mutant: Callable[..., Any]) -> Break:
+def _wrap(kind: Any, name: str, mutant: Callable[..., Any]) -> Break:
     """`mutant` gets what it replaces first."""
     original = getattr(kind, name)
     return lambda patch: patch.setattr(kind, name, lambda *given, **named: mutant(original, *given, **named))
@@ -80,9 +80,9 @@ def requests_without_settings(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: dict[str, Break] = {
     "the memory cache forgets for whom": memory_without_user,
     "the memory cache forgets nothing": memory_for_ever,
-    "the shared cache forgets for whom": _wrap(RedisCache, "_key", lambda key, self, _user, one: key(self, 0, one)),
+    "the shared cache forgets for whom": _wrap(keeping, "_shared_key", lambda key, _user, one: key(0, one)),
     "the shared cache forgets the size": _wrap(
-        RedisCache, "_key", lambda key, self, user, one: key(self, user, replace(one, width=96))
+        keeping, "_shared_key", lambda key, user, one: key(user, replace(one, width=96))
     ),
     "single flight and batches forget for whom": one_work_for_all_sessions,
     "single flight forgets the rendering settings": requests_without_settings,

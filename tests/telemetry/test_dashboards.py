@@ -49,6 +49,10 @@ def served() -> dict[str, set[str]]:
         )
     telemetry.made(settings=1, thumbnails=2)
     telemetry.cache_used(1, 1, 1)
+    telemetry.pictures("memory", 2)
+    telemetry.facts_asked(0.008, 50)
+    telemetry.disagreed(1)
+    telemetry.file_refused("missing")
     telemetry.batch(3)
     telemetry.session_read("found", 0.1)
     for name in ("join_omero_session",):

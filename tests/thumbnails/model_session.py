@@ -16,7 +16,7 @@ from omero_ms_thumbnail.omero.permits import Permit, Permits
 from omero_ms_thumbnail.omero.rtypes import RList, RType
 from omero_ms_thumbnail.omero.stores import ThumbnailStores
 from omero_ms_thumbnail.omero.system import EventContext
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.work import SessionWork
 from tests.embedded.truth import PEOPLE, Stage
@@ -60,6 +60,12 @@ class ModelSession:
     async def event_context(self) -> EventContext:
         who = await drive(self._server.who_am_i(self._session))
         return EventContext(userId=who.user_id, isAdmin=who.is_admin, memberOfGroups=who.member_of)
+
+    def begin_database(self) -> None:
+        """It is known."""
+
+    async def database(self) -> str:
+        return f"{self._server.database.uuid}-5.6"
 
     async def projection(
         self, query: str, parameters: Mapping[str, RType], group: str = "-1", *, patiently: bool = False

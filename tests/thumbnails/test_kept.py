@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,13 +16,11 @@ from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.world import Image, ImageState
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
-from omero_ms_thumbnail.thumbnails.model import ImageUnavailable, Thumbnail, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.model import ImageUnavailable, NotModified, Thumbnail, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
-from omero_ms_thumbnail.websession.redis_store import redis_or_cluster_client
-from tests.websession.redis_cluster import cluster
 from tests.websession.redis_server import RedisServer
 
 
@@ -61,7 +60,7 @@ async def omero() -> AsyncIterator[EmbeddedOmero]:
 
 
 def _memory() -> MemoryCache:
-    return MemoryCache(bytes_max=1 << 20, life=60)
+    return MemoryCache(bytes_max=1 << 20, life=3600)
 
 
 def _key(omero: EmbeddedOmero, name: str) -> str:
@@ -85,9 +84,11 @@ def _images(omero: EmbeddedOmero, state: ImageState = ImageState.READY) -> list[
 
 
 async def test_a_second_look_costs_omero_nothing(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory()))
+    worker = Worker(omero, Caches(_memory(), belief=60))
     key = _key(omero, "researcher")
     ids = [image.id for image in _images(omero)[:20]]
+    await worker.get(key, *ids)
+    # the first look has made settings of some
     first = await worker.get(key, *ids)
     await worker.until_kept(20)
     before = dict(omero.workload.calls)
@@ -97,7 +98,22 @@ async def test_a_second_look_costs_omero_nothing(omero: EmbeddedOmero) -> None:
     await worker.pool.close(5)
 
 
-async def test_another_user_is_not_shown_what_is_kept_for_the_first(omero: EmbeddedOmero) -> None:
+async def test_without_belief_omero_is_asked_one_query_for_a_page_and_for_no_picture(omero: EmbeddedOmero) -> None:
+    worker = Worker(omero, Caches(_memory(), belief=0))
+    key = _key(omero, "researcher")
+    ids = [image.id for image in _images(omero)[:20]]
+    await worker.get(key, *ids)
+    # the first look has made settings of some
+    first = await worker.get(key, *ids)
+    await worker.until_kept(20)
+    before = Counter(omero.workload.calls)
+    second = await worker.get(key, *ids)
+    assert [one.jpeg for one in first] == [one.jpeg for one in second]
+    assert Counter(omero.workload.calls) - before == {"projection": 1}
+    await worker.pool.close(5)
+
+
+async def test_another_user_is_not_shown_what_was_drawn_for_the_first(omero: EmbeddedOmero) -> None:
     worker = Worker(omero, Caches(_memory()))
     pathologist, colleague = _key(omero, "pathologist"), _key(omero, "colleague")
     theirs = next(image for image in omero.world.images.values() if image.owner_id == 4)
@@ -108,26 +124,25 @@ async def test_another_user_is_not_shown_what_is_kept_for_the_first(omero: Embed
     await worker.pool.close(5)
 
 
-async def test_another_session_of_the_same_user_shares_what_is_kept(omero: EmbeddedOmero) -> None:
+async def test_another_session_is_given_what_was_drawn_for_the_first_once_omero_says_that_it_is_what_it_sees(
+    omero: EmbeddedOmero,
+) -> None:
     worker = Worker(omero, Caches(_memory()))
     first, second = _key(omero, "researcher"), _key(omero, "researcher")
-    image_id, other_id = (image.id for image in _images(omero)[:2])
-    await worker.get(first, image_id)
+    image_id = _images(omero)[0].id
+    (given,) = await worker.get(first, image_id)
     await worker.until_kept(1)
-    before = _thumbnail_calls(omero)
-    # joins, and so says whose session it is
-    await worker.get(second, image_id)
+    before, asked = _thumbnail_calls(omero), omero.workload.calls["projection"]
+    # joins, and asks what it may see
+    (again,) = await worker.get(second, image_id)
+    assert again is given
     assert _thumbnail_calls(omero) == before
-    await worker.get(second, other_id)
-    await worker.until_kept(2)
-    before = _thumbnail_calls(omero)
-    await worker.get(second, image_id)
-    assert _thumbnail_calls(omero) == before
+    assert omero.workload.calls["projection"] == asked + 1
     await worker.pool.close(5)
 
 
 async def test_a_session_that_is_not_joined_is_joined_before_anything_is_shown(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory()))
+    worker = Worker(omero, Caches(_memory(), belief=60))
     key = _key(omero, "researcher")
     image_id = _images(omero)[0].id
     await worker.get(key, image_id)
@@ -149,32 +164,75 @@ async def test_a_clock_that_came_in_a_set_is_not_kept(omero: EmbeddedOmero) -> N
     clock, _ = await worker.get(key, importing.id, ready.id)
     await worker.until_kept(1)
     importing.state = ImageState.READY
-    (picture,) = await worker.get(key, importing.id)
+    (picture,) = await worker.get(key, importing.id, version="1")
     assert picture.jpeg != clock.jpeg
     await worker.pool.close(5)
 
 
-async def test_a_section_is_not_kept(omero: EmbeddedOmero) -> None:
+async def test_sections_named_settings_and_other_sizes_are_kept_too(omero: EmbeddedOmero) -> None:
     worker = Worker(omero, Caches(_memory()))
     key = _key(omero, "researcher")
+    researcher = omero.world.user_named("researcher")
+    assert researcher is not None
     image = next(image for image in _images(omero) if image.picture.size_z > 1)
-    request = ThumbnailRequest(image.id, 96, z=0, t=0)
-    await worker.thumbnails.get(key, request)
+    settings = omero.world.settings_for(researcher, image)
+    assert settings is not None
+    requests = [
+        ThumbnailRequest(image.id, 64, stored=False),
+        ThumbnailRequest(image.id, 64, 32, stored=False),
+        ThumbnailRequest(image.id, 64, z=0, t=0, stored=False),
+        ThumbnailRequest(image.id, 64, rendering_def_id=settings.id, z=1, stored=False),
+    ]
+    first = await worker.thumbnails.get_all(key, requests)
+    await worker.until_kept(len(requests))
     before = _thumbnail_calls(omero)
-    await worker.thumbnails.get(key, request)
-    assert _thumbnail_calls(omero) == before + 1
+    second = await worker.thumbnails.get_all(key, requests)
+    assert second == first
+    assert _thumbnail_calls(omero) == before
     await worker.pool.close(5)
 
 
-async def test_a_new_cache_buster_asks_omero_again(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory()))
+async def test_a_cache_buster_asks_omero_what_is_seen_and_draws_nothing(omero: EmbeddedOmero) -> None:
+    worker = Worker(omero, Caches(_memory(), belief=60))
     key = _key(omero, "researcher")
     image_id = _images(omero)[0].id
-    await worker.get(key, image_id, version="1")
+    (first,) = await worker.get(key, image_id)
     await worker.until_kept(1)
+    drawn, asked = _thumbnail_calls(omero), omero.workload.calls["projection"]
+    for number in ("2", "2", "3"):
+        assert await worker.get(key, image_id, version=number) == [first]
+    assert _thumbnail_calls(omero) == drawn
+    assert omero.workload.calls["projection"] == asked + 3
+    await worker.pool.close(5)
+
+
+async def test_whoever_has_the_picture_is_told_so_without_its_bytes(omero: EmbeddedOmero) -> None:
+    worker = Worker(omero, Caches(_memory(), belief=0))
+    key = _key(omero, "researcher")
+    request = ThumbnailRequest(_images(omero)[0].id, 96)
+    await worker.thumbnails.get(key, request)
+    await worker.until_kept(1)
+    kept = await worker.thumbnails.get(key, request)
+    assert kept.tag
+    elsewhere = Worker(omero, Caches(None, belief=0))
     before = _thumbnail_calls(omero)
-    await worker.get(key, image_id, version="2")
-    assert _thumbnail_calls(omero) == before + 1
+    assert await elsewhere.thumbnails.get_all(key, [request], frozenset({kept.tag, "x"})) == [NotModified(kept.tag)]
+    assert _thumbnail_calls(omero) == before
+    assert isinstance((await elsewhere.thumbnails.get_all(key, [request], frozenset({"x"})))[0], Thumbnail)
+    for one in (worker, elsewhere):
+        await one.pool.close(5)
+
+
+async def test_the_way_back_keeps_nothing_and_asks_omero_for_each(omero: EmbeddedOmero) -> None:
+    worker = Worker(omero, Caches(_memory(), belief=60, by_content=False))
+    key = _key(omero, "researcher")
+    image_id = _images(omero)[0].id
+    for _ in range(3):
+        await worker.get(key, image_id)
+    assert _thumbnail_calls(omero) == 3
+    assert "getDatabaseUuid" not in omero.workload.calls
+    assert worker.caches.memory is not None
+    assert len(worker.caches.memory) == 0
     await worker.pool.close(5)
 
 
@@ -187,21 +245,30 @@ def shared_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def _shared(server: RedisServer) -> RedisCache:
-    return RedisCache(redis.asyncio.Redis(port=server.port), realm="omero:4064", life=60)
+    client = redis.asyncio.Redis(port=server.port)
+    return RedisCache(client, realm="omero:4064", life=60, bytes_max=1 << 20, secret=b"a secret of all replicas")
 
 
-async def test_workers_share_through_redis(omero: EmbeddedOmero, shared_redis: RedisServer) -> None:
-    key = _key(omero, "researcher")
-    ids = [image.id for image in _images(omero)[:10]]
+async def test_workers_share_through_redis_what_any_user_has_seen(
+    omero: EmbeddedOmero, shared_redis: RedisServer
+) -> None:
+    researcher = omero.world.user_named("researcher")
+    assert researcher is not None
+    # by whose settings it is that everybody sees them
+    ids = [image.id for image in _images(omero) if image.owner_id == researcher.id][:10]
     first = Worker(omero, Caches(_memory(), _shared(shared_redis)))
-    given = await first.get(key, *ids)
+    given = await first.get(_key(omero, "researcher"), *ids)
+    await first.get(_key(omero, "researcher"), *ids)
+    await first.until_kept(len(ids))
+    assert first.caches.memory is not None
     assert first.caches.shared is not None
+    kept = list(first.caches.memory._entries)
     async with asyncio.timeout(10):
-        while len(await first.caches.shared.get_all(2, [ThumbnailRequest(one, 96) for one in ids])) < len(ids):
+        while len(await first.caches.shared.get_all(0, kept)) < len(ids):
             await asyncio.sleep(0)
     before = _thumbnail_calls(omero)
     second = Worker(omero, Caches(_memory(), _shared(shared_redis)))
-    again = await second.get(key, *ids)
+    again = await second.get(_key(omero, "root"), *ids)
     assert [one.jpeg for one in again] == [one.jpeg for one in given]
     assert _thumbnail_calls(omero) == before
     # and what Redis gave is remembered
@@ -213,39 +280,14 @@ async def test_workers_share_through_redis(omero: EmbeddedOmero, shared_redis: R
         await worker.caches.shared.close()
 
 
-async def test_a_shared_thumbnail_is_its_users_alone(shared_redis: RedisServer) -> None:
-    cache = _shared(shared_redis)
-    request = ThumbnailRequest(1, 96, version="a:b")
-    await cache.put_all(2, {request: (0.0, Thumbnail(b"\xff\xd8jpeg"))})
-    assert list(await cache.get_all(2, [request])) == [request]
-    assert await cache.get_all(22, [request]) == {}
-    assert await cache.get_all(2, [ThumbnailRequest(1, 96, version="a")]) == {}
-    elsewhere = RedisCache(redis.asyncio.Redis(port=shared_redis.port), realm="other:4064", life=60)
-    assert await elsewhere.get_all(2, [request]) == {}
-    await cache.close()
-    await elsewhere.close()
-
-
-async def test_what_somebody_else_wrote_into_that_redis_is_not_shown(shared_redis: RedisServer) -> None:
-    cache = _shared(shared_redis)
-    request = ThumbnailRequest(1, 96)
-    await cache.put_all(2, {request: (0.0, Thumbnail(b"\xff\xd8jpeg"))})
-    client = redis.asyncio.Redis(port=shared_redis.port)
-    (name,) = await client.keys("*")
-    for value in (b"", b"\xff\xd8", b"<script>alert(1)</script>", b"12345678<svg>", bytes(8) + b"\xff\xd8old"):
-        await client.set(name, value)
-        assert await cache.get_all(2, [request]) == {}
-    await client.aclose()
-    await cache.close()
-
-
 async def test_a_redis_that_is_gone_costs_its_hits_and_nothing_else(
     omero: EmbeddedOmero, shared_redis: RedisServer
 ) -> None:
     worker = Worker(omero, Caches(None, _shared(shared_redis)))
     shared_redis.kill()
     key = _key(omero, "researcher")
-    await worker.get(key, _images(omero)[0].id)
+    for _ in range(2):
+        await worker.get(key, _images(omero)[0].id)
     assert worker.caches.shared is not None
     assert worker.caches.shared.failures >= 1
     await worker.pool.close(5)
@@ -256,88 +298,10 @@ async def test_what_comes_while_omero_works_is_one_question(omero: EmbeddedOmero
     worker = Worker(omero, Caches(_memory()))
     key = _key(omero, "researcher")
     ids = [image.id for image in _images(omero)[:40]]
-    for image_id in ids:
-        await worker.get(key, image_id)
+    await worker.get(key, *ids)
+    before = omero.workload.calls["projection"]
+    await asyncio.gather(*(worker.get(key, image_id, version="1") for image_id in ids))
     await worker.until_kept(len(ids))
-    # facts of the images are queries too, and know the way of the ids after a few
-    assert omero.workload.calls["projection"] < len(ids) / 2
+    # one for all, which also says of what was had before that it is still so, and one for the rest
+    assert omero.workload.calls["projection"] <= before + 2
     await worker.pool.close(5)
-
-
-async def test_no_more_is_shared_than_there_is_room_for(shared_redis: RedisServer) -> None:
-    client = redis.asyncio.Redis(port=shared_redis.port)
-    cache = RedisCache(client, realm="omero:4064", life=60, bytes_max=10_000)
-    requests = [ThumbnailRequest(image_id, 96) for image_id in range(10)]
-    jpeg = Thumbnail(b"\xff\xd8" + bytes(2_000))
-    await cache.put_all(2, dict.fromkeys(requests, (0.0, jpeg)))
-    assert [*await cache.get_all(2, requests)] == requests[:4]
-    # and no less than Redis says that it takes
-    (name, *_) = await client.keys("*")
-    assert await client.memory_usage(name) <= 10_000 / 4
-    await cache.close()
-
-
-async def test_there_is_room_again_when_what_was_put_has_expired(shared_redis: RedisServer) -> None:
-    cache = RedisCache(redis.asyncio.Redis(port=shared_redis.port), realm="o:1", life=0.2, bytes_max=3_000)
-    first, second = ThumbnailRequest(1, 96), ThumbnailRequest(2, 96)
-    jpeg = Thumbnail(b"\xff\xd8" + bytes(2_000))
-    await cache.put_all(2, {first: (0.0, jpeg)})
-    async with asyncio.timeout(10):
-        while not await cache.get_all(2, [second]):
-            await cache.put_all(2, {second: (0.0, jpeg)})
-    assert await cache.get_all(2, [first]) == {}
-    await cache.close()
-
-
-async def test_what_is_old_when_it_is_shared_does_not_live_longer_for_that(shared_redis: RedisServer) -> None:
-    cache = _shared(shared_redis)
-    old, older = ThumbnailRequest(1, 96), ThumbnailRequest(2, 96)
-    jpeg = Thumbnail(b"\xff\xd8jpeg")
-    await cache.put_all(2, {old: (50.0, jpeg), older: (60.0, jpeg)})
-    found = await cache.get_all(2, [old, older])
-    assert [*found] == [old]
-    assert found[old][0] >= 49
-    client = redis.asyncio.Redis(port=shared_redis.port)
-    (name,) = await client.keys("*")
-    assert await client.ttl(name) <= 10
-    await client.aclose()
-    await cache.close()
-
-
-async def test_a_cluster_shares_as_one_redis_does(tmp_path: Path) -> None:
-    with cluster(tmp_path, "S3cret") as nodes:
-        client = redis_or_cluster_client(f"redis-cluster://:S3cret@127.0.0.1:{nodes[0].port}", timeout=30)
-        cache = RedisCache(client, realm="omero:4064", life=60)
-        requests = [ThumbnailRequest(image_id, 96) for image_id in range(40)]
-        async with asyncio.timeout(30):
-            # the first command finds the nodes, which may take longer than a cache is waited for
-            while len(await cache.get_all(2, requests)) < len(requests):
-                cache._resting_until = 0.0
-                await cache.put_all(2, {one: (0.0, Thumbnail(b"\xff\xd8%d" % one.image_id)) for one in requests})
-        found = await cache.get_all(2, requests)
-        assert {one: thumbnail.jpeg for one, (_, thumbnail) in found.items()} == {
-            one: b"\xff\xd8%d" % one.image_id for one in requests
-        }
-        assert await cache.get_all(3, requests) == {}
-        for node in nodes:
-            node.kill()
-        failures = cache.failures
-        assert await cache.get_all(2, requests) == {}
-        assert cache.failures == failures + 1
-        await cache.close()
-
-
-async def test_a_shared_cache_is_closed_behind_what_is_asked_of_it(shared_redis: RedisServer) -> None:
-    cache = _shared(shared_redis)
-    request = ThumbnailRequest(1, 96)
-    thumbnail = Thumbnail(b"\xff\xd8jpeg")
-    putting = [asyncio.create_task(cache.put_all(2, {request: (0.0, thumbnail)})) for _ in range(3)]
-    await asyncio.sleep(0)
-    await cache.close()
-    assert all(one.done() for one in putting)
-    assert cache.failures == 0
-    # nor is a connection opened again
-    assert await cache.get_all(2, [request]) == {}
-    other = _shared(shared_redis)
-    assert set(await other.get_all(2, [request])) == {request}
-    await other.close()

@@ -6,6 +6,7 @@ from collections import Counter
 
 from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.embedded.world import ImageState
+from omero_ms_thumbnail.thumbnails.caches import Caches, Unwatched
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from tests.omero.small_omero import key_of, pool_at, small_omero
@@ -18,9 +19,12 @@ def _settings(omero: EmbeddedOmero) -> int:
 async def test_what_was_not_there_counts_once() -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         made: Counter[str] = Counter()
-        thumbnails = Thumbnails(
-            pool, timeout=10, stores=2, made=lambda settings, stored: made.update(settings=settings, stored=stored)
-        )
+
+        class Counting(Unwatched):
+            def made(self, settings: int, rows: int) -> None:
+                made.update(settings=settings, stored=rows)
+
+        thumbnails = Thumbnails(pool, timeout=10, stores=2, caches=Caches(watcher=Counting()))
         user = omero.world.user_named("researcher")
         assert user is not None
         own = [one.id for one in omero.world.images.values() if one.owner_id == user.id]

@@ -14,7 +14,7 @@ import pytest
 
 from omero_ms_thumbnail.embedded.images.settings import alternative_settings
 from omero_ms_thumbnail.omero.pool import SessionPool
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
@@ -25,7 +25,7 @@ from tests.simulated.loop import VirtualLoop, end
 from tests.simulated.omero import SimulatedOmero
 
 #: the default of `cache.life`, in seconds
-LIFE = 60.0
+LIFE = 5.0
 IMAGE = 101
 
 #: how a page asks the n-th time since it was loaded, by what it is a page of
@@ -48,8 +48,8 @@ class Browser:
         self.loop = VirtualLoop()
         self.omero = SimulatedOmero(self.loop)
         self.pool = self.loop.do(lambda: SessionPool(self.omero.join, idle_timeout=10 * LIFE, join_timeout=10 * LIFE))
-        caches = Caches(MemoryCache(bytes_max=1 << 20, life=LIFE, clock=self.loop.time))
-        self.thumbnails = self.loop.do(lambda: Thumbnails(self.pool, timeout=LIFE, stores=2, caches=caches))
+        caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), belief=LIFE)
+        self.thumbnails = self.loop.do(lambda: Thumbnails(self.pool, timeout=15, stores=2, caches=caches))
         self._parse = Parser(Limits())
         self._saved = 0
 

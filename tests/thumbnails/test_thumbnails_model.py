@@ -14,7 +14,7 @@ from omero_ms_thumbnail.embedded.images.settings import default_settings
 from omero_ms_thumbnail.embedded.world import ImageState
 from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import (
     ImageUnavailable,

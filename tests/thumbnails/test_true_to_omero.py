@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.embedded.model.data import Pixels
-from omero_ms_thumbnail.omero.hql import FACTS
 from omero_ms_thumbnail.omero.permits import Permits
-from omero_ms_thumbnail.thumbnails import facts, saves
-from omero_ms_thumbnail.thumbnails.keeping import Caches
+from omero_ms_thumbnail.thumbnails import beliefs, saves
+from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
-from omero_ms_thumbnail.thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from tests.embedded.truth import PEOPLE, Stage
 from tests.thumbnails.model_session import Asker
 
@@ -133,13 +132,13 @@ async def test_a_page_of_images_that_are_alike_is_one_set() -> None:
 
 
 async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "FRESH", -1.0)
+    monkeypatch.setattr(beliefs, "FRESH", -1.0)
     stage = stage_of("rwrw--", ["owner saves red"], ["owner saves red"])
     async with Asker(stage, "member") as member:
-        permits = member.session.permits = member.work._permits = Permits(1)
+        permits = member.session.permits = member.work._drawing._permits = Permits(1)
         async with permits.flight("another"):
             asking = asyncio.create_task(member.see(0, 1))
-            while not member.work._on_their_way:
+            while not member.work._drawing.is_at_work():
                 await asyncio.sleep(0)
             # while the set waits for its turn
             stage.step("member saves green", 0)
@@ -160,13 +159,13 @@ async def test_an_image_without_settings_does_not_keep_a_page_from_being_shown()
         assert sorted(member.session.sets()) == [[0], [3]]
 
 
-async def test_a_set_for_which_omero_throws_is_asked_for_one_by_one() -> None:
+async def test_what_would_make_a_set_throw_comes_alone() -> None:
     stored = ["owner saves red", "owner stores 96"]
     # in rwra-- a member may not update what the owner has to
     stage = stage_of("rwra--", stored, [*stored, "owner saves blue"], stored)
     async with Asker(stage, "member") as member:
         assert await member.see(0, 1, 2) == [[96, 72, "red"], "ImageUnavailable", [96, 72, "red"]]
-        assert member.session.sets() == [[0, 1, 2]]
+        assert member.session.sets() == [[0, 2]]
         assert await member.see(1, stored=False) == [[96, 72, "blue"]]
 
 
@@ -296,26 +295,27 @@ async def test_a_clock_is_never_kept_and_a_picture_always_may_be() -> None:
         assert [rows_of(stage, number) for number in range(2)] == [{"owner": ["96x72 version -1"]}] * 2
 
 
-async def test_an_image_that_is_ready_is_looked_at_closely_once() -> None:
+async def test_what_is_marked_as_a_clock_comes_alone_and_is_kept_once_it_is_ready() -> None:
     stage = stage_of("rwrw--", ["owner saves red", "in progress", "owner stores 96", "complete"])
     memory = MemoryCache(bytes_max=1 << 20, life=60)
     async with Asker(stage, "owner", caches=Caches(memory)) as owner:
+        await owner.see(0)
+        await _until(lambda: len(memory) == 1)
         for number in range(1, 4):
-            await owner.see(0, version=str(number) if number > 1 else "")
-            await _until(lambda number=number: len(memory) == number)  # type: ignore[misc]
-        # since it is asked for anew alone, the store that draws it tells by itself from the second time on
-        assert owner.session.count("getThumbnailByLongestSideDirect") == 1
+            assert await owner.see(0, version=str(number)) == [[96, 72, "red"]]
+        assert owner.session.count("getThumbnailByLongestSide") == 1
+        assert owner.session.sets() == []
 
 
 # refusals
 
 
-def _see(asker: Asker) -> Awaitable[list[Any]]:
-    return asker.see(0, 1)
+def _see(asker: Asker, *numbers: int) -> Awaitable[list[Any]]:
+    return asker.see(*numbers)
 
 
-def _see_without_storing(asker: Asker) -> Awaitable[list[Any]]:
-    return asker.see(0, 1, stored=False)
+def _see_without_storing(asker: Asker, *numbers: int) -> Awaitable[list[Any]]:
+    return asker.see(*numbers, stored=False)
 
 
 @pytest.mark.parametrize(
@@ -328,14 +328,14 @@ def _see_without_storing(asker: Asker) -> Awaitable[list[Any]]:
     ],
 )
 async def test_what_omero_asks_to_try_again_is_tried_once_more_and_then_is_for_later(
-    operation: str, see: Callable[[Asker], Awaitable[list[Any]]]
+    operation: str, see: Callable[..., Awaitable[list[Any]]]
 ) -> None:
-    stage = stage_of("rwrw--", *(["owner saves red"] for _ in range(2)))
+    stage = stage_of("rwrw--", *(["owner saves red"] for _ in range(4)))
     async with Asker(stage, "owner") as owner:
         stage.server.limits.try_again(operation, back_off=1)
-        assert await see(owner) == [[96, 72, "red"]] * 2
+        assert await see(owner, 0, 1) == [[96, 72, "red"]] * 2
         stage.server.limits.try_again(operation, times=4, back_off=1)
-        assert await see(owner) == ["OmeroUnavailable"] * 2
+        assert await see(owner, 2, 3) == ["OmeroUnavailable"] * 2
 
 
 async def test_whoever_waits_for_omero_to_be_ready_waits_no_longer_than_they_would() -> None:
@@ -357,20 +357,3 @@ async def test_an_image_with_two_pixels_is_shown_by_its_first() -> None:
     stage.database.pixels[17] = image.pixels[1]
     async with Asker(stage, "owner") as owner:
         assert await owner.see(0) == [[96, 72, "red"]]
-
-
-async def test_no_id_is_asked_for_ahead_that_no_database_has() -> None:
-    stage = Stage("rwrw--", 0)
-    async with Asker(stage, "owner") as owner:
-        projection, ids = owner.session.projection, set()
-
-        async def note(query: str, parameters: Any, group: str = "-1", **more: Any) -> list[list[Any]]:
-            if query == FACTS:
-                ids.update(one.val for one in parameters["ids"].val)
-            return await projection(query, parameters, group, **more)
-
-        owner.session.projection = note  # type: ignore[method-assign]
-        last = range(IMAGE_ID_MAX - 18, IMAGE_ID_MAX + 1, 2)
-        for image_id in last:
-            assert await owner.ask(ThumbnailRequest(image_id, 96)) == ["ImageUnavailable"]
-        assert max(ids) == IMAGE_ID_MAX

@@ -1,11 +1,14 @@
 """Every diagnosis that `check` can make, written down once: the report and `docs/troubleshooting.md` both read it here.
 
-Here are those about configuration and OMERO; those about sessions are in `session_diagnoses`. A diagnosis is added and
-used by the step that can tell; a test sees to it that each is used.
+Here are those about configuration and OMERO; those about sessions are in `session_diagnoses`, about OMERO's files in
+`folder_diagnoses`, about the Redis with pictures in `cache_diagnoses`. A diagnosis is added and used by the step that
+can tell; a test sees to it that each is used.
 """
 
 from __future__ import annotations
 
+from . import cache_diagnoses as cache_diagnoses
+from . import folder_diagnoses as folder_diagnoses
 from . import session_diagnoses as session_diagnoses
 from .diagnosis import DIAGNOSES as DIAGNOSES
 from .diagnosis import Diagnosis as Diagnosis

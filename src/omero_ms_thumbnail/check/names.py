@@ -8,10 +8,12 @@ SESSION_STORE: Final = "session store"
 CLOCK: Final = "clock"
 SESSIONS: Final = "sessions in it"
 SESSION: Final = "the session"
+SHARED_CACHE: Final = "shared cache"
 REACHABLE: Final = "OMERO reachable"
 TLS: Final = "TLS"
 WEBSOCKET: Final = "WebSocket"
 ROUTER: Final = "router"
+FOLDER: Final = "OMERO's files"
 PUBLIC: Final = "public user"
 JOIN: Final = "join"
 QUERY: Final = "query"
@@ -27,10 +29,12 @@ STEPS: Final = (
     CLOCK,
     SESSIONS,
     SESSION,
+    SHARED_CACHE,
     REACHABLE,
     TLS,
     WEBSOCKET,
     ROUTER,
+    FOLDER,
     PUBLIC,
     JOIN,
     QUERY,

@@ -6,6 +6,7 @@ They take the service's own way, through its pool and its heart, so that what wo
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
@@ -64,12 +65,15 @@ _THUMBNAIL_DIAGNOSES: dict[type[ThumbnailError], Diagnosis] = {
 
 
 class OmeroSteps:
-    """The steps of one user; `size` is the thumbnail's longest side in pixels."""
+    """The steps of one user; `size` is the thumbnail's longest side in pixels, `data_dir` that of OMERO's files."""
 
-    def __init__(self, server: OmeroServer, session_key: str, *, timeout: float, size: int) -> None:
+    def __init__(
+        self, server: OmeroServer, session_key: str, *, timeout: float, size: int, data_dir: Path | None = None
+    ) -> None:
         self._key = session_key
         self._timeout = timeout
         self._size = size
+        self._data_dir = data_dir
         self._pool = SessionPool(partial(JoinedSession.join, server), idle_timeout=_PATIENCE, join_timeout=timeout)
         self._thumbnails = Thumbnails(self._pool, timeout=timeout, stores=1)
 
@@ -109,7 +113,7 @@ class OmeroSteps:
         """What OMERO has stored of the image's thumbnail, and whether it is right; leaves nothing. Raises Trouble."""
         try:
             async with self._pool.lend(self._key) as session:
-                return await look_at_stored(session, image_id, self._size)
+                return await look_at_stored(session, image_id, self._size, self._data_dir)
         except (IceException, UserException) as error:
             raise _trouble(error) from error
 

@@ -8,6 +8,7 @@ compressed alike (``ThumbnailBean.createScaledImage``, ``compressToStream``), so
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..ice.errors import UnknownException
@@ -28,7 +29,8 @@ from ..omero.stored import (
 from . import jpeg
 from .diagnoses import STORED_DIFFERS, STORED_EMPTY, STORED_FILE_MISSING, STRETCHED, Diagnosis
 from .finding import Finding, Outcome, Stopwatch
-from .names import ROWS, SETTINGS, STORED
+from .folder import compare_file
+from .names import FOLDER, ROWS, SETTINGS, STORED
 
 #: rows that are named one by one
 _NAMED_MAX: Final = 5
@@ -70,8 +72,13 @@ class _Known(NamedTuple):
         return self.viewer, self.pixels.owner_id
 
 
-async def look_at_stored(session: JoinedSession, image_id: int, size: int) -> list[Finding]:
-    """What is stored of the thumbnail with that longest side in pixels, for the session's user. Raises as a call."""
+async def look_at_stored(
+    session: JoinedSession, image_id: int, size: int, data_dir: Path | None = None
+) -> list[Finding]:
+    """What is stored of the thumbnail with that longest side in pixels, for the session's user. Raises as a call.
+
+    With OMERO's `data_dir` its file is compared with what OMERO gives.
+    """
     watch = Stopwatch()
     pixels = (await pixels_of(session, [image_id])).get(image_id)
     if pixels is None:
@@ -81,15 +88,18 @@ async def look_at_stored(session: JoinedSession, image_id: int, size: int) -> li
     viewer = (await session.event_context()).userId
     owners = {pixels.owner_id, viewer, *(row.owner_id for row in rows), *(one.owner_id for one in settings)}
     known = _Known(viewer, pixels, rows, settings, await names_of(session, owners))
-    now = None
+    now = stored = None
     try:
         now = await draw_now(session, pixels, size)
-        compared = await _compare(session, known, size, now, watch)
+        compared, stored = await _compare(session, known, size, now, watch)
     except (UserException, UnknownException) as error:
         if fault_of(error) is not Fault.REFUSED:
             raise
         compared = Finding(STORED, Outcome.SKIPPED, f"not compared: OMERO cannot draw it ({type(error).__name__})")
-    return [compared, _rows(known, now), _settings(known)]
+    found = [compared, _rows(known, now), _settings(known)]
+    if data_dir is not None:
+        found.append(await _file(data_dir, known.shown(pixels.thumbnail_size(size)), stored))
+    return found
 
 
 async def draw_now(session: JoinedSession, pixels: StoredPixels, size: int) -> Drawn | None:
@@ -102,26 +112,40 @@ async def draw_now(session: JoinedSession, pixels: StoredPixels, size: int) -> D
         return Drawn(drawn, await store.is_in_progress(context))
 
 
-async def _compare(session: JoinedSession, known: _Known, size: int, now: Drawn | None, watch: Stopwatch) -> Finding:
+async def _compare(
+    session: JoinedSession, known: _Known, size: int, now: Drawn | None, watch: Stopwatch
+) -> tuple[Finding, bytes | None]:
+    """The finding, and the stored thumbnail where OMERO gives one."""
+
+    def said(outcome: Outcome, found: str, diagnosis: Diagnosis | None = None) -> Finding:
+        return Finding(STORED, outcome, found, watch.seconds, diagnosis)
+
     if now is None:
-        return Finding(STORED, Outcome.OK, "there are no rendering settings yet: nothing can be wrong", watch.seconds)
+        return said(Outcome.OK, "there are no rendering settings yet: nothing can be wrong"), None
     if now.is_clock:
-        return Finding(STORED, Outcome.OK, "OMERO draws a clock: there is nothing to compare with", watch.seconds)
+        return said(Outcome.OK, "OMERO draws a clock: there is nothing to compare with"), None
     width, height = known.pixels.thumbnail_size(size)
     try:
         stored = await _stored(session, known.pixels, size)
     except ResourceError:
         row = _named(known, known.shown((width, height)))
-        return Finding(STORED, Outcome.WARNING, f"{row} has no file", watch.seconds, STORED_FILE_MISSING)
+        return said(Outcome.WARNING, f"{row} has no file", STORED_FILE_MISSING), None
     if stored is None:
         found = f"no {width} x {height} is stored that is not older than the settings: OMERO draws it at the next look"
-        return Finding(STORED, Outcome.OK, found, watch.seconds)
+        return said(Outcome.OK, found), None
     row = _named(known, known.shown((width, height)))
     difference, diagnosis = _difference(stored, now.jpeg)
     if diagnosis is None:
-        return Finding(STORED, Outcome.OK, f"{row}: {difference}", watch.seconds)
+        return said(Outcome.OK, f"{row}: {difference}"), stored
     whose = f"the settings are those of {known.user(known.drawn_by)}"
-    return Finding(STORED, Outcome.WARNING, f"{row}: {difference}; {whose}", watch.seconds, diagnosis)
+    return said(Outcome.WARNING, f"{row}: {difference}; {whose}", diagnosis), stored
+
+
+async def _file(data_dir: Path, row: StoredThumbnail | None, stored: bytes | None) -> Finding:
+    """Whether OMERO's file of the row is the stored thumbnail."""
+    if row is None or stored is None:
+        return Finding(FOLDER, Outcome.SKIPPED, "not compared: OMERO has stored no thumbnail of this image that counts")
+    return await compare_file(data_dir, row.id, stored)
 
 
 async def _stored(session: JoinedSession, pixels: StoredPixels, size: int) -> bytes | None:

@@ -24,6 +24,7 @@ _OPENING: Final = """\
 - `--image ID` names the image to try; otherwise the newest one that the user can read is taken. Of an image that is
   named it says too whether the thumbnail that OMERO has stored for this user is what OMERO draws now, and by whose
   settings; which stored sizes have another shape than the image; and who but its owner has settings of it.
+  Where there is `omero.data_dir`, the file of that thumbnail is compared with what OMERO gives.
 - `--omeroweb-dir DIR` compares the configuration with an OMERO.web installation's `etc/grid/config.xml`; where there is
   no configuration, its settings are used.
 - `--json` prints one object instead; the `code` of a diagnosis is the heading's below.

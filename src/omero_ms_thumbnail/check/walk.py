@@ -19,9 +19,10 @@ from ..one_omero import omero_server
 from ..server import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
-from . import configuration, public, transport, websocket
+from . import configuration, public, shared_cache, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
+from .folder import look_at_folder
 from .names import (
     CONFIGURATION,
     JOIN,
@@ -87,6 +88,8 @@ class _Walk:
                 yield _skipped(step, "needs a configuration")
             return
         async for finding in self._sessions(self._settings):
+            yield finding
+        async for finding in shared_cache.findings(self._settings):
             yield finding
         async for finding in self._omero(self._settings):
             yield finding
@@ -196,14 +199,14 @@ class _Walk:
 
     async def _omero(self, settings: Settings) -> AsyncIterator[Finding]:
         for one in settings.omero.all_servers:
-            async for finding in self._one_omero(one.id):
+            async for finding in self._one_omero(one.id, one.data_dir):
                 # of several each says the same steps
                 told = f"OMERO.server {one.id}: {finding.found}" if settings.omero.servers else finding.found
                 yield replace(finding, found=told)
         async for finding in self._public_user(settings):
             yield finding
 
-    async def _one_omero(self, number: int) -> AsyncIterator[Finding]:
+    async def _one_omero(self, number: int, data_dir: Path | None) -> AsyncIterator[Finding]:
         server = self._servers[number]
         steps: tuple[tuple[str, Callable[[OmeroServer], Awaitable[Finding]]], ...] = (
             (REACHABLE, transport.reach),
@@ -223,6 +226,8 @@ class _Walk:
                 failed_at = step
                 del self._servers[number]
                 yield _failed(step, trouble, watch)
+        if data_dir is not None:
+            yield await look_at_folder(data_dir)
 
     async def _public_user(self, settings: Settings) -> AsyncIterator[Finding]:
         if not settings.omero_web.public.enabled:
@@ -251,7 +256,13 @@ class _Walk:
                 yield _skipped(step, reason)
             return
         size = session.thumb_default_size or _SIZE
-        steps = OmeroSteps(server, session.omero_session_key, timeout=settings.request_timeout, size=size)
+        steps = OmeroSteps(
+            server,
+            session.omero_session_key,
+            timeout=settings.request_timeout,
+            size=size,
+            data_dir=one.data_dir if one is not None else None,
+        )
         try:
             async for finding in self._user_steps(steps):
                 yield finding

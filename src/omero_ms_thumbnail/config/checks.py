@@ -11,13 +11,16 @@ from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, parse_omero_address
 if TYPE_CHECKING:
     from omero_ms_thumbnail.config.findings import Findings
     from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings
-    from omero_ms_thumbnail.config.settings import OmeroSettings, SessionStoreSettings, Settings
+    from omero_ms_thumbnail.config.settings import CacheSettings, OmeroSettings, SessionStoreSettings, Settings
 
 #: the default of OMERO's ``omero.db.poolsize``, and how many of those people's log-ins and pages should find free
 _DATABASE_CONNECTIONS = 10
 _FOR_OTHERS = 2
 #: calls that join a session, beside those that ``worker_pool_size`` counts
 _JOINS = 2
+
+#: seconds of ``cache.life`` above which it may have been meant for the pictures themselves
+_BELIEVED_USUALLY = 30.0
 
 _EXAMPLES = {"redis": "redis://localhost:6379/1", "postgres": "postgresql://user@localhost:5432/omero"}
 
@@ -64,8 +67,10 @@ def check_together(settings: Settings, findings: Findings) -> None:
     """Add a problem to the findings for each rule that the settings break, a warning for what harms OMERO's users."""
     _check_tls(settings.omero, findings)
     _check_servers(settings.omero, findings)
+    _check_data_dirs(settings.omero, findings)
     _check_public(settings, findings)
     _check_calls(settings.worker_pool_size, findings)
+    _check_cache(settings.cache, findings)
     for index, store in enumerate(settings.session_stores):
         _check_store(store, index, findings)
 
@@ -84,6 +89,15 @@ def _check_tls(omero: OmeroSettings, findings: Findings) -> None:
         findings.problem("omero.tls.ca_file", "no certificate is checked against it; write omero.tls.verify: true too")
     if not omero.tls.ca_file.is_file():
         findings.problem("omero.tls.ca_file", f"there is no file {omero.tls.ca_file}; name one that there is")
+
+
+def _check_cache(cache: CacheSettings, findings: Findings) -> None:
+    """What the key meant before this service told pictures by what they show, it means no more."""
+    if findings.is_given("cache.life") and cache.life > _BELIEVED_USUALLY:
+        findings.notes.append(
+            f"{findings.label('cache.life')}: is how long OMERO is not asked whether somebody may still see an image;"
+            " a few seconds do, since pictures themselves are kept for cache.picture-life"
+        )
 
 
 def _check_servers(omero: OmeroSettings, findings: Findings) -> None:
@@ -109,6 +123,21 @@ def _check_servers(omero: OmeroSettings, findings: Findings) -> None:
         findings.warnings.append(
             f"{findings.label('omero.host')}: {omero.address} is not used: omero.servers has another OMERO "
             "with the number 1; take omero.host out, or give it a number in omero.servers"
+        )
+
+
+def _check_data_dirs(omero: OmeroSettings, findings: Findings) -> None:
+    """Thumbnails of several OMEROs have the same numbers: a folder has to be that of one of them."""
+    if not findings.has_block("omero.servers"):
+        return
+    if findings.is_given("omero.data_dir") and not findings.is_given("omero.host"):
+        findings.problem(
+            "omero.data_dir", "it is that of the OMERO at omero.host; write data_dir into one of omero.servers instead"
+        )
+    folders = [one.data_dir for one in omero.servers if one.data_dir is not None]
+    for folder in sorted({one for one in folders if folders.count(one) > 1}):
+        findings.problem(
+            "omero.servers.data_dir", f"{folder} is the folder of more than one of them; give each its own, or none"
         )
 
 

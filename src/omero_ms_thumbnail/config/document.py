@@ -14,6 +14,8 @@ import yaml
 from omero_ms_thumbnail.config.entries import Entry
 from omero_ms_thumbnail.config.errors import ConfigError
 from omero_ms_thumbnail.config.table import (
+    ALIAS_BLOCKS,
+    ALIASES,
     BLOCKS,
     FILE_KEYS,
     KEYS,
@@ -117,10 +119,10 @@ class _Reading:
             self._member(name, index, line, value_node)
 
     def _member(self, name: str, index: int, line: int, node: yaml.Node) -> None:
-        if name in BLOCKS:
+        if name in BLOCKS or name in ALIAS_BLOCKS:
             self._inner_block(name, index, line, node)
             return
-        key = KEYS.get(name) or FILE_KEYS.get(name)
+        key = KEYS.get(name) or FILE_KEYS.get(name) or ALIASES.get(name)
         if key is None:
             elsewhere = known_elsewhere(name)
             if elsewhere is not None:
@@ -156,6 +158,10 @@ class _Reading:
                 else:
                     self._problem(item.start_mark.line + 1, f"{name}: an item of the list is not a block of keys")
         elif node.tag != _TAG + "null":
+            elsewhere = known_elsewhere(name)
+            if elsewhere is not None:
+                self._problem(line, f"{name}: there is no such key; {elsewhere}")
+                return
             inner = ", ".join(keys_in(name))
             self._problem(line, f"{name}: it is a block and takes no value itself; indent its keys below it: {inner}")
 

@@ -47,7 +47,8 @@ def _with_addresses(omero: OmeroSettings, findings: Findings) -> OmeroSettings:
     """Each with the port and TLS that it comes to; `servers` are all that there are then."""
     omero = with_address(omero, findings, "omero")
     servers = [with_address(one, findings, "omero.servers", index) for index, one in enumerate(omero.servers)]
-    host = OmeroServerSettings(1, "", omero.host, omero.port, omero.secure) if findings.is_given("omero.host") else None
+    at_host = OmeroServerSettings(1, "", omero.host, omero.port, omero.secure, omero.data_dir)
+    host = at_host if findings.is_given("omero.host") else None
     is_usable = not any(name in ("omero.host", "omero.servers.host") for name, _ in findings.rejected)
     return replace(omero, servers=tuple(completed(servers, host) if is_usable else servers))
 

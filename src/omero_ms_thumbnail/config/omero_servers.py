@@ -1,15 +1,18 @@
+# ruff: noqa: RUF009 - key makes dataclass fields, which ruff cannot know
 """Several OMERO.servers: what each of them is, and which one an OMERO.web session means."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from omero_ms_thumbnail.config.definition import key
-from omero_ms_thumbnail.config.kinds import OmeroHost, Switch, Text, WholeNumber
+from omero_ms_thumbnail.config.kinds import FilePath, OmeroHost, Switch, Text, WholeNumber
 from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
 
 PORT = WholeNumber(1, 65535)
+DATA_DIR = FilePath("the path of a folder that has the folder Thumbnails in it")
 
 #: what an OMERO.web session, or a request, says of its OMERO.server; None where it says nothing
 ServerId = int | str | None
@@ -57,6 +60,13 @@ class OmeroServerSettings:
         "TLS; false for plain TCP.",
         default_note="true, or what the URL in its host says",
     )
+    data_dir: Path | None = key(
+        "omero.servers.data_dir",
+        DATA_DIR,
+        None,
+        "Its omero.data.dir, as for `omero.data_dir`. Each has a folder of its own.",
+        default_note="none: it is asked for every thumbnail",
+    )
 
     @property
     def address(self) -> OmeroAddress:
@@ -93,6 +103,7 @@ def completed(servers: Sequence[OmeroServerSettings], host: OmeroServerSettings 
 
     That is `host`, the OMERO at ``omero.host``, where it is given: as the one of them that has its address, else as
     one more with the number 1. If another has that number, the list is taken to know better, and `host` is none.
+    What the list does not say of its folder, ``omero.data_dir`` does.
     """
     listed = [*servers]
     if host is None or not listed:
@@ -100,5 +111,5 @@ def completed(servers: Sequence[OmeroServerSettings], host: OmeroServerSettings 
     same = next((one for one in listed if one.address == host.address), None)
     if same is not None:
         listed.remove(same)
-        return [same, *listed]
+        return [replace(same, data_dir=same.data_dir or host.data_dir), *listed]
     return listed if any(one.id == host.id for one in listed) else [host, *listed]

@@ -27,7 +27,7 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
-from omero_ms_thumbnail.config.omero_servers import PORT, OmeroServerSettings, ServerId, named
+from omero_ms_thumbnail.config.omero_servers import DATA_DIR, PORT, OmeroServerSettings, ServerId, named
 from omero_ms_thumbnail.config.public_user import PublicSettings
 from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
 
@@ -118,6 +118,16 @@ class OmeroSettings:
         "The largest message accepted from OMERO (Ice.MessageSizeMax). Reading one takes up to three times as much"
         " memory for a moment. To be raised with max-longest-side: a thumbnail takes up to 1.6 bytes a pixel.",
     )
+    data_dir: Path | None = key(
+        "omero.data_dir",
+        DATA_DIR,
+        None,
+        "OMERO's own omero.data.dir, where this service can read the folder `Thumbnails` in it: on the same machine, or"
+        " mounted. Thumbnails that OMERO has stored are then read from its files once OMERO has said that they may be"
+        " seen. A read-only mount of that folder alone is enough: nothing else in there is opened. `omero.data.dir` in"
+        " a block `omero.server`, as the image-region service has it, means the same.",
+        default_note="none: OMERO is asked for every thumbnail",
+    )
     tls: TlsSettings = block(TlsSettings)
     #: where there are several: all of them, that of requests that name none first (see `completed`)
     servers: tuple[OmeroServerSettings, ...] = repeated(OmeroServerSettings, at_least=0)
@@ -125,7 +135,7 @@ class OmeroSettings:
     @property
     def all_servers(self) -> tuple[OmeroServerSettings, ...]:
         """Every OMERO.server that there is; the first is that of requests that name none."""
-        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure),)
+        return self.servers or (OmeroServerSettings(1, "", self.host, self.port, self.secure, self.data_dir),)
 
     def server(self, server_id: ServerId) -> OmeroServerSettings | None:
         """The one that a session's ``connector.server_id`` names; None if there is none of that name or number."""
@@ -259,14 +269,27 @@ class SessionStoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """Where thumbnails are kept after OMERO gave them, for the user that it gave them to. Sizes are in bytes."""
+    """Where pictures are kept, told by what they show, and for how long. Sizes are in bytes."""
 
     life: float = key(
         "cache.life",
         Seconds(0, 86_400),
-        60.0,
-        "How long a thumbnail is kept. So long, too, a right that was taken away or a changed rendering may not be"
-        " noticed. 0 keeps nothing.",
+        5.0,
+        "How long a session is believed to see what OMERO said it sees. So long a right that was taken away, or a"
+        " rendering that was changed elsewhere, may not be noticed. 0 asks OMERO each time.",
+    )
+    picture_life: float = key(
+        "cache.picture-life",
+        Seconds(0, 365 * 86_400),
+        86_400.0,
+        "How long a picture is kept, to be given to whom OMERO says that it is what they see. 0 keeps none.",
+    )
+    by_content: bool = key(
+        "cache.by-content",
+        Switch(),
+        True,
+        "Tell pictures apart by what they show, by OMERO's own account. `false` is the way back: nothing is kept, and"
+        " OMERO is asked to give each thumbnail each time.",
     )
     memory: int = key(
         "cache.memory",
@@ -279,17 +302,28 @@ class CacheSettings:
         "cache.redis-uri",
         StoreUri(),
         None,
-        "A Redis or Redis Cluster that workers and machines share thumbnails through, in any form of session-store.uri"
-        " for `redis`. It may be the one of the sessions.",
+        "A Redis or Redis Cluster that workers and machines share pictures through, in any form of session-store.uri"
+        " for `redis`. It may be the one of the sessions. Without `cache.secret` each user has pictures apart there.",
         is_secret=True,
         default_note="none: nothing is shared",
     )
     redis_memory: int = key(
         "cache.redis-memory",
         Size(1 << 20, 1 << 40),
-        64 << 20,
-        "How much of that Redis's memory each worker process fills at most. What Redis would need for sessions is not"
-        " taken by thumbnails then.",
+        256 << 20,
+        "How much of that Redis's memory pictures take at most, of all workers and machines together, which have to"
+        " have the same. Where there is no more room, the oldest go. Its `maxmemory`, if it has one, has to leave so"
+        " much beside the sessions in it. Several OMERO.servers have equal parts of it.",
+    )
+    secret: str | None = key(
+        "cache.secret",
+        Text("32 printable characters or more, such as `openssl rand -hex 32` prints", r"[ -~]{32,}"),
+        None,
+        "What all workers and machines that share that Redis know, and nobody else: each picture there is signed with"
+        " it, and one that is not is not shown. With it, a picture that one user was given is there for all whom OMERO"
+        " shows the same.",
+        is_secret=True,
+        default_note="none: in Redis, pictures are kept for each user apart",
     )
 
 

@@ -16,10 +16,18 @@ KEYS: dict[str, Key] = {key.name: key for key, _ in walk(Settings)}
 #: keys that name a file holding the value of a secret key
 FILE_KEYS: dict[str, Key] = {key.file_name: key for key in KEYS.values() if key.is_secret}
 
+#: keys as other services spell them
+ALIASES: dict[str, Key] = {"omero.server.omero.data.dir": KEYS["omero.data_dir"]}
+
 VARIABLES: dict[str, Key] = {key.variable: key for key in KEYS.values()}
 
 #: the first parts of names: ``omero.web.secret_key`` stands in ``omero.web``, which stands in ``omero``
 BLOCKS: frozenset[str] = frozenset(name[:at] for name in KEYS for at, character in enumerate(name) if character == ".")
+
+#: those that `ALIASES` stand in
+ALIAS_BLOCKS: frozenset[str] = (
+    frozenset(name[:at] for name in ALIASES for at, character in enumerate(name) if character == ".") - BLOCKS
+)
 
 REPEATED_BLOCKS: frozenset[str] = frozenset(
     key.name.rpartition(".")[0] for key, is_repeated in walk(Settings) if is_repeated
@@ -48,8 +56,8 @@ _ELSEWHERE: dict[str, str] = {
     ),
     "debug": "it was of conf.json of the Java service; write logging: with level: DEBUG in it",
     "omero.server": (
-        "the host of OMERO.server is omero.host; and if these are settings of OMERO.server itself, as the image-region "
-        "service has them, take them out: this service reads neither its files nor its database"
+        "the host of OMERO.server is omero.host; of the settings of OMERO.server itself, which the image-region "
+        "service has in a block of this name, there is omero.data.dir alone"
     ),
     "max-active-channels": "it is of the image-region service, and there are no channels to choose here; take it out",
     "max-tile-length": "it is of the image-region service, and there are no tiles here; take it out",
@@ -64,6 +72,11 @@ _ELSEWHERE: dict[str, str] = {
 
 def known_elsewhere(name: str) -> str | None:
     """What to write in place of a key that the Java services have or had, and this one has not."""
+    if name.startswith("omero.server."):
+        return (
+            "of the settings of OMERO.server itself, as the image-region service has them, this service takes "
+            "omero.data.dir alone, and it never asks OMERO's database; take it out"
+        )
     return _ELSEWHERE.get(name)
 
 

@@ -49,14 +49,18 @@ class Running:
 
 
 class OmeroProcess:
-    """The process. `images` is a folder of pictures to show instead of the samples."""
+    """The process. `images` is a folder of pictures to show instead of the samples.
 
-    def __init__(self, *, latency: Latency, images: Path | None = None) -> None:
+    `data_dir` is where its thumbnails are kept as OMERO keeps them, instead of in memory.
+    """
+
+    def __init__(self, *, latency: Latency, images: Path | None = None, data_dir: Path | None = None) -> None:
         require_image_libraries()
         # a fresh interpreter: nothing of the starter's is shared with it
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_run, args=(theirs, latency, images), name="embedded-omero", daemon=True)
+        arguments = (theirs, latency, images, data_dir)
+        self._process = context.Process(target=_run, args=arguments, name="embedded-omero", daemon=True)
         self._theirs = theirs
 
     def start(self) -> Running:
@@ -85,17 +89,17 @@ class OmeroProcess:
             self._process.join()
 
 
-def _run(pipe: Connection, latency: Latency, images: Path | None) -> None:
+def _run(pipe: Connection, latency: Latency, images: Path | None, data_dir: Path | None) -> None:
     # Ctrl-C reaches every process of a terminal; this one goes when its starter has left OMERO properly
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        asyncio.run(_serve(pipe, latency, images))
+        asyncio.run(_serve(pipe, latency, images, data_dir))
     except (ImageLibrariesMissing, ValueError, OSError) as error:
         with contextlib.suppress(OSError):
             pipe.send(str(error))
 
 
-async def _serve(pipe: Connection, latency: Latency, images: Path | None) -> None:
+async def _serve(pipe: Connection, latency: Latency, images: Path | None, data_dir: Path | None) -> None:
     from .content import USERS, folder_world, sample_world
     from .listing import contents, role
     from .server import EmbeddedOmero
@@ -108,7 +112,7 @@ async def _serve(pipe: Connection, latency: Latency, images: Path | None) -> Non
         from .images.folder import pictures_from_folder
 
         world = folder_world(images.name, pictures_from_folder(images))
-    omero = EmbeddedOmero(world, latency=latency, time_to_idle=_TIME_TO_IDLE)
+    omero = EmbeddedOmero(world, latency=latency, time_to_idle=_TIME_TO_IDLE, data_dir=data_dir)
     await omero.start()
     users = tuple(
         LoggedIn(user.id, user.name, user.full_name, role(world, user), omero.sessions.keep(user).key) for user in USERS

@@ -15,7 +15,7 @@ from .driving import Driver
 from .joins import Omero, OmeroJoin
 from .model.data import Pixels
 from .model.drawing import Drawing
-from .model.folder import ThumbnailFolder
+from .model.folder import new_folder
 from .model.limits import Limits
 from .model.server import OmeroServer
 from .model.sessions import OmeroSessions
@@ -33,7 +33,7 @@ class EmbeddedOmero:
 
     `database_connections` is ``omero.db.poolsize``, `read_only` is ``omero.cluster.read_only``. A session that is not
     called for `time_to_idle` seconds ends. Thumbnails are kept in memory, or below `data_dir` as OMERO has them below
-    ``omero.data.dir``.
+    ``omero.data.dir``: a folder without any. Raises ValueError where it has some, OSError.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class EmbeddedOmero:
     ) -> None:
         self.world = world
         if data_dir is not None:
-            world.database.files = ThumbnailFolder(data_dir)
+            world.database.files = new_folder(data_dir)
         self.limits = Limits(database_connections=database_connections, read_only=read_only)
         self.sessions = OmeroSessions(world.people, time_to_idle=time_to_idle)
         self.model = OmeroServer(

@@ -21,6 +21,9 @@ from .thumbnail_store import ThumbnailStoreServant
 _SERVICE = "::omero::api::ServiceInterface"
 _OBJECT = "::Ice::Object"
 
+#: what it says it is: it answers as OMERO.server 5.6 does
+VERSION: Final = "5.6.0-embedded"
+
 
 class ServiceFactoryServant(JoinServant):
     """``omero::api::ServiceFactory``."""
@@ -107,20 +110,21 @@ def _unwrapped(value: RType | None) -> Any:
     return getattr(value, "val", None)
 
 
-#: the order matters: a bool is an int too
-_WRAPPED: Final[tuple[tuple[type, Callable[[Any], RType]], ...]] = (
-    (bool, RBool),
-    (Time, RTime),
-    (Int, RInt),
-    (int, RLong),
-    (float, RDouble),
-    (str, RString),
-)
+#: by the very type: a page has hundreds of columns
+_WRAPPED: Final[dict[type, Callable[[Any], RType]]] = {
+    bool: RBool,
+    Time: RTime,
+    Int: RInt,
+    int: RLong,
+    float: RDouble,
+    str: RString,
+}
 
 
 def _wrapped(value: Plain) -> RType | None:
     """A column as OMERO sends it."""
-    return next((wrap(value) for kind, wrap in _WRAPPED if isinstance(value, kind)), None)
+    wrap = _WRAPPED.get(type(value))
+    return None if wrap is None else wrap(value)
 
 
 class AdminServant(JoinServant):
@@ -165,6 +169,14 @@ class ConfigServant(JoinServant):
         except re.error as error:
             raise thrown(ApiUsageException, f"Bad regex: {error}") from error
         return {key: value for key, value in self.join.omero.server.configuration().items() if wanted.search(key)}
+
+    async def getDatabaseUuid(self, _current: Current) -> str:  # noqa: N802
+        """Which database it is."""
+        return self.join.omero.server.database.uuid
+
+    async def getVersion(self, _current: Current) -> str:  # noqa: N802
+        """Which OMERO.server this stands in for."""
+        return VERSION
 
     async def getClientConfigValues(self, _current: Current) -> dict[str, str]:  # noqa: N802
         """What is for clients, such as the size of thumbnails on pages."""

@@ -59,6 +59,8 @@ ICONFIG: Final = _table(
     _idempotent("getConfigValue", (("key", STRING),), STRING),
     _idempotent("getConfigValues", (("keyRegex", STRING),), Dictionary(STRING, STRING)),
     _idempotent("getClientConfigValues", (), Dictionary(STRING, STRING)),
+    _idempotent("getDatabaseUuid", (), STRING),
+    _idempotent("getVersion", (), STRING),
 )
 
 _ID_BYTE_MAP: Final = Dictionary(LONG, BYTE_SEQ)

@@ -120,6 +120,7 @@ class JoinedSession:
         self._secret = secret
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
+        self._database: asyncio.Task[str] | None = None
         self._making_sure: asyncio.Task[None] | None = None
         self._asked_at = 0.0
         self._asking = 0
@@ -204,7 +205,7 @@ class JoinedSession:
         OMERO has `timeout` seconds for each of closing, leaving and hanging up.
         """
         await self.stores.close(timeout)
-        for task in (*self._services.values(), self._event_context, self._making_sure):
+        for task in (*self._services.values(), self._event_context, self._database, self._making_sure):
             if task is not None:
                 task.cancel()
         with self._server.observe("destroySession", ()):
@@ -371,6 +372,27 @@ class JoinedSession:
         # of one that a password made, nobody knew the key until now
         self._secret = self._secret or context.sessionUuid or ""
         return context
+
+    async def database(self) -> str:
+        """Which database OMERO has, and which OMERO.server it is: its UUID and version; asked for once.
+
+        Both may change only while nobody is joined.
+        """
+        return await _shared(self.begin_database())
+
+    def begin_database(self) -> asyncio.Task[str]:
+        """Ask for what `database` says, in the background."""
+        if self._database is None or _failed(self._database):
+            self._database = asyncio.create_task(self._get_database())
+            self._database.add_done_callback(_failed)
+        return self._database
+
+    async def _get_database(self) -> str:
+        service = await self._service("getConfigService")
+        names = await asyncio.gather(
+            self.ask_database(service, ICONFIG["getDatabaseUuid"]), self.ask_database(service, ICONFIG["getVersion"])
+        )
+        return "-".join(names)
 
     async def client_settings(self) -> dict[str, str]:
         """``omero.client.*`` as OMERO.web loads it into a new session: every user may read it."""

@@ -16,6 +16,11 @@ from .families import Counters, Distributions, Family, Gauges, Shared
 #: seconds; from a cache hit to the reference's time-out
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 _SIZES: Final = (1, 2, 5, 10, 20, 30, 40, 50)
+#: ids in one query; up to a plate of 384 and more
+_IDS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 400, 800)
+
+#: where a thumbnail can have come from, as the label ``source`` has it
+SOURCES: Final = ("memory", "redis", "disk", "set", "direct", "single", "not_modified")
 
 _PREFIX: Final = "omero_ms_thumbnail_"
 
@@ -85,6 +90,19 @@ class Metrics:
         self.cache_bytes = gauges("cache_bytes", "Memory that thumbnails take in the workers' caches.")
         self.cache_entries = gauges("cache_entries", "Thumbnails in the workers' caches.")
         self.cache_failures = counters("cache_failures", "Times that the shared cache could not be used.")
+        self.pictures = counters("pictures", "Thumbnails answered, by where each came from.", "source")
+        self.pictures_disagreed = counters(
+            "pictures_disagreed",
+            "Thumbnails not kept, since a second query for facts said that they show something else.",
+        )
+        self.files_refused = counters(
+            "files_refused", "Files in OMERO's folder of thumbnails that were not shown; OMERO was asked.", "reason"
+        )
+        self.facts_seconds = distributions("facts_query_duration_seconds", "Time of a query for facts of images.")
+        self.facts_ids = distributions("facts_query_ids", "Images in one query for facts.", bounds=_IDS)
+        self.facts_remembered = gauges(
+            "facts_remembered", "Images of which the workers remember what OMERO said to a session or of the image."
+        )
         self.store_reads = counters(
             "session_store_reads", "OMERO.web sessions that were looked up in the session store.", "outcome"
         )

@@ -19,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from .access import access_log
 from .cells import Cells
 from .families import Collector, Counted, Observed
-from .metrics import Metrics, ProcessMetrics
+from .metrics import SOURCES, Metrics, ProcessMetrics
 from .request import Headers, ObservedRequest, RequestIds, RequestSpan, current
 from .spans import JOIN, LEAVING, Ended, Spans, of_operation
 from .spans import Tracer as SpanTracer
@@ -93,6 +93,8 @@ class Census:
     cache_bytes: int = 0
     cache_entries: int = 0
     cache_failures: int = 0
+    #: entries, of all sessions
+    facts_remembered: int = 0
     tasks: int = 0
 
 
@@ -161,6 +163,9 @@ class Telemetry:
         self._memory_hits = self._metrics.cache_lookups.of("memory", "hit")
         self._memory_misses = self._metrics.cache_lookups.of("memory", "miss")
         self._lookups: dict[str, Counted] = {}
+        # from zero: a rate needs a value before the first
+        self._pictures = {source: self._metrics.pictures.of(source) for source in SOURCES}
+        self._disagreed = self._metrics.pictures_disagreed.of()
         self._metrics.workers.of().set(1)
         self._refreshing: asyncio.TimerHandle | None = None
         #: makes spans; for the rooms
@@ -244,6 +249,23 @@ class Telemetry:
         if self._has_shared_cache and asked:
             self._metrics.cache_lookups.of("shared", "miss").add(asked)
 
+    def pictures(self, source: str, count: int) -> None:
+        """So many thumbnails were answered from `source`, one of `metrics.SOURCES`; raises KeyError for another."""
+        self._pictures[source].add(count)
+
+    def facts_asked(self, seconds: float, ids: int) -> None:
+        """A query for the facts of so many images has been answered after so many seconds."""
+        self._metrics.facts_seconds.of().observe(seconds)
+        self._metrics.facts_ids.of().observe(ids)
+
+    def disagreed(self, count: int) -> None:
+        """So many thumbnails were not kept: a query that began after each was had gave another key."""
+        self._disagreed.add(count)
+
+    def file_refused(self, reason: str) -> None:
+        """A file of OMERO's was not shown. `reason` is one of a few words of the code's, never of the file's."""
+        self._metrics.files_refused.of(reason).add()
+
     def batch(self, size: int) -> None:
         """So many thumbnails were asked for in one call."""
         self._metrics.batch_size.of().observe(size)
@@ -313,6 +335,7 @@ class Telemetry:
         metrics.cache_bytes.of().set(now.cache_bytes)
         metrics.cache_entries.of().set(now.cache_entries)
         metrics.cache_failures.of().set(now.cache_failures)
+        metrics.facts_remembered.of().set(now.facts_remembered)
         metrics.tasks.of().set(now.tasks)
         for permits in self._permits():
             metrics.permits.set(permits.limit, permits.kind, permits.server)

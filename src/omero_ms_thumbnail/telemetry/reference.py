@@ -32,7 +32,9 @@ _LABELS: Final = {
     "route": "the kind of path: `render_thumbnail`, `render_birds_eye_view`, `get_thumbnail`, `get_thumbnails`,"
     " `healthz`, `readyz`, `metrics`, `openapi`, `options`, `gallery` (of the demo), `other`",
     "status": "the HTTP status",
-    "reason": "`bad request`, `no session`, `not found`, `failed`, `unavailable`, `too slow`, `other`",
+    "reason": "of requests `bad request`, `no session`, `not found`, `failed`, `unavailable`, `too slow`, `other`;"
+    " of files `missing`, `empty`, `incomplete`, `link`, `too-large`, `unreadable`, `too-slow`, `resting` (was too"
+    " slow), `differs` (another OMERO's folder)",
     "operation": "OMERO's name of what is called, such as `getThumbnailByLongestSideSet`",
     "error": "empty where there was none; else the class of OMERO's exception, or of a request the status",
     "cause": "`OMERO hangs`, `OMERO unavailable`, `sessions full`, `too many waiting`, `session store`, `stopping`",
@@ -40,6 +42,8 @@ _LABELS: Final = {
     "server": "the number of an OMERO.server in `omero.servers`; empty where there is one only",
     "state": "`in use`, `free`",
     "cache": "`memory`, `shared`",
+    "source": "kept in `memory` or `redis`; OMERO's file on `disk`; asked of OMERO's ThumbnailStore in a `set`, by its"
+    " `direct` calls, or alone by a stored call (`single`); `not_modified` where the browser had it already",
     "outcome": "of a cache `hit`, `miss`; of the session store `found`, `unknown`, `unreadable`, `unavailable`",
     "spanName": "the name of a span, as in the Java microservice: `join_omero_session`, `get_images`, …",
     "pid": "the worker's process id",

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
-from .model import ImageFacts, Thumbnail, ThumbnailRequest
+from .model import ImageFacts, NotModified, Saved, Thumbnail, ThumbnailRequest
 from .ways import DIRECT, Way
 
 #: sets of one session on their way at once
@@ -41,7 +42,7 @@ class Item:
     """A thumbnail on its way: `waiters` requests share `done`."""
 
     request: ThumbnailRequest
-    done: asyncio.Future[Thumbnail]
+    done: asyncio.Future[Thumbnail | NotModified]
     waiters: int = 0
     facts: ImageFacts | None = None
     way: Way = DIRECT
@@ -55,6 +56,18 @@ class Item:
     is_remembered: bool = False
     #: facts with which OMERO refused it
     doubted: ImageFacts | None = None
+    #: the rendering settings that are named, if they are those of this image
+    named: Saved | None = None
+    #: under which the picture is kept, if it can be; see `content`
+    key: bytes | None = None
+    #: OMERO has been asked about the image for it
+    is_asked: bool = False
+    #: what all who wait for it have already, by `content.tag_of`
+    tags: frozenset[str] = frozenset()
+    #: what OMERO's folder has of it, which was not shown but is to be compared
+    file: bytes | None = None
+    #: where the picture came from
+    source: str = ""
     #: of whoever asked first: what is done for it is told of as that one's
     context: Context = field(default_factory=copy_context)
 
@@ -182,3 +195,12 @@ class BatchQueue:
 
 def _lane(item: Item) -> object:
     return item if item.way.lane is None else item.way.lane
+
+
+def wanted(items: Sequence[Item]) -> list[Item]:
+    """Those that somebody waits for; the others are over, and cost OMERO nothing."""
+    found = [item for item in items if item.waiters]
+    for item in items:
+        if not item.waiters:
+            item.done.cancel()
+    return found

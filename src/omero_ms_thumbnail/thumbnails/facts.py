@@ -1,34 +1,30 @@
-"""What has to be known of images, asked for many at a time and remembered for a while.
+"""What has to be known of images, asked for many at a time.
 
 A projection over all groups answers only for images that the user may read: what is missing from it is not readable.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, cast
 
 from ..ice.errors import MarshalException
-from ..omero.hql import FACTS
-from ..omero.rtypes import RInt, RLong, rlong_list
+from ..omero.hql import FACTS, FACTS_AND_CONTENT, NAMED_SETTINGS
+from ..omero.rtypes import RInt, RLong, RType, rlong_list
 from ..omero.session import JoinedSession
-from .model import ImageFacts
-
-#: seconds that facts are believed: an image may be moved to another group or be given to another user
-_LIFE: Final = 60.0
-
-#: seconds for which several images are believed to be alike: whoever saves settings changes that
-FRESH: Final = 1.0
-
-#: images that are remembered for each session
-_REMEMBERED_MAX: Final = 20_000
+from ..omero.sizes import longest_side
+from .model import Content, ImageFacts, Saved, StoredRow
 
 _COLUMNS: Final = 10
+_NUMBERS_WITH_CONTENT: Final = 10
+_COLUMNS_WITH_CONTENT: Final = 14
+
+_WRONG: Final = "a projection of facts returned something else"
 
 
-async def ask(session: JoinedSession, image_ids: Sequence[int], *, user_id: int, size: int) -> dict[int, ImageFacts]:
+async def ask(
+    session: JoinedSession, image_ids: Sequence[int], *, user_id: int, size: int, with_content: bool = True
+) -> dict[int, ImageFacts]:
     """Facts of those images that exist and that the user may read; of stored thumbnails in that `size` alone.
 
     `user_id` is the session's user. Raises what OMERO throws, or IceException.
@@ -36,60 +32,92 @@ async def ask(session: JoinedSession, image_ids: Sequence[int], *, user_id: int,
     parameters = {"ids": rlong_list(image_ids), "user": RLong(user_id), "size": RInt(size)}
     places: dict[int, int] = {}
     found: dict[int, ImageFacts] = {}
-    for row in await session.projection(FACTS, parameters, patiently=True):
-        pixels_id, image_id, group_id, owner_id, permissions, place, *counts = _numbers(row)
+    read = _with_content if with_content else _without_content
+    for row in await session.projection(FACTS_AND_CONTENT if with_content else FACTS, parameters, patiently=True):
+        place, facts = read(row, size)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
-        if image_id not in found or place < places[image_id]:
-            places[image_id] = place
-            are_there = (count > 0 for count in counts)
-            found[image_id] = ImageFacts(image_id, pixels_id, group_id, owner_id, permissions, size, *are_there)
+        if facts.image_id not in found or place < places[facts.image_id]:
+            places[facts.image_id] = place
+            found[facts.image_id] = facts
     return found
 
 
-def _numbers(row: Sequence[object]) -> Sequence[int]:
-    if len(row) == _COLUMNS and all(type(column) is int for column in row):
-        return cast("Sequence[int]", row)
-    raise MarshalException("a projection of facts returned something else")
+async def ask_named(session: JoinedSession, rendering_def_ids: Collection[int]) -> dict[int, tuple[int, Saved]]:
+    """Of those rendering settings that exist and that the user may read: their Pixels' id, and how they were saved.
+
+    Raises what OMERO throws, or IceException.
+    """
+    parameters: Mapping[str, RType] = {"ids": rlong_list(sorted(rendering_def_ids))}
+    found = {}
+    for row in await session.projection(NAMED_SETTINGS, parameters, patiently=True):
+        match row:
+            case [int(named), int(pixels_id), int(event), str(time)]:
+                found[named] = (pixels_id, Saved(named, event, time))
+            case _:
+                raise MarshalException(_WRONG)
+    return found
 
 
-class RememberedFacts:
-    """Facts of one session's images, each remembered in the size that it was asked for last."""
+def _without_content(row: Sequence[object], size: int) -> tuple[int, ImageFacts]:
+    if len(row) != _COLUMNS or not all(type(column) is int for column in row):
+        raise MarshalException(_WRONG)
+    pixels_id, image_id, group_id, owner_id, permissions, place, *counts = cast("Sequence[int]", row)
+    own_settings, owners_settings, own_row, owners_row = (count > 0 for count in counts)
+    return place, ImageFacts(
+        image_id,
+        pixels_id,
+        group_id,
+        owner_id,
+        permissions,
+        size,
+        own_settings,
+        owners_settings,
+        own_row,
+        owners_row,
+    )
 
-    def __init__(self) -> None:
-        self._facts: OrderedDict[int, tuple[float, ImageFacts]] = OrderedDict()
-        self._now = asyncio.get_running_loop().time
 
-    def get(self, image_id: int) -> ImageFacts | None:
-        """What is remembered and still believed."""
-        entry = self._facts.get(image_id)
-        if entry is None:
-            return None
-        if entry[0] < self._now() - _LIFE:
-            del self._facts[image_id]
-            return None
-        return entry[1]
+def _with_content(row: Sequence[object], size: int) -> tuple[int, ImageFacts]:
+    numbers, told = row[:_NUMBERS_WITH_CONTENT], row[_NUMBERS_WITH_CONTENT:]
+    if len(row) != _COLUMNS_WITH_CONTENT or not all(isinstance(number, int) for number in numbers):
+        raise MarshalException(_WRONG)
+    pixels_id, image_id, group_id, owner_id, permissions, place, width, height, event, time = cast("list[int]", numbers)
+    own_settings, owners_settings, own_row, owners_row = told
+    settings, stored = own_settings or owners_settings, own_row or owners_row
+    content = Content(
+        event,
+        time,
+        _saved(settings) if settings is not None else None,
+        _row(stored, longest_side(width, height, size)) if stored is not None else None,
+    )
+    return place, ImageFacts(
+        image_id,
+        pixels_id,
+        group_id,
+        owner_id,
+        permissions,
+        size,
+        own_settings is not None,
+        owners_settings is not None,
+        own_row is not None,
+        owners_row is not None,
+        content,
+    )
 
-    def are_fresh(self, found: Iterable[ImageFacts]) -> bool:
-        """Whether all of `found` were told within the last second, and none of them has proved wrong since."""
-        least = self._now() - FRESH
-        for facts in found:
-            entry = self._facts.get(facts.image_id)
-            if entry is None or entry[1] != facts or entry[0] < least:
-                return False
-        return True
 
-    def remember(self, found: Collection[ImageFacts]) -> None:
-        """Remember; for each that comes two go that are over, or the oldest where there are too many."""
-        now = self._now()
-        for facts in found:
-            self._facts[facts.image_id] = (now, facts)
-            self._facts.move_to_end(facts.image_id)
-        for _ in range(2 * len(found)):
-            oldest = next(iter(self._facts))
-            if self._facts[oldest][0] >= now - _LIFE and len(self._facts) <= _REMEMBERED_MAX:
-                break
-            del self._facts[oldest]
+def _saved(told: object) -> Saved:
+    try:
+        time, event, number, count, times = cast("str", told).split(".")
+        return Saved(int(number), int(event), time, int(count), count == times)
+    except (AttributeError, ValueError):
+        raise MarshalException(_WRONG) from None
 
-    def forget(self, image_id: int) -> None:
-        """They have proved wrong."""
-        self._facts.pop(image_id, None)
+
+def _row(told: object, size: tuple[int, int]) -> StoredRow | None:
+    """The row, if it is the only one of its kind, and of exactly the size that OMERO looks for."""
+    try:
+        time, event, number, version, width, height, count = cast("str", told).split(".")
+        row = StoredRow(int(number), int(event), time, int(version), int(width), int(height))
+        return row if count == "1" and row[-2:] == size else None
+    except (AttributeError, ValueError):
+        raise MarshalException(_WRONG) from None

@@ -11,40 +11,41 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .batches import Item
-from .model import Thumbnail
+from .model import NotModified, Thumbnail
 
 
 @dataclass(slots=True)
 class _Look:
     item: Item
-    waiting: list[Item] = field(default_factory=list)
+    waiting: list[tuple[Item, Callable[[Item], None]]] = field(default_factory=list)
 
 
 class FirstLooks:
-    """Those of one session."""
+    """Those of one worker: a user may have several sessions."""
 
     def __init__(self) -> None:
-        self._looks: dict[int, _Look] = {}
+        self._looks: dict[tuple[int, int], _Look] = {}
 
-    def has_to_wait(self, item: Item, pixels_id: int, go_on: Callable[[Item], None]) -> bool:
-        """Whether another first look at the image is on its way; else this one is, until the item is done.
+    def has_to_wait(self, item: Item, pixels_id: int, user_id: int, go_on: Callable[[Item], None]) -> bool:
+        """Whether another first look of the user's at it is on its way; else this one is, until the item is done.
 
-        `go_on` is called with each that had to wait for it, once it has ended.
+        `go_on` is called with the item, if it had to wait, once that has ended.
         """
-        look = self._looks.get(pixels_id)
+        place = (pixels_id, user_id)
+        look = self._looks.get(place)
         if look is None:
-            self._looks[pixels_id] = _Look(item)
-            item.done.add_done_callback(partial(self._ended, pixels_id, go_on))
+            self._looks[place] = _Look(item)
+            item.done.add_done_callback(partial(self._ended, place))
             return False
         if look.item is item:
             return False
-        look.waiting.append(item)
+        look.waiting.append((item, go_on))
         return True
 
-    def _ended(self, pixels_id: int, go_on: Callable[[Item], None], done: asyncio.Future[Thumbnail]) -> None:
-        look = self._looks.pop(pixels_id)
+    def _ended(self, place: tuple[int, int], done: asyncio.Future[Thumbnail | NotModified]) -> None:
+        look = self._looks.pop(place)
         if not done.cancelled():
             # whoever waits for it is told of it too
             done.exception()
-        for item in look.waiting:
+        for item, go_on in look.waiting:
             go_on(item)

@@ -1,80 +1,157 @@
-"""What is known of one session's user and images, and what follows for the way to a thumbnail."""
+"""What is known of one session's user and images, and what follows: the way to a thumbnail, and its key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import asyncio
+import logging
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 
+from ..ice.errors import IceException
+from ..ice.values import UserException
+from ..omero.faults import Fault, fault_of
 from ..omero.session import JoinedSession
-from . import facts
-from .ahead import ReadAhead
+from . import content, facts
 from .batches import Item
+from .beliefs import Beliefs
+from .caches import Caches
 from .careful import SYSTEM_GROUP
-from .model import ImageFacts, ThumbnailRequest
+from .model import ImageFacts, Saved, ThumbnailRequest
 from .ways import DIRECT, STORED, Viewer, Way, way_of
 
-#: the size in which stored thumbnails are looked for until one is asked for that is stored: OMERO.web's
-_STORED_SIZE: Final = 96
+log: Final = logging.getLogger(__name__)
+
+#: seconds for which facts without content are believed: an image may be moved to another group or be given to another
+#: user. What they show is asked of OMERO each time
+_LIFE_WITHOUT_CONTENT: Final = 60.0
+
+
+class Answer(NamedTuple):
+    """What OMERO has told, asked at `asked_at` by the loop's clock: facts by image, named settings by their id."""
+
+    asked_at: float
+    found: dict[int, ImageFacts]
+    named: dict[int, tuple[int, Saved]]
 
 
 class Knowledge:
-    """Facts are remembered, and those of images that are likely to be asked for next come with the others."""
+    """Of one session. What is believed of images goes with it."""
 
-    def __init__(self, session: JoinedSession) -> None:
+    def __init__(self, session: JoinedSession, caches: Caches) -> None:
         self._session = session
-        self._remembered = facts.RememberedFacts()
+        self._caches = caches
+        life = caches.belief if caches.by_content else _LIFE_WITHOUT_CONTENT
+        self._beliefs = Beliefs(life, caches.count_facts)
         self._viewer: Viewer | None = None
-        self._ahead = ReadAhead()
-        #: the size in which stored thumbnails are looked for
-        self.size = _STORED_SIZE
-
-    @property
-    def is_due(self) -> bool:
-        """Whether facts had better be asked for now, though nothing waits for them."""
-        return self._ahead.is_due
-
-    def wants(self, image_id: int) -> None:
-        """Somebody wants the image."""
-        self._ahead.asked(image_id)
+        self._database = ""
 
     def of(self, request: ThumbnailRequest) -> ImageFacts | None:
-        """What is remembered, if it is all that `request` has to know."""
-        found = self._remembered.get(request.image_id)
+        """What is believed, if it is all that `request` has to know; nothing for one that comes with a `version`."""
+        if request.version or request.rendering_def_id is not None:
+            return None
+        found = self._beliefs.get(request.image_id)
         return None if found is None or (request.is_plain and found.size != request.width) else found
 
     def forget(self, image_id: int) -> None:
         """What is remembered of it has proved wrong, or soon will."""
-        self._remembered.forget(image_id)
+        self._beliefs.forget(image_id)
+
+    def forget_all(self) -> None:
+        """The session is over."""
+        self._beliefs.clear()
 
     def are_alike(self, items: Iterable[Item]) -> bool:
         """Whether what is known of items of one lane is of this second, so that they are alike now."""
-        return self._remembered.are_fresh(item.facts for item in items if item.facts is not None)
+        return self._beliefs.are_fresh(item.facts for item in items if item.facts is not None)
 
-    async def ask(self, image_ids: set[int]) -> dict[int, ImageFacts]:
-        """Facts of `image_ids`, and on the way of those that are likely to be asked for next.
+    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> Answer:
+        """Facts of `image_ids`, with what is stored in `size`, and settings that are `named`.
 
         Raises what OMERO throws, or IceException.
         """
+        if self._caches.by_content:
+            self._session.begin_database()
         viewer = await self._know_viewer()
-        ahead = {image_id for image_id in self._ahead.after(image_ids) if self._remembered.get(image_id) is None}
-        asked = sorted(image_ids | ahead)
-        if not asked:
-            return {}
-        found = await facts.ask(self._session, asked, user_id=viewer.user_id, size=self.size)
-        self._remembered.remember(found.values())
+        asked_at = asyncio.get_running_loop().time()
+        if named:
+            found, told = await asyncio.gather(
+                self._ask(sorted(image_ids), viewer.user_id, size), facts.ask_named(self._session, named)
+            )
+        else:
+            found, told = await self._ask(sorted(image_ids), viewer.user_id, size), {}
+        await self._know_database()
+        self._beliefs.remember(found.values(), asked_at)
+        return Answer(asked_at, found, told)
+
+    async def _ask(self, image_ids: list[int], user_id: int, size: int) -> dict[int, ImageFacts]:
+        mode = self._caches.questions
+        with_content = self._caches.by_content and mode.with_content
+        began = asyncio.get_running_loop().time()
+        try:
+            found = await facts.ask(self._session, image_ids, user_id=user_id, size=size, with_content=with_content)
+        except UserException as error:
+            if not with_content or fault_of(error) is not Fault.REFUSED:
+                raise
+            found = await facts.ask(self._session, image_ids, user_id=user_id, size=size, with_content=False)
+            mode.refused(error)
+            return found
+        seconds = asyncio.get_running_loop().time() - began
+        mode.took(seconds, len(image_ids), with_content=with_content)
+        self._caches.watcher.facts_asked(seconds, len(image_ids))
         return found
+
+    def named_of(self, item: Item, answer: Answer) -> Saved | None:
+        """The settings that an item names, if they are those of the image."""
+        found = answer.found.get(item.request.image_id)
+        named = answer.named.get(item.request.rendering_def_id or 0)
+        return named[1] if named is not None and found is not None and named[0] == found.pixels_id else None
 
     def way_of(self, item: Item, found: ImageFacts) -> Way:
         """The way of an item of which `found` was told."""
-        assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
-        way = way_of(item.request, found, self._viewer)
-        if item.is_lost or (self._session.is_known_to_be_read_only and not found.has_row):
+        if item.is_lost:
+            return DIRECT
+        way = self._way_of(item.request, found)
+        is_single = item.is_single or content.is_marked(found)
+        return STORED if way.lane is not None and is_single else way
+
+    def _way_of(self, request: ThumbnailRequest, found: ImageFacts) -> Way:
+        if self._session.is_known_to_be_read_only and not found.has_row:
             # a read-only OMERO has what is stored, and draws the rest without storing it
             return DIRECT
-        return STORED if way.lane is not None and item.is_single else way
+        return way_of(request, found, self.viewer)
+
+    def believed_key(self, request: ThumbnailRequest, found: ImageFacts) -> bytes | None:
+        """The key of what OMERO would give for a request that names no settings."""
+        return self.key_of(request, found, self._way_of(request, found), None)
+
+    def key_of(self, request: ThumbnailRequest, found: ImageFacts, way: Way, named: Saved | None) -> bytes | None:
+        """The key of what OMERO gives that way, if there is one."""
+        if not self._database:
+            return None
+        if not way.is_direct:
+            return content.stored_key(self._database, found)
+        if request.rendering_def_id is not None and named is None:
+            # settings that are gone, or another image's
+            return None
+        return content.drawn_key(self._database, found, request, named)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The session's user, once something was asked."""
+        assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
+        return self._viewer
 
     async def _know_viewer(self) -> Viewer:
         if self._viewer is None:
             context = await self._session.event_context()
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
         return self._viewer
+
+    async def _know_database(self) -> None:
+        if self._database or not self._caches.by_content:
+            return
+        try:
+            self._database = await self._session.database()
+        except (IceException, UserException) as error:
+            # nothing is kept then, and OMERO is asked for each
+            log.info("OMERO does not say which database it has: %s", error)

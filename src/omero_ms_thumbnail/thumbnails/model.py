@@ -33,19 +33,28 @@ class ThumbnailRequest(NamedTuple):
         return self.stored and self.height is None and self.rendering_def_id is None and not self.is_section
 
     @property
+    def anew(self) -> ThumbnailRequest:
+        """The same without `version`, which tells no two pictures apart."""
+        return self._replace(version="") if self.version else self
+
+    @property
     def is_section(self) -> bool:
         """Whether it asks for a section other than the default."""
         return self.z is not None or self.t is not None
 
 
 class Thumbnail:
-    """A JPEG. `in_progress`: only a clock, since the image is still being imported; not to be cached."""
+    """A JPEG. `in_progress`: only a clock, since the image is still being imported; not to be cached.
 
-    __slots__ = ("_digest", "in_progress", "jpeg")
+    `tag` is a hash of the key that it is known to have (`content.tag_of`), of which there is none at first.
+    """
 
-    def __init__(self, jpeg: bytes, *, in_progress: bool = False) -> None:
+    __slots__ = ("_digest", "in_progress", "jpeg", "tag")
+
+    def __init__(self, jpeg: bytes, *, in_progress: bool = False, tag: str = "") -> None:
         self.jpeg = jpeg
         self.in_progress = in_progress
+        self.tag = tag
         self._digest = ""
 
     @property
@@ -56,17 +65,68 @@ class Thumbnail:
         return self._digest
 
 
+class NotModified(NamedTuple):
+    """What is asked for is what the client has, told by the `tag` of its key."""
+
+    tag: str
+
+
 def digest_of(content: bytes) -> str:
     """A hash by which contents are told apart: 32 hexadecimal digits."""
     # processors have instructions for this one, which make it the fastest that nobody can forge
     return hashlib.sha256(content).hexdigest()[:32]
 
 
+class Saved(NamedTuple):
+    """Rendering settings (a ``RenderingDef``) as they were saved last.
+
+    `time` is that of the update `event`, as text that sorts as times do; `total` says how many its owner has of those
+    Pixels. `is_one` tells whether no other of them has the same time: OMERO takes the newest, and which of two is not
+    said.
+    """
+
+    id: int
+    event: int
+    time: str
+    total: int = 1
+    is_one: bool = True
+
+
+class StoredRow(NamedTuple):
+    """A row of OMERO's table ``thumbnail``; `time` is that of the update `event`, as text that sorts as times do."""
+
+    id: int
+    event: int
+    time: str
+    version: int
+    width: int
+    height: int
+
+
+class Content(NamedTuple):
+    """What pictures of an image show to one user: the events of its Pixels, and of the settings that count.
+
+    `row` is the stored thumbnail that counts, of the size that was asked about and no other; None also where there are
+    several and OMERO may take either.
+    """
+
+    pixels_event: int
+    pixels_time: int
+    settings: Saved | None
+    row: StoredRow | None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether what is stored is what is shown: settings that were saved after it have OMERO draw anew."""
+        return self.row is not None and self.settings is not None and self.settings.time <= self.row.time
+
+
 class ImageFacts(NamedTuple):
     """What has to be known of an image to ask for its thumbnail, as one user may see it.
 
     `permissions` are the bits of its group's. Then whether there are rendering settings of that user's own, and of the
-    owner's; whether thumbnails of the longest side `size` are stored of theirs.
+    owner's; whether thumbnails of the longest side `size` are stored of theirs. `content` is None where that was not
+    asked.
     """
 
     image_id: int
@@ -79,11 +139,20 @@ class ImageFacts(NamedTuple):
     has_owners_settings: bool = False
     has_own_row: bool = False
     has_owners_row: bool = False
+    content: Content | None = None
 
     @property
     def is_seen(self) -> bool:
         """Whether there are settings that count for the user: their own, else the owner's."""
         return self.has_own_settings or self.has_owners_settings
+
+    @property
+    def is_out_of_date(self) -> bool:
+        """Whether what is stored is known to be older than the settings that count."""
+        content = self.content
+        return (
+            content is not None and content.row is not None and content.settings is not None and not content.is_stored
+        )
 
     @property
     def has_row(self) -> bool:

@@ -1,31 +1,34 @@
-"""Thumbnails that workers and machines share through Redis: each for one user, each expiring by itself.
+"""Pictures that workers and machines share through Redis, by what they show: bounded over all who share them.
 
-Only a help: a Redis that is down, slow or full costs its hits and nothing else. Every entry expires, and a worker has
-no more in it than `bytes_max` at a time: the Redis may be the one that people's sessions are in.
+Only a help: a Redis that is down, slow or full costs its hits and nothing else. It may be the one that people's
+sessions are in, so what is in it is bounded in bytes, whoever put it there, and goes by itself.
+
+Pictures lie in a ring of `SEGMENTS` hashes. One of them, the head, is written to; each counts its own bytes, in a field
+of its own, and who puts something counts before writing. The hash that is full, or has been the head for its part of
+the life, is followed by the next of the ring, which is emptied for that: the oldest pictures go, and the ring is never
+larger than its hashes may be. There is nothing to be kept in step: a hash that Redis itself gives up takes its count
+along, and a head that is gone is chosen anew. No script is run and nothing is asked of two keys at once, so it is the
+same in a Redis Cluster, and where commands are few. Times are Redis's own: clocks of machines differ.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import logging
-import struct
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import redis.asyncio
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
-
-from .model import Thumbnail, ThumbnailRequest
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 log: Final = logging.getLogger(__name__)
 
-#: when OMERO was asked for the thumbnail, in milliseconds since the epoch, then the JPEG
-_VALUE: Final = struct.Struct(">Q")
+#: hashes in the ring: a full cache is between three and four quarters full; each look-up asks all of them
+SEGMENTS: Final = 4
 
 #: a cache that takes longer than this, in seconds, is no help
 _TIMEOUT: Final = 0.25
@@ -33,20 +36,38 @@ _TIMEOUT: Final = 0.25
 #: seconds for which a Redis that failed is left alone
 _REST: Final = 5.0
 
+#: milliseconds after which an emptying of the next hash that has not ended is taken for one that never will
+_OPENING: Final = 1_000
+
+#: pictures that are put at once, in bytes of Redis
+_PUT_BYTES: Final = 256 << 10
+
+#: what a picture takes in its hash besides its value, and a hash besides its pictures, at most (``MEMORY USAGE`` and
+#: ``used_memory`` of Redis 7.0, with 100 to 5,000 pictures, say 55 to 81, and 192)
+_ENTRY_BYTES: Final = 100
+_SEGMENT_BYTES: Final = 512
+#: in front of a string and behind it
+_STRING_BYTES: Final = 10
+
+#: the field with a hash's bytes; names of pictures are longer
+_COUNT: Final = b""
+_NAME_BYTES: Final = 16
+_MAC_BYTES: Final = 16
+
 _JPEG_START: Final = b"\xff\xd8"
 
-_VERSION_HASH_BYTES: Final = 8
-
-#: what an entry takes in Redis besides its JPEG, about (``MEMORY USAGE`` of Redis 7)
-_ENTRY_BYTES: Final = 250
+#: seconds between lines about pictures that somebody else wrote
+_SAY_AGAIN: Final = 60.0
 
 _FAILURES: Final = (RedisError, RedisClusterException, OSError)
 
 
 class RedisCache:
-    """`realm` tells the OMERO.servers that share a Redis apart; `life` is in seconds.
+    """`realm` tells the OMERO.servers that share a Redis apart; `life` is in seconds, no picture stays longer.
 
-    `bytes_max` bounds what this worker has in Redis at a time; what does not fit is not shared.
+    `bytes_max` bounds what all who share have in Redis together. With a `secret`, which they share too, pictures are
+    every user's; without, each is kept for the user that OMERO gave it to, since whoever may write there could pass
+    off any picture as any other. Redis has `timeout` seconds for each question.
     """
 
     def __init__(
@@ -55,66 +76,81 @@ class RedisCache:
         *,
         realm: str,
         life: float,
-        bytes_max: int = 64 << 20,
+        bytes_max: int = 256 << 20,
+        secret: bytes | None = None,
+        timeout: float = _TIMEOUT,
     ) -> None:
-        self._client = client
-        self._bytes_max = bytes_max
-        # when Redis lets go of what was put, as the loop's time, and its bytes
-        self._put: deque[tuple[float, int]] = deque()
-        self._bytes = 0
-        self._prefix = f"omero-ms-thumbnail:{realm}"
+        # redis-py's types promise what only one of its two kinds of clients does
+        self._client: Any = client
+        self._seal = _Seal(realm, secret)
+        prefix = f"omero-ms-thumbnail:{hashlib.blake2b(realm.encode(), digest_size=8).hexdigest()}"
+        self._segments = tuple(f"{prefix}:{number}" for number in range(SEGMENTS))
+        self._head = f"{prefix}:head"
+        self._opening = f"{prefix}:opening"
+        self._segment_max = bytes_max // SEGMENTS - _SEGMENT_BYTES
+        self._life_ms = max(1, int(life * 1000))
         self.life = life
+        self._timeout = timeout
         self._resting_until = 0.0
+        self._not_putting_until = 0.0
+        self._say_again_at = 0.0
         self._under_way = 0
         self._idle = asyncio.Event()
         self._closing = False
         self.hits = 0
         self.misses = 0
         self.failures = 0
+        #: values that nobody with the secret wrote
+        self.forged = 0
 
-    async def get_all(
-        self, user: int, requests: Sequence[ThumbnailRequest]
-    ) -> dict[ThumbnailRequest, tuple[float, Thumbnail]]:
-        """Those of `requests` that are there for `user`, with their age in seconds."""
-        if not requests or self._is_resting():
+    @property
+    def is_shared(self) -> bool:
+        """Whether what one user was given is there for all: whether there is a secret."""
+        return self._seal.is_keyed
+
+    async def get_all(self, user: int, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The JPEGs of those of `keys` that are there; `user` counts where there is no secret."""
+        if not keys or self._closing or self._now() < self._resting_until:
             return {}
-        keys = [self._key(user, request) for request in requests]
+        names = [self._seal.name(user, key) for key in keys]
         try:
             async with self._asking():
-                # a cluster's keys are in different places, and nothing here needs them to be read at one moment
-                mget = self._client.mget_nonatomic if isinstance(self._client, RedisCluster) else self._client.mget
-                values = cast("list[bytes | None]", await cast("Any", mget(keys)))
+                answers = await self._ask(names)
         except _FAILURES as error:
             self._rest(error)
             return {}
-        found = {
-            request: aged
-            for request, value in zip(requests, values, strict=True)
-            if value is not None and (aged := self._read(value)) is not None
-        }
+        found = {}
+        for key, *values in zip(keys, *answers, strict=True):
+            for value in values:
+                if value is not None and (jpeg := self._read(user, key, value)) is not None:
+                    found[key] = jpeg
+                    break
         self.hits += len(found)
-        self.misses += len(requests) - len(found)
+        self.misses += len(keys) - len(found)
         return found
 
-    async def put_all(self, user: int, thumbnails: Mapping[ThumbnailRequest, tuple[float, Thumbnail]]) -> None:
-        """Share thumbnails, each with its age in seconds: not clocks, what is too old, or what there is no room for."""
-        if self._is_resting():
-            return
-        now = time.time()
-        fitting = [
-            (self._key(user, request), _VALUE.pack(int((now - age) * 1000)) + thumbnail.jpeg, self.life - age)
-            for request, (age, thumbnail) in thumbnails.items()
-            if not thumbnail.in_progress and age < self.life and self._has_room(len(thumbnail.jpeg))
-        ]
-        if not fitting:
-            return
-        try:
-            async with self._asking(), self._client.pipeline(transaction=False) as pipeline:
-                for key, value, left in fitting:
-                    pipeline.set(key, value, px=max(1, int(left * 1000)))
-                await cast("Any", pipeline.execute())
-        except _FAILURES as error:
-            self._rest(error)
+    async def put_all(self, user: int, pictures: Mapping[bytes, bytes]) -> None:
+        """Share JPEGs. Some may stay unshared, such as while somebody else makes room."""
+        for values, size in self._portions(user, pictures):
+            if self._closing or self._now() < max(self._resting_until, self._not_putting_until):
+                return
+            try:
+                async with self._asking():
+                    await self._put(values, size)
+            except _FAILURES as error:
+                self._rest(error)
+
+    async def try_out(self) -> bool:
+        """Put a picture and get it, for `check`: whether it came. Raises what Redis says, RedisError and OSError."""
+        name = self._seal.name(0, b"")
+        async with self._asking():
+            await self._put({name: _JPEG_START}, _ENTRY_BYTES)
+            return any(_JPEG_START in values for values in await self._ask([name]))
+
+    async def used(self) -> int:
+        """The bytes of Redis that pictures take. Raises what Redis says, RedisError and OSError."""
+        async with self._asking():
+            return sum(int(value or 0) for (value,) in await self._ask([_COUNT]))
 
     async def close(self) -> None:
         """Close every connection, once what is asked now is answered or out of time; nothing is asked after that."""
@@ -124,48 +160,159 @@ class RedisCache:
             await self._idle.wait()
         await self._client.aclose()
 
+    # the ring
+
+    async def _ask(self, names: Sequence[bytes]) -> list[list[bytes | None]]:
+        """Of each hash what it has under these names."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for segment in self._segments:
+                pipeline.hmget(segment, names)
+            answers: list[list[bytes | None]] = await pipeline.execute()
+        return answers
+
+    async def _put(self, values: Mapping[bytes, bytes], size: int) -> None:
+        head = _segment_number(await self._client.get(self._head))
+        if head is None or not await self._has_room(head, size):
+            head = await self._open(head)
+            if head is None or not await self._has_room(head, size):
+                return
+        segment = self._segments[head]
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hset(segment, mapping=values)
+            pipeline.pttl(segment)
+            _, left = await pipeline.execute()
+        if left < 0:
+            # Redis gave it up between the two, or before: what is written to has a life whatever happens
+            await self._client.pexpire(segment, self._life_ms)
+        elif left < self._life_ms * (1 - 1 / SEGMENTS):
+            await self._open(head)
+
+    async def _has_room(self, head: int, size: int) -> bool:
+        """Whether so many bytes more fit there, which are counted as put then. One that is full stays so."""
+        counted: int = await self._client.hincrby(self._segments[head], _COUNT, size)
+        return counted <= self._segment_max
+
+    async def _open(self, full: int | None) -> int | None:
+        """Empty the hash behind the one that is full, and make it the head. None where somebody else is about it."""
+        if not await self._client.set(self._opening, b"", nx=True, px=_OPENING):
+            return None
+        head = _segment_number(await self._client.get(self._head))
+        if head != full:
+            # somebody else was faster
+            await self._client.unlink(self._opening)
+            return head
+        following = 0 if full is None else (full + 1) % SEGMENTS
+        segment = self._segments[following]
+        async with self._client.pipeline(transaction=False) as pipeline:
+            # without waiting for its memory to be freed; as words, since a cluster's pipeline has another `unlink`
+            pipeline.execute_command("UNLINK", segment)
+            pipeline.hset(segment, _COUNT, 0)
+            pipeline.pexpire(segment, self._life_ms)
+            pipeline.set(self._head, following, px=self._life_ms)
+            pipeline.execute_command("UNLINK", self._opening)
+            await pipeline.execute()
+        return following
+
+    def _portions(self, user: int, pictures: Mapping[bytes, bytes]) -> Iterator[tuple[dict[bytes, bytes], int]]:
+        """What is put at once: values by name, and what they take in Redis."""
+        values: dict[bytes, bytes] = {}
+        total = 0
+        # what is left of a hash is too little for a portion now and then: a small part of it
+        portion_max = min(_PUT_BYTES, self._segment_max // 16)
+        for key, jpeg in pictures.items():
+            value = self._seal.mac(user, key, jpeg) + jpeg
+            size = _allocated(len(value) + _STRING_BYTES) + _ENTRY_BYTES
+            if size > self._segment_max:
+                continue
+            if values and total + size > portion_max:
+                yield values, total
+                values, total = {}, 0
+            values[self._seal.name(user, key)] = value
+            total += size
+        if values:
+            yield values, total
+
+    def _read(self, user: int, key: bytes, value: bytes) -> bytes | None:
+        """The JPEG; None for what nobody wrote who has the secret."""
+        mac, jpeg = value[:_MAC_BYTES], value[_MAC_BYTES:]
+        if jpeg.startswith(_JPEG_START) and hmac.compare_digest(mac, self._seal.mac(user, key, jpeg)):
+            return jpeg
+        self.forged += 1
+        if self._now() >= self._say_again_at:
+            self._say_again_at = self._now() + _SAY_AGAIN
+            log.warning(
+                "a picture in the shared cache is not as this service wrote it, and is not shown (%d so far): who else"
+                " may write to the Redis of cache.redis-uri? docs/security.md says how to purge it",
+                self.forged,
+            )
+        return None
+
+    # what is only a help
+
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
         # a connection that is closed under a question is opened again for it, and then nobody closes it
         self._under_way += 1
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(self._timeout):
                 yield
         finally:
             self._under_way -= 1
             self._idle.set()
 
-    def _read(self, value: bytes) -> tuple[float, Thumbnail] | None:
-        """Age and thumbnail; None for what cannot be one, since whoever writes to that Redis may have put it there."""
-        if len(value) <= _VALUE.size or not value.startswith(_JPEG_START, _VALUE.size):
-            return None
-        (given,) = _VALUE.unpack_from(value)
-        # clocks of machines differ: an entry from the future is new, and none is ever older than its life
-        age = max(0.0, time.time() - given / 1000)
-        return (age, Thumbnail(value[_VALUE.size :])) if age < self.life else None
-
-    def _key(self, user: int, request: ThumbnailRequest) -> str:
-        # the version comes from the client, so it is hashed: neither its length nor its characters reach the key
-        version = hashlib.blake2b(request.version.encode(), digest_size=_VERSION_HASH_BYTES).hexdigest()
-        asked = (request.image_id, request.width, request.height, request.rendering_def_id, request.z, request.t)
-        return ":".join((self._prefix, str(user), *("" if one is None else str(one) for one in asked), version))
-
-    def _has_room(self, jpeg_bytes: int) -> bool:
-        """Whether one more fits, which is taken as put then."""
-        now = asyncio.get_running_loop().time()
-        while self._put and self._put[0][0] <= now:
-            self._bytes -= self._put.popleft()[1]
-        size = jpeg_bytes + _VALUE.size + _ENTRY_BYTES
-        if self._bytes + size > self._bytes_max:
-            return False
-        self._put.append((now + self.life, size))
-        self._bytes += size
-        return True
-
-    def _is_resting(self) -> bool:
-        return self._closing or asyncio.get_running_loop().time() < self._resting_until
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def _rest(self, error: Exception) -> None:
         self.failures += 1
-        self._resting_until = asyncio.get_running_loop().time() + _REST
+        until = self._now() + _REST
+        if isinstance(error, ResponseError):
+            # Redis answers, and takes nothing more: full, or a replica of one that is gone. It may still be read
+            self._not_putting_until = until
+        else:
+            self._resting_until = until
         log.warning("the shared cache is left alone for %g s: %s", _REST, error or "it did not answer in time")
+
+
+class _Seal:
+    """What tells whoever has the secret that a value was written by one who has it, for that very key.
+
+    Without a secret anybody could make the same; it tells a damaged value then.
+    """
+
+    def __init__(self, realm: str, secret: bytes | None) -> None:
+        self.is_keyed = secret is not None
+        self._realm = realm.encode()
+        # of any length to BLAKE2's 64 bytes
+        self._key = b"" if secret is None else hashlib.blake2b(secret, person=b"secret").digest()
+
+    def name(self, user: int, key: bytes) -> bytes:
+        """How `key` is called in Redis: nothing of it can be read there."""
+        return self._hash(b"name", _NAME_BYTES, user, key)
+
+    def mac(self, user: int, key: bytes, jpeg: bytes) -> bytes:
+        """What only who has the secret can say of that picture."""
+        return self._hash(b"mac", _MAC_BYTES, user, key, jpeg)
+
+    def _hash(self, purpose: bytes, size: int, user: int, *parts: bytes) -> bytes:
+        whose = b"" if self.is_keyed else b"%d" % user
+        hashed = hashlib.blake2b(digest_size=size, key=self._key, person=purpose)
+        for part in (self._realm, whose, *parts):
+            # with their lengths, so that no two lists of parts are the same bytes
+            hashed.update(len(part).to_bytes(8, "big"))
+            hashed.update(part)
+        return hashed.digest()
+
+
+def _segment_number(value: bytes | None) -> int | None:
+    """Which hash is the head; None where there is none, or what stands there cannot be one."""
+    return int(value) if value is not None and value.isdigit() and int(value) < SEGMENTS else None
+
+
+def _allocated(size: int) -> int:
+    """What jemalloc, which Redis is built with, takes for `size` bytes: four steps between powers of two.
+
+    Source: "SIZE CLASSES" of jemalloc(3).
+    """
+    step = max(8, 1 << ((size - 1).bit_length() - 3))
+    return -(-size // step) * step

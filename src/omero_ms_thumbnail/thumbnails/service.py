@@ -17,8 +17,10 @@ from ..omero.permits import Permits
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
 from .admission import Admission
-from .keeping import Caches
+from .caches import MEMORY, Caches
+from .drawing import JoinLost
 from .model import (
+    NotModified,
     OmeroTooSlow,
     OmeroUnavailable,
     SessionRefused,
@@ -26,7 +28,7 @@ from .model import (
     ThumbnailError,
     ThumbnailRequest,
 )
-from .work import CacheUsed, JoinLost, Made, Outcome, SessionWork, hanging
+from .work import Outcome, SessionWork, hanging
 
 log: Final = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ _DIGITS_MAX: Final = 5
 
 #: why a session could not be lent
 _NOT_LENT: Final = (TimeoutError, PoolSaturated, PoolClosed, JoinsSuspended, IceException, UserException)
+
+_NO_TAGS: Final[frozenset[str]] = frozenset()
 
 #: sessions that are looked at for each new one, whether they were left
 _LOOKED_AT: Final = 4
@@ -63,13 +67,9 @@ class Thumbnails:
         joins: Permits | None = None,
         waiting_max: int = 5_000,
         caches: Caches | None = None,
-        cache_used: CacheUsed | None = None,
-        made: Made | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._caches = caches or Caches()
-        self._cache_used = cache_used
-        self._made = made
         self._permits = permits
         self._joins = joins
         self._admission = Admission(waiting_max)
@@ -85,31 +85,38 @@ class Thumbnails:
         (outcome,) = await self.get_all(session_key, [request])
         if isinstance(outcome, ThumbnailError):
             raise outcome
+        assert isinstance(outcome, Thumbnail)  # noqa: S101 - nobody has any
         return outcome
 
     def remembered(
         self, session_key: str, requests: Sequence[ThumbnailRequest]
-    ) -> list[Thumbnail | ThumbnailError] | None:
-        """All of `requests` from memory, if the session is joined and every one of them is there; waits for nothing."""
+    ) -> Sequence[Thumbnail | NotModified | ThumbnailError] | None:
+        """All of `requests` from memory, or None; waits for nothing.
+
+        Not without the session being joined, and believing what OMERO told it of the images a few seconds ago.
+        """
         if self._caches.memory is None:
             return None
         session = self._pool.joined(session_key)
         work = self._work.get(session) if session is not None else None
         if work is None:
             return None
-        found: list[Thumbnail | ThumbnailError] = []
+        found: list[Thumbnail] = []
         for request in requests:
             thumbnail = work.remembered(request)
             if thumbnail is None:
                 return None
             found.append(thumbnail)
-        if self._cache_used is not None:
-            self._cache_used(len(found), 0, 0)
+        self._caches.watcher.cache_used(len(found), 0, 0)
+        self._caches.watcher.pictures(MEMORY, len(found))
         return found
 
-    async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def get_all(
+        self, session_key: str, requests: Sequence[ThumbnailRequest], tags: frozenset[str] = _NO_TAGS
+    ) -> list[Thumbnail | NotModified | ThumbnailError]:
         """Thumbnails for each of `requests`, in their order; one that failed does not fail the others.
 
+        NotModified for one of which the client has what it shows, told by `tags` (`content.tag_of`).
         Raises SessionRefused, OmeroUnavailable, TooManyWaiting, OmeroTooSlow where OMERO cannot be asked at all.
         """
         if not requests:
@@ -120,7 +127,7 @@ class Thumbnails:
                 if permits is not None and permits.hangs():
                     raise hanging(permits)
         with self._admission.admit(session_key, requests):
-            return await self._ask(session_key, requests)
+            return await self._ask(session_key, requests, tags)
 
     async def default_size(self, session_key: str) -> int | None:
         """The longest side of thumbnails on pages, in pixels, as OMERO.server says it to new sessions; None: as usual.
@@ -155,16 +162,18 @@ class Thumbnails:
                         return session, None
                 raise
 
-    async def _ask(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
+    async def _ask(
+        self, session_key: str, requests: Sequence[ThumbnailRequest], tags: frozenset[str]
+    ) -> list[Thumbnail | NotModified | ThumbnailError]:
         deadline = self._loop.time() + self._timeout
-        outcomes, lost = await self._try(session_key, requests, deadline)
+        outcomes, lost = await self._try(session_key, requests, deadline, tags)
         if not lost:
-            return cast("list[Thumbnail | ThumbnailError]", outcomes)
+            return cast("list[Thumbnail | NotModified | ThumbnailError]", outcomes)
         # the session may be as good as ever, and only this join of it lost: a fresh join tells
         log.info("joining an OMERO session again: %s", outcomes[lost[0]])
         again: list[Outcome]
         try:
-            again, _ = await self._try(session_key, [requests[index] for index in lost], deadline)
+            again, _ = await self._try(session_key, [requests[index] for index in lost], deadline, tags)
         except ThumbnailError as error:
             if len(lost) == len(outcomes):
                 raise
@@ -176,7 +185,7 @@ class Thumbnails:
         return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
 
     async def _try(
-        self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float
+        self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float, tags: frozenset[str]
     ) -> tuple[list[Outcome], list[int]]:
         """What becomes of each of `requests`, and which of them, by their place, were lost with the join."""
         # one that is joined is not waited for
@@ -186,7 +195,7 @@ class Thumbnails:
                 if joining is not None:
                     # what follows keeps its own time, and answers with what it has when that is over
                     joining.reschedule(None)
-                outcomes = await self._work_for(session).thumbnails(requests, deadline - self._loop.time())
+                outcomes = await self._work_for(session).thumbnails(requests, deadline - self._loop.time(), tags)
                 lost = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, JoinLost)]
                 if lost:
                     self._pool.drop(session_key, session)
@@ -215,8 +224,6 @@ class Thumbnails:
                 stores=self._stores,
                 permits=self._permits,
                 caches=self._caches,
-                cache_used=self._cache_used,
-                made=self._made,
                 waiting=lambda: self._admission.waiting,
             )
             self._work[session] = work
@@ -228,6 +235,8 @@ class Thumbnails:
             session, work = self._work.popitem(last=False)
             if session.is_active:
                 self._work[session] = work
+            else:
+                work.forget()
 
 
 def _size_in(client_settings: Mapping[str, str]) -> int | None:

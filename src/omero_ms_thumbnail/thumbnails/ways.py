@@ -73,6 +73,9 @@ def way_of(request: ThumbnailRequest, facts: ImageFacts, viewer: Viewer) -> Way:
         if is_read_only(facts.permissions) and not viewer.is_admin:
             # also where there are no settings: OMERO refuses both, unless the owner has looked meanwhile
             return DIRECT
+    if facts.owner_id != viewer.user_id and not facts.has_own_row and facts.is_out_of_date:
+        # a set would be to draw the owner's anew, and throws as a whole where it may not
+        return STORED
     return Way(
         (
             facts.group_id,

@@ -10,6 +10,8 @@ Headers = tuple[tuple[str, str], ...]
 
 _NOSNIFF: Final = ("x-content-type-options", "nosniff")
 
+_NO_TAGS: Final[frozenset[str]] = frozenset()
+
 #: seconds after which a client may try again when OMERO or the session store could not be reached
 RETRY_AFTER: Final = 2
 
@@ -64,16 +66,29 @@ def javascript(callback: str, value: Any, extra: Iterable[tuple[str, str]] = ())
     return body("application/javascript", content, extra=extra)
 
 
-def with_validator(response: Response, digest: str, if_none_match: str | None) -> Response:
-    """`response` with `digest`, of its body, as strong ETag, or 304 where the client has that body already."""
-    etag = f'"{digest}"'
-    if if_none_match is not None and _matches(if_none_match, etag):
-        kept = tuple((name, value) for name, value in response.headers if name in ("cache-control", _NOSNIFF[0]))
-        return Response(304, (("etag", etag), *kept))
-    return Response(response.status, (*response.headers, ("etag", etag)), response.body)
+#: in place of all tags of an If-None-Match: whatever there is
+ANY_TAG: Final = "*"
 
 
-def _matches(if_none_match: str, etag: str) -> bool:
-    """Weak comparison, as RFC 9110 section 13.1.2 has it for If-None-Match."""
-    candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))
-    return any(candidate in ("*", etag) for candidate in candidates)
+def tags_of(if_none_match: str | None) -> frozenset[str]:
+    """What an If-None-Match names, each without its quotes, since RFC 9110 section 13.1.2 compares weakly."""
+    if if_none_match is None:
+        return _NO_TAGS
+    candidates = (candidate.strip().removeprefix("W/").strip('"') for candidate in if_none_match.split(","))
+    return frozenset(candidate for candidate in candidates if candidate)
+
+
+def with_validator(response: Response, tag: str, tags: frozenset[str]) -> Response:
+    """`response` with `tag` as weak ETag, or 304 where the client has that already, by the `tags` that it names.
+
+    Weak, since the same picture drawn twice may have other bytes.
+    """
+    if tag in tags or ANY_TAG in tags:
+        return not_modified(tag, response.headers)
+    return Response(response.status, (*response.headers, ("etag", f'W/"{tag}"')), response.body)
+
+
+def not_modified(tag: str, headers: Headers) -> Response:
+    """304, with those of the `headers` of the answer whose place it takes that it needs."""
+    kept = tuple((name, value) for name, value in headers if name in ("cache-control", _NOSNIFF[0]))
+    return Response(304, (("etag", f'W/"{tag}"'), *kept))

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
+from ..thumbnails.model import NotModified, Thumbnail, ThumbnailError, ThumbnailRequest
 from .response import RequestRefused, quoted
+
+Outcome = Thumbnail | NotModified | ThumbnailError
 
 
 class ThumbnailSource(Protocol):
     """Where thumbnails of one OMERO.server come from: `thumbnails.service.Thumbnails`."""
 
-    def remembered(
-        self, session_key: str, requests: Sequence[ThumbnailRequest]
-    ) -> list[Thumbnail | ThumbnailError] | None:
+    def remembered(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> Sequence[Outcome] | None:
         """What is in memory, without waiting for anything: all of `requests`, or None."""
 
-    async def get_all(self, session_key: str, requests: Sequence[ThumbnailRequest]) -> list[Thumbnail | ThumbnailError]:
-        """Thumbnails for a session, in the order of the requests."""
+    async def get_all(
+        self, session_key: str, requests: Sequence[ThumbnailRequest], tags: frozenset[str] = frozenset()
+    ) -> Sequence[Outcome]:
+        """Thumbnails for a session, in the order of the requests; NotModified where the client has what `tags` name."""
 
     async def default_size(self, session_key: str) -> int | None:
         """The longest side of thumbnails on pages, in pixels, where the server sets one. Raises ThumbnailError."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..thumbnails.model import (
     ImageUnavailable,
+    NotModified,
     OmeroHangs,
     OmeroTooSlow,
     OmeroUnavailable,
@@ -23,8 +24,18 @@ from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
 from .leaving import Left, while_there
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
-from .response import RETRY_AFTER, RequestRefused, Response, body, javascript, json_body, with_validator
-from .sources import Sources, ThumbnailSource, source_of
+from .response import (
+    RETRY_AFTER,
+    RequestRefused,
+    Response,
+    body,
+    javascript,
+    json_body,
+    not_modified,
+    tags_of,
+    with_validator,
+)
+from .sources import Outcome, Sources, ThumbnailSource, source_of
 from .urls import Kind, Route
 
 _STATUS: Final[dict[type[ThumbnailError], int]] = {
@@ -35,6 +46,11 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
     TooManyWaiting: 503,
     OmeroTooSlow: 504,
 }
+
+#: answered with JSON
+_JSON: Final = (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
+_NO_TAGS: Final[frozenset[str]] = frozenset()
+_NOTHING: Final = Thumbnail(b"")
 
 #: as the Java microservice names the span of what is done for a request behind HTTP
 _SPANS: Final = {
@@ -87,24 +103,34 @@ class ThumbnailPages:
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         parsed = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, parsed.query, path)
+        named = tags_of(headers.get("if-none-match"))
+        # of JSON it is the answer that has a tag, not the picture
+        tags = _NO_TAGS if route.kind in _JSON else named
         with self._span(_SPANS[route.kind]):
             while True:
                 try:
-                    asked, outcomes = await self._ask(asker, parsed, left, has_width=bool(route.width))
+                    asked, outcomes = await self._ask(asker, parsed, left, tags, has_width=bool(route.width))
                     break
                 except ThumbnailError as error:
                     visitor = self._visitor_instead(asker, error, path)
                     if visitor is None:
                         raise self._refused(asker, error) from error
                 asker = visitor
-        if route.kind is Kind.GET_THUMBNAILS:
+        return self.varying(self._answer(route.kind, asked, outcomes, named)), asker
+
+    def _answer(self, kind: Kind, asked: Asked, outcomes: Sequence[Outcome], tags: frozenset[str]) -> Response:
+        if kind is Kind.GET_THUMBNAILS:
             response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
-            digest = digest_of(response.body)
-        else:
-            thumbnail = _available(outcomes[0])
-            response = self._one(route.kind, thumbnail, asked.callback)
-            digest = thumbnail.digest if route.kind is not Kind.GET_THUMBNAIL else digest_of(response.body)
-        return self.varying(with_validator(response, digest, headers.get("if-none-match"))), asker
+            return with_validator(response, digest_of(response.body), tags)
+        if isinstance(outcomes[0], NotModified):
+            return not_modified(outcomes[0].tag, self._one(kind, _NOTHING, None).headers)
+        thumbnail = _available(outcomes[0])
+        response = self._one(kind, thumbnail, asked.callback)
+        if kind is Kind.GET_THUMBNAIL:
+            return with_validator(response, digest_of(response.body), tags)
+        # the client may have it from before it was certain what it shows
+        tag = thumbnail.digest if not thumbnail.tag or (tags and thumbnail.digest in tags) else thumbnail.tag
+        return with_validator(response, tag, tags)
 
     def varying(self, response: Response) -> Response:
         """`response`, saying that it depends on who asked: no cache then gives it to anybody else."""
@@ -122,8 +148,8 @@ class ThumbnailPages:
         return refused(error)
 
     async def _ask(
-        self, asker: Asker, asked: Asked, left: Left, *, has_width: bool
-    ) -> tuple[Asked, list[Thumbnail | ThumbnailError]]:
+        self, asker: Asker, asked: Asked, left: Left, tags: frozenset[str], *, has_width: bool
+    ) -> tuple[Asked, Sequence[Outcome]]:
         """What is asked for, in this asker's size, and what came of each. Raises ThumbnailError, or as `answer`."""
         source = source_of(self._sources, asker.server_id)
         size = asker.default_size
@@ -132,7 +158,7 @@ class ThumbnailPages:
             size = await while_there(left, source.default_size(asker.session_key))
         if size not in (None, DEFAULT_SIZE):
             asked = asked.of_default(size, has_width=has_width)
-        outcomes = await _get(source, asker.session_key, asked.requests, left)
+        outcomes = await _get(source, asker.session_key, asked.requests, left, tags)
         for outcome in outcomes:
             if isinstance(outcome, SessionRefused):
                 raise outcome
@@ -149,15 +175,15 @@ class ThumbnailPages:
 
 
 async def _get(
-    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], left: Left
-) -> list[Thumbnail | ThumbnailError]:
+    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], left: Left, tags: frozenset[str]
+) -> Sequence[Outcome]:
     if not requests:
         return []
     remembered = source.remembered(session_key, requests)
     if remembered is not None:
         # at once, so nobody can have left
         return remembered
-    return await while_there(left, source.get_all(session_key, requests))
+    return await while_there(left, source.get_all(session_key, requests, tags))
 
 
 def refused(error: ThumbnailError) -> RequestRefused:
@@ -170,15 +196,14 @@ def refused(error: ThumbnailError) -> RequestRefused:
     return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
 
 
-def _available(outcome: Thumbnail | ThumbnailError) -> Thumbnail:
+def _available(outcome: Outcome) -> Thumbnail:
     if isinstance(outcome, ThumbnailError):
         raise refused(outcome) from outcome
+    assert isinstance(outcome, Thumbnail)  # noqa: S101 - no tag was named where this is asked
     return outcome
 
 
-def _data_uris(
-    requests: Sequence[ThumbnailRequest], outcomes: Sequence[Thumbnail | ThumbnailError]
-) -> dict[str, str | None]:
+def _data_uris(requests: Sequence[ThumbnailRequest], outcomes: Sequence[Outcome]) -> dict[str, str | None]:
     """What OMERO.web's page scripts want: null for an image that cannot be had, as long as others could be.
 
     Where nothing came back since OMERO itself cannot be used, that is the answer: nulls would be shown as images that
@@ -191,7 +216,7 @@ def _data_uris(
             found[str(request.image_id)] = _data_uri(outcome)
             continue
         found[str(request.image_id)] = None
-        if not isinstance(outcome, ImageUnavailable):
+        if isinstance(outcome, ThumbnailError) and not isinstance(outcome, ImageUnavailable):
             worst = outcome
     if worst is None:
         return found

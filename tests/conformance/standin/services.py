@@ -85,6 +85,10 @@ class ConfigI(Stateless, omero.api.IConfig):
     def get_version(self, current: Any) -> str:
         return VERSION
 
+    @operation("getDatabaseUuid")
+    def get_database_uuid(self, current: Any) -> str:
+        return str(self.stage.world.database.uuid)
+
     @operation("getConfigValue")
     def get_config_value(self, current: Any, key: str) -> str:
         return CONFIGURATION.get(key, "")

@@ -7,12 +7,14 @@ The world is the model of OMERO, filled from JSON; who may read what, and what i
      "sessions": [{"key": "…", "user": "alice", "group": 3, "refuse": "AuthenticationException"}],
      "images": [{"id": 11, "group": 3, "owner": 2, "size": [512, 512], "behaviour": "normal", "stored": 96}],
      "plates": [{"id": 1, "group": 3, "owner": 2, "rows": 16, "columns": 24, "first_image": 5000}],
-     "rendering_definitions": [{"id": 42, "image": 11, "owner": 2, "z": 3, "t": 0}]}
+     "rendering_definitions": [{"id": 42, "image": 11, "owner": 2, "z": 3, "t": 0}],
+     "data_dir": "/where/its/thumbnails/are"}
 
-Of a session "group" (else the user's first group) and "refuse" are optional; of an image "size", "behaviour", which may
-be a list, and "stored", the longest side of a thumbnail that is stored for its owner. A plate has one field, whose
-images are numbered row by row from "first_image". "refuse" is AuthenticationException, ExpiredCredentialException,
-CannotCreateSessionException, ConcurrencyException (wrapped, to be tried again) or any other name (wrapped).
+Without "data_dir" thumbnails are in memory. Of a session "group" (else the user's first group) and "refuse" are
+optional; of an image "size", "behaviour", which may be a list, and "stored", the longest side of a thumbnail that is
+stored for its owner. A plate has one field, whose images are numbered row by row from "first_image". "refuse" is
+AuthenticationException, ExpiredCredentialException, CannotCreateSessionException, ConcurrencyException (wrapped, to be
+tried again) or any other name (wrapped).
 
 An image's Pixels id is 1000000 more than its own. Its owner has rendering settings for it, `DEFAULT_SETTINGS` more
 than its own id if none are listed, unless it is "missing settings".
@@ -22,10 +24,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 from omero_ms_thumbnail.embedded.model.containers import Containers, PlateListing
 from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
+from omero_ms_thumbnail.embedded.model.folder import new_folder
 from omero_ms_thumbnail.embedded.model.people import Group, People, User
 from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
 
@@ -120,7 +124,8 @@ class World:
         self.sessions = [KnownSession(**session) for session in described.get("sessions", [])]
         self.plates = {plate["id"]: plate for plate in described.get("plates", [])}
         self.containers = Containers(plates=map(_plate, described.get("plates", [])))
-        self.database = Database()
+        data_dir = described.get("data_dir")
+        self.database = Database(files=new_folder(Path(data_dir)) if data_dir else None)
         self._behaviours: dict[int, tuple[Behaviour, ...]] = {}
         self._listed: dict[int, list[dict[str, Any]]] = {}
         for settings in described.get("rendering_definitions", []):

@@ -1,6 +1,7 @@
 """`make omero-replay`: plays recorded scenarios on an OMERO, and says which came out otherwise.
 
     python -m tests.real.omero [--scenarios FILE] [--omero embedded|stubs|host:port] [--root-password-file FILE]
+        [--data-dir DIR]
 
 Exit status 0 if all were as recorded or so by a rule, 1 if any differs, 2 if nothing could be played.
 """
@@ -33,11 +34,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--scenarios", type=Path, default=STORE_SCENARIOS, help="a file of scenarios, one a line")
     parser.add_argument("--omero", default=EMBEDDED, help="embedded, stubs, or host:port of one meant for tests")
     parser.add_argument("--root-password-file", type=Path, help="with host:port: the password of its root")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="omero.data_dir of the service: a new folder for the embedded one and the stubs, that of a real one",
+    )
     asked = parser.parse_args(arguments)
     try:
         scenarios = read_scenarios(asked.scenarios)
         known = read_scenarios(WEB_SCENARIOS) if any(scenario.is_of_requests for scenario in scenarios) else []
-        outcomes = asyncio.run(_play(scenarios, known, asked.omero, asked.root_password_file))
+        outcomes = asyncio.run(_play(scenarios, known, asked))
     except (OSError, ValueError, CannotDrive, CommandFailed) as error:
         print(error, file=sys.stderr)
         return 2
@@ -45,13 +52,11 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed(outcomes) else 0
 
 
-async def _play(
-    scenarios: Sequence[Scenario], known: Sequence[Scenario], omero: str, root_password_file: Path | None
-) -> list[Outcome]:
+async def _play(scenarios: Sequence[Scenario], known: Sequence[Scenario], asked: argparse.Namespace) -> list[Outcome]:
     with tempfile.TemporaryDirectory(prefix="omero-replay-") as folder:
-        async with driving(omero, Path(folder), root_password_file) as driver:
+        async with driving(asked.omero, Path(folder), asked.root_password_file, asked.data_dir) as driver:
             print(f"{len(scenarios)} scenarios on {driver.name}", flush=True)
-            if omero not in (EMBEDDED, STUBS):
+            if asked.omero not in (EMBEDDED, STUBS):
                 print(
                     "there it makes groups and people named thumbnail-replay…, and images, all of which stay",
                     flush=True,

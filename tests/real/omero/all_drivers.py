@@ -28,12 +28,15 @@ class CannotDrive(Exception):
 
 
 @asynccontextmanager
-async def driving(omero: str, folder: Path, root_password_file: Path | None = None) -> AsyncIterator[Driver]:
+async def driving(
+    omero: str, folder: Path, root_password_file: Path | None = None, data_dir: Path | None = None
+) -> AsyncIterator[Driver]:
     """The driver of the embedded OMERO, of the stand-in on the official stubs, or of a real one at host:port.
 
-    Raises CannotDrive, ValueError for an address that is none, OSError where the password cannot be read.
+    `data_dir` is where the first two keep their files, a new folder, and where a real one has them. Raises CannotDrive,
+    ValueError for an address that is none, OSError where the password cannot be read.
     """
-    driver = await _driver(omero, folder, root_password_file)
+    driver = await _driver(omero, folder, root_password_file, data_dir)
     try:
         await driver.begin()
         yield driver
@@ -41,14 +44,14 @@ async def driving(omero: str, folder: Path, root_password_file: Path | None = No
         await driver.close()
 
 
-async def _driver(omero: str, folder: Path, root_password_file: Path | None) -> Driver:
+async def _driver(omero: str, folder: Path, root_password_file: Path | None, data_dir: Path | None) -> Driver:
     if omero == EMBEDDED:
-        return await embedded_driver()
+        return await embedded_driver(data_dir)
     if omero == STUBS:
-        return await stubs_driver(_part(_OMERO_PY), _part(_ROUTER), folder)
+        return await stubs_driver(_part(_OMERO_PY), _part(_ROUTER), folder, data_dir)
     if root_password_file is None:
         raise CannotDrive(f"OMERO={omero} needs ROOT_PASSWORD_FILE=, a file with the password of its root")
-    return await real_driver(omero, _password(root_password_file), _part(_OMERO_PY), folder)
+    return await real_driver(omero, _password(root_password_file), _part(_OMERO_PY), folder, data_dir)
 
 
 def _password(file: Path) -> str:

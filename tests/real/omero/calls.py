@@ -120,7 +120,7 @@ class Player:
             case [who, "stores", size]:
                 context = self._context(scenario)
                 with suppress(UserException):
-                    async with self._store(who, scenario.group) as store:
+                    async with self.store(who, scenario.group) as store:
                         await store.call("setPixelsId", prepared.pixels[number], context=context)
                         await store.call("getThumbnailByLongestSide", RInt(int(size)), context=context)
             case _:
@@ -128,7 +128,7 @@ class Player:
 
     async def _answers(self, scenario: Scenario, prepared: Prepared) -> list[Any]:
         answers: list[Any] = []
-        session = await self._session(scenario.who, scenario.group)
+        session = await self.session(scenario.who, scenario.group)
         store = Store(session, await session.create_thumbnail_store())
         try:
             for name, *arguments in scenario.calls:
@@ -180,7 +180,8 @@ class Player:
             more[GROUP] = said["group"]
         return more
 
-    async def _session(self, who: str, group: str) -> JoinedSession:
+    async def session(self, who: str, group: str) -> JoinedSession:
+        """Joined as that person, once for each group."""
         session = self._sessions.get((who, group))
         if session is None:
             session = await JoinedSession.join(self.driver.server, self.driver.session_key(who, group))
@@ -188,8 +189,9 @@ class Player:
         return session
 
     @asynccontextmanager
-    async def _store(self, who: str, group: str) -> AsyncIterator[Store]:
-        session = await self._session(who, group)
+    async def store(self, who: str, group: str) -> AsyncIterator[Store]:
+        """A store of their own, closed after use."""
+        session = await self.session(who, group)
         store = Store(session, await session.create_thumbnail_store())
         try:
             yield store

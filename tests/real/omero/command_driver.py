@@ -24,6 +24,7 @@ from tests.real.omero.scenario import GROUPS, ROLES, Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from omero_ms_thumbnail.omero.session import OmeroServer
     from tests.conformance.processes import Child
@@ -45,10 +46,12 @@ class CommandDriver:
         child: Child,
         server: OmeroServer,
         *,
+        data_dir: Path | None = None,
         end: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.server = server
+        self.data_dir = data_dir
         self._child = child
         self._end = end
         self._groups: dict[str, int] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from omero_ms_thumbnail.omero.session import OmeroServer
     from tests.real.omero.scenario import Left
@@ -25,6 +26,8 @@ class Driver(Protocol):
     name: str
     #: where it listens
     server: OmeroServer
+    #: its ``omero.data.dir``, where that can be read from here
+    data_dir: Path | None
 
     async def begin(self) -> None:
         """Make groups, people and their sessions, or find them: before anything else."""

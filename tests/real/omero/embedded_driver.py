@@ -17,6 +17,7 @@ from tests.real.omero.scenario import GROUPS, ROLES, Left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from omero_ms_thumbnail.embedded.model.data import Pixels
 
@@ -46,8 +47,9 @@ class EmbeddedDriver:
 
     name = "the embedded OMERO"
 
-    def __init__(self, omero: EmbeddedOmero) -> None:
+    def __init__(self, omero: EmbeddedOmero, data_dir: Path | None = None) -> None:
         self.omero = omero
+        self.data_dir = data_dir
         self.server = OmeroServer(omero.host, omero.tcp_port, None)
         self._hand = Hand(
             omero.world.people,
@@ -101,10 +103,10 @@ class EmbeddedDriver:
         await self.omero.close()
 
 
-async def embedded_driver() -> EmbeddedDriver:
-    """An embedded OMERO that nobody has used yet, listening."""
+async def embedded_driver(data_dir: Path | None = None) -> EmbeddedDriver:
+    """An embedded OMERO that nobody has used yet, listening; its files are in a new folder, where one is named."""
     groups = (Group(SYSTEM_GROUP, "system", "rw----"), Group(USER_GROUP, "user", "rwr---"))
     root = User(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
-    omero = EmbeddedOmero(World([root], groups, []))
+    omero = EmbeddedOmero(World([root], groups, []), data_dir=data_dir)
     await omero.start()
-    return EmbeddedDriver(omero)
+    return EmbeddedDriver(omero, data_dir)

@@ -28,10 +28,13 @@ def server_at(address: str) -> OmeroServer:
     return OmeroServer(host, int(port), tls)
 
 
-async def real_driver(address: str, password: str, python: Path, folder: Path) -> CommandDriver:
+async def real_driver(
+    address: str, password: str, python: Path, folder: Path, data_dir: Path | None = None
+) -> CommandDriver:
     """On the OMERO at an address, with root's password; `python` is the one that has omero-py.
 
-    Groups, people and images are made there, and stay.
+    `data_dir` is that OMERO's omero.data.dir, where its files can be read from here. Groups, people and images are made
+    there, and stay.
     """
     server = server_at(address)
     script = ROOT / "tests" / "real" / "omero" / "official_child.py"
@@ -49,4 +52,4 @@ async def real_driver(address: str, password: str, python: Path, folder: Path) -
     except BaseException:
         await asyncio.to_thread(child.end)
         raise
-    return CommandDriver(f"the OMERO at {address}", child, server)
+    return CommandDriver(f"the OMERO at {address}", child, server, data_dir=data_dir)

@@ -97,10 +97,13 @@ class Site:
 
 @asynccontextmanager
 async def site_on(
-    omero: str, folder: Path, root_password_file: Path | None = None, **settings: Any
+    omero: str, folder: Path, root_password_file: Path | None = None, data_dir: Path | None = None, **settings: Any
 ) -> AsyncIterator[Site]:
     """The site before the OMERO that is named; `settings` are more of the service's configuration."""
-    async with driving(omero, folder, root_password_file) as driver, web_service(driver, folder, **settings) as service:
+    async with (
+        driving(omero, folder, root_password_file, data_dir) as driver,
+        web_service(driver, folder, **settings) as service,
+    ):
         player = Player(driver)
         try:
             yield Site(driver, service, player)

@@ -26,19 +26,23 @@ _WORLD: Final[dict[str, Any]] = {
 }
 
 
-async def stubs_driver(python: Path, router: Path, folder: Path) -> CommandDriver:
-    """Start both; `python` is the one that has omero-py, `router` the program."""
-    return await asyncio.to_thread(_started, python, router, folder)
+async def stubs_driver(python: Path, router: Path, folder: Path, data_dir: Path | None = None) -> CommandDriver:
+    """Start both; `python` is the one that has omero-py, `router` the program.
+
+    Its files are in a new folder, where one is named.
+    """
+    return await asyncio.to_thread(_started, python, router, folder, data_dir)
 
 
-def _started(python: Path, program: Path, folder: Path) -> CommandDriver:
+def _started(python: Path, program: Path, folder: Path, data_dir: Path | None) -> CommandDriver:
+    world = _WORLD if data_dir is None else {**_WORLD, "data_dir": str(data_dir)}
     child = Child([python, "-m", "tests.conformance.standin"], folder / "standin.log", cwd=ROOT)
     try:
-        child.write_line(json.dumps(_WORLD))
+        child.write_line(json.dumps(world))
         router = Router("plain", folder, program, json.loads(child.read_line())["port"])
         router.start()
     except BaseException:
         child.end()
         raise
     server = OmeroServer(router.host, router.port, None)
-    return CommandDriver("the stand-in on OMERO's own stubs", child, server, end=router.stop)
+    return CommandDriver("the stand-in on OMERO's own stubs", child, server, data_dir=data_dir, end=router.stop)

@@ -20,8 +20,10 @@ _ONE_OF_ON_STUBS = 13
 _ONE_OF_OVER_HTTP = 5
 
 
-async def _assert_as_recorded(omero: str, scenarios: list[Scenario], known: list[Scenario], folder: Path) -> None:
-    async with driving(omero, folder) as driver:
+async def _assert_as_recorded(
+    omero: str, scenarios: list[Scenario], known: list[Scenario], folder: Path, data_dir: Path | None = None
+) -> None:
+    async with driving(omero, folder, data_dir=data_dir) as driver:
         outcomes = await replay(scenarios, driver, folder, known=known)
     wrong = [line for outcome in outcomes if outcome.differs or outcome.left_out for line in lines_of(outcome)]
     assert not wrong, "\n".join([*wrong[:200], summary(outcomes)])
@@ -37,12 +39,11 @@ async def test_the_stand_in_on_the_stubs_answers_and_leaves_what_a_real_one_does
     await _assert_as_recorded(STUBS, read_scenarios(STORE_SCENARIOS)[::_ONE_OF_ON_STUBS], [], tmp_path)
 
 
-@pytest.mark.parametrize("omero", [EMBEDDED, STUBS])
-async def test_the_service_answers_and_leaves_what_omero_web_does(omero: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("omero", "has_files"), [(EMBEDDED, False), (EMBEDDED, True), (STUBS, False)])
+async def test_the_service_answers_and_leaves_what_omero_web_does(omero: str, has_files: bool, tmp_path: Path) -> None:
     known = read_scenarios(WEB_SCENARIOS)
     if omero == STUBS:
         require("omero-py (Python 3.10)")
         require("glacier2router")
-    await _assert_as_recorded(
-        omero, known[:: _ONE_OF_OVER_HTTP if omero == EMBEDDED else _ONE_OF_ON_STUBS], known, tmp_path
-    )
+    scenarios = known[:: _ONE_OF_OVER_HTTP if omero == EMBEDDED else _ONE_OF_ON_STUBS]
+    await _assert_as_recorded(omero, scenarios, known, tmp_path, tmp_path / "OMERO" if has_files else None)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
-    from omero_ms_thumbnail.omero.session import OmeroServer
     from tests.real.omero.drivers import Driver
 
 _COOKIE = "sessionid"
@@ -47,13 +46,16 @@ class WebService:
 
 @asynccontextmanager
 async def web_service(driver: Driver, folder: Path, **settings: Any) -> AsyncIterator[WebService]:
-    """The service in front of that OMERO, with nothing believed; `settings` are more of its configuration."""
+    """The service in front of that OMERO, with nothing believed; `settings` are more of its configuration.
+
+    Where the OMERO's files can be read, it is told where.
+    """
     sessions = {
         (who, group): (secrets.token_hex(16), WebSession(driver.session_key(who, group), driver.user_id(who)))
         for who in ROLES
         for group in GROUPS
     }
-    running = _running(driver.server, folder, dict(sessions.values()), settings)
+    running = _running(driver, folder, dict(sessions.values()), settings)
     address = await asyncio.to_thread(running.__enter__)
     try:
         async with httpx.AsyncClient(base_url=address, timeout=_ANSWERED_WITHIN, trust_env=False) as client:
@@ -64,17 +66,19 @@ async def web_service(driver: Driver, folder: Path, **settings: Any) -> AsyncIte
 
 @contextmanager
 def _running(
-    server: OmeroServer, folder: Path, sessions: Mapping[str, WebSession], settings: Mapping[str, Any]
+    driver: Driver, folder: Path, sessions: Mapping[str, WebSession], settings: Mapping[str, Any]
 ) -> Iterator[str]:
     """Its address. It blocks: OMERO may be in the event loop that waits."""
     port = free_port()
+    server = driver.server
+    files = {} if driver.data_dir is None else {"data_dir": str(driver.data_dir.absolute())}
     configuration = folder / "config.yaml"
     configuration.write_text(
         yaml.safe_dump(
             {
                 "access-log": False,
                 "cache": {"life": 0},
-                "omero": {"host": server.host, "port": server.port, "secure": server.tls is not None},
+                "omero": {"host": server.host, "port": server.port, "secure": server.tls is not None, **files},
                 "omero.web": {"session_cookie_name": _COOKIE},
                 "session-store": {"type": "files", "directory": str(folder / "sessions")},
                 **settings,

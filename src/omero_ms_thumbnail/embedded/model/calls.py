@@ -32,11 +32,13 @@ class Work:
     `kind` is "join", "query" (of IQuery and IAdmin), "store" (one is made), "load" (a store loads settings),
     "rows" (the table ``thumbnail`` is read), "settings" (defaults are computed), "thumbnail" (once for each that is
     answered) or "render".
+    `count` is how many ids a query is about, where it names them.
     Where `make` is given it is called, in a thread if need be, and what it returns is sent back, what it raises thrown.
     """
 
     kind: str
     make: Callable[[], Any] | None = None
+    count: int = 0
 
 
 Step = Connection | Work

@@ -8,6 +8,7 @@ prepares a test writes to `Database` itself.
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
@@ -161,6 +162,8 @@ class Database:
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         #: how many events each user has
         self.events_of: Counter[int] = Counter()
+        #: ``omero.db.uuid``, which tells databases apart
+        self.uuid = str(uuid.uuid4())
         #: microseconds since the epoch; no two events have the same time
         self.clock: Callable[[], int] = lambda: time.time_ns() // 1000
         self._last_event = Event(0, 0, 0, 0)

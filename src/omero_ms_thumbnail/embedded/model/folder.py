@@ -20,6 +20,18 @@ def thumbnail_path(row_id: int) -> str:
     return "/".join(["Thumbnails", *folders, str(row_id)])
 
 
+def new_folder(data_dir: Path) -> ThumbnailFolder:
+    """A folder for an OMERO that has no rows yet, made if it is not there.
+
+    Raises ValueError where there are thumbnails in it, which would be taken for its own; OSError.
+    """
+    thumbnails = data_dir / "Thumbnails"
+    thumbnails.mkdir(parents=True, exist_ok=True)
+    if any(thumbnails.iterdir()):
+        raise ValueError(f"{thumbnails} has files of another OMERO in it; name an empty folder, or a new one")
+    return ThumbnailFolder(data_dir)
+
+
 class ThumbnailFolder(MutableMapping[int, bytes]):
     """Files by the ids of their rows, below `data_dir`. They are written in place, as OMERO writes them."""
 

@@ -7,14 +7,15 @@ settings and rows (`settings_of`, `rows_of`), as the filters of omero-server hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Union
 
 from ...omero import hql
 from .calls import Call
 from .containers import Containers
-from .data import PROGRESS_VERSION, Image, Pixels, RenderingDef, Thumbnail
+from .data import PROGRESS_VERSION, Event, Image, Pixels, RenderingDef, Thumbnail
 from .errors import OmeroError
 from .people import PERMISSION_BITS
 from .thumbnail_context import widths
@@ -117,6 +118,76 @@ def _facts_of(asked: Asked, pixels: Pixels, place: int) -> Row:
     )
 
 
+def _facts_and_content(asked: Asked) -> Iterable[Row]:
+    return [
+        _facts_and_content_of(asked, pixels, place)
+        for image in asked.images()
+        for place, pixels in enumerate(image.pixels)
+    ]
+
+
+def _facts_and_content_of(asked: Asked, pixels: Pixels, place: int) -> Row:
+    image, user, size = pixels.image, asked.id("user"), asked.id("size")
+    event = pixels.update_event
+    return (
+        pixels.id,
+        image.id,
+        image.group_id,
+        image.owner_id,
+        PERMISSION_BITS[asked.call.people.permissions_of(image.group_id)],
+        Int(place),
+        Int(pixels.size_x),
+        Int(pixels.size_y),
+        event.id,
+        Time(event.time // 1000),
+        _newest_settings(asked.settings_of(pixels, user)),
+        _newest_settings(asked.settings_of(pixels, image.owner_id)),
+        *(
+            _newest_row([row for row in asked.rows_of(pixels, owner) if _is_of_size(row, pixels, size)])
+            for owner in (user, image.owner_id)
+        ),
+    )
+
+
+def _newest_settings(found: Sequence[RenderingDef]) -> str | None:
+    if not found:
+        return None
+    newest = max(f"{_time(one.event)}.{one.event.id}.{one.id}" for one in found)
+    return f"{newest}.{len(found)}.{len({one.event.time for one in found})}"
+
+
+def _newest_row(found: Sequence[Thumbnail]) -> str | None:
+    if not found:
+        return None
+    newest = max(
+        f"{_time(row.event)}.{row.event.id}.{row.id}.{row.version or 0}.{row.size_x}.{row.size_y}" for row in found
+    )
+    return f"{newest}.{len(found)}"
+
+
+def _is_of_size(row: Thumbnail, pixels: Pixels, size: int) -> bool:
+    """Whether it is about of a longest side of `size`, as the query has it."""
+    if pixels.size_x == pixels.size_y:
+        return row.size_x == row.size_y == size
+    longest, shortest = (row.size_x, row.size_y) if pixels.size_x > pixels.size_y else (row.size_y, row.size_x)
+    return longest == size > shortest
+
+
+def _time(event: Event) -> str:
+    """As PostgreSQL's ``to_char`` writes it with 'YYYYMMDDHH24MISSUS'."""
+    seconds, rest = divmod(event.time, 1_000_000)
+    return f"{time.strftime('%Y%m%d%H%M%S', time.gmtime(seconds))}{rest:06d}"
+
+
+def _named_settings(asked: Asked) -> Iterable[Row]:
+    found = []
+    for one in filter(None, map(asked.call.transaction.rendering_defs.get, asked.ids())):
+        pixels = asked.call.pixels(one.pixels_id)
+        if pixels is not None and asked.settings_of(pixels, one.owner_id):
+            found.append((one.id, one.pixels_id, one.event.id, _time(one.event)))
+    return found
+
+
 def _is_in_progress(asked: Asked, pixels: Pixels) -> bool:
     return any(row.version == PROGRESS_VERSION for row in asked.rows_of(pixels))
 
@@ -195,6 +266,8 @@ def _int(value: int | None) -> Int | None:
 QUERIES: dict[str, Answer] = {
     hql.PIXELS_OF_IMAGES: _pixels_of_images,
     hql.FACTS: _facts,
+    hql.FACTS_AND_CONTENT: _facts_and_content,
+    hql.NAMED_SETTINGS: _named_settings,
     hql.PIXELS_IN_PROGRESS: _pixels_in_progress,
     hql.IMAGES_IN_PROGRESS: _images_in_progress,
     hql.DEFAULT_SECTION: _default_section,

@@ -120,7 +120,7 @@ class OmeroServer:
         """``IQuery.projection``, with parameters and rows of plain values."""
 
         def body(call: Call) -> Steps[list[Row]]:
-            yield Work("query")
+            yield Work("query", count=len(parameters.get("ids") or ()))
             if "Thumbnail" in text:
                 yield Work("rows")
             return answer(text, Asked(call, self.containers, parameters, limit))

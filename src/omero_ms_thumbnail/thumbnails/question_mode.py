@@ -1,0 +1,63 @@
+"""Whether a site's database answers the query about what pictures show fast enough. Decisions only, no I/O.
+
+It costs what the plain one costs, on the largest archives too, where the database has its indexes and statistics. Where
+it has not, the plain facts and OMERO's own calls take over for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+log: Final = logging.getLogger(__name__)
+
+#: seconds that one may take which is not looked into, and images about which it is asked at most
+SLOW: Final = 1.0
+_IDS_MAX: Final = 100
+#: how many times longer than the plain one it takes where the database is the reason
+_TIMES: Final = 3.0
+#: seconds for which the plain one takes over
+REST: Final = 600.0
+
+
+class QuestionMode:
+    """Of one OMERO.server in one worker."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._plain_until = float("-inf")
+        #: what a slow one took for each image, until a plain one has been measured
+        self._slow: float | None = None
+
+    @property
+    def with_content(self) -> bool:
+        """Whether the next is to be asked for what pictures show."""
+        return self._slow is None and self._clock() >= self._plain_until
+
+    def took(self, seconds: float, ids: int, *, with_content: bool) -> None:
+        """OMERO has answered about so many images."""
+        each = seconds / max(ids, 1)
+        if with_content:
+            if seconds > SLOW and ids <= _IDS_MAX:
+                # it may be OMERO that is slow: the next one tells
+                self._slow = each
+            return
+        slow, self._slow = self._slow, None
+        if slow is not None and each * _TIMES < slow:
+            self._take_over(f"it takes {slow * 1000:.0f} ms for each image, and {each * 1000:.0f} ms without that")
+
+    def refused(self, error: Exception) -> None:
+        """OMERO does not take it, but takes the plain one."""
+        self._take_over(f"OMERO refused it: {error}")
+
+    def _take_over(self, why: str) -> None:
+        self._slow = None
+        self._plain_until = self._clock() + REST
+        log.warning(
+            "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
+            " its indexes and statistics (ANALYZE)?",
+            REST / 60,
+            why,
+        )

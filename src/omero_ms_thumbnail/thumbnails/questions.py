@@ -1,0 +1,172 @@
+"""What one session asks of OMERO about images: one query at a time, for all that waits and all that was just had."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from typing import Final
+
+from ..ice.errors import IceException
+from ..ice.values import UserException
+from ..omero.session import JoinedSession
+from .batches import Item, wanted
+from .confirmation import ENOUGH, Unconfirmed
+from .knowledge import Answer, Knowledge
+from .rounds import Rounds
+from .tasks import Tasks
+
+log: Final = logging.getLogger(__name__)
+
+#: images in one query at most
+IDS_MAX: Final = 500
+#: the size in which stored thumbnails are looked for until one is asked for that is stored: OMERO.web's
+_STORED_SIZE: Final = 96
+#: seconds for which what was had is collected before OMERO is asked about it alone, between looks whether OMERO still
+#: works for somebody who waits, and for which that puts the question off
+_COLLECT: Final = 0.05
+_LOOK_AGAIN: Final = 0.25
+_PUT_OFF_MAX: Final = 1.0
+
+
+def _unheard(*_: object) -> None:
+    """Nobody waits for it any more."""
+
+
+class Questions:
+    """Of one session. `answered` is told what OMERO said of items, `failed` why it said nothing.
+
+    `is_busy` says whether OMERO works for somebody who waits.
+    """
+
+    def __init__(
+        self,
+        session: JoinedSession,
+        knowledge: Knowledge,
+        unconfirmed: Unconfirmed,
+        *,
+        answered: Callable[[Sequence[Item], Answer], None],
+        failed: Callable[[Sequence[Item], Exception], None],
+        tasks: Tasks,
+        is_busy: Callable[[], bool],
+        waiting: Callable[[], int],
+    ) -> None:
+        self._session = session
+        self._knowledge = knowledge
+        self._unconfirmed = unconfirmed
+        self._answered = answered
+        self._failed = failed
+        self._tasks = tasks
+        self._is_busy = is_busy
+        self._rounds = Rounds(waiting)
+        self._items: list[Item] = []
+        self._is_asking = False
+        self._is_collecting = False
+        self._is_due = False
+        self._size = _STORED_SIZE
+
+    def close(self) -> None:
+        """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
+        self._answered = self._failed = _unheard
+
+    def __bool__(self) -> bool:
+        """Whether anything waits to be asked."""
+        return bool(self._items)
+
+    def ask_about(self, item: Item) -> None:
+        """Ask, with all others that are to be asked about at this moment."""
+        self._items.append(item)
+        if not self._is_asking:
+            self._rounds.begin(self._begin)
+
+    def confirm_soon(self) -> None:
+        """Something was had: ask about it with what is asked next, or behind the answer."""
+        if not len(self._unconfirmed):
+            return
+        if self._unconfirmed.is_waited_for:
+            self.confirm_now()
+        elif not self._is_collecting:
+            self._is_collecting = True
+            self._tasks.start(self._collect(), copy_context())
+
+    def confirm_now(self) -> None:
+        """Somebody waits for what was had."""
+        self._is_due = True
+        if not self._is_asking:
+            self._rounds.begin(self._begin)
+
+    async def _collect(self) -> None:
+        """Put the question off until nobody waits for OMERO any more, or for a second."""
+        await self._pause(_COLLECT)
+        put_off = _COLLECT
+        while (
+            (self._is_busy() or self._items)
+            and put_off < _PUT_OFF_MAX
+            and len(self._unconfirmed) < ENOUGH
+            and self._session.is_active
+        ):
+            await self._pause(_LOOK_AGAIN)
+            put_off += _LOOK_AGAIN
+        self._is_collecting = False
+        if len(self._unconfirmed):
+            self._is_due = True
+            self._begin()
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, unless the session goes before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._session.wait_closed()
+
+    def _begin(self) -> None:
+        if not self._is_asking and (self._items or self._is_due):
+            self._is_asking = True
+            self._tasks.start(self._ask(), self._items[0].context if self._items else copy_context())
+
+    async def _ask(self) -> None:
+        """Ask for what is missing; what is wanted meanwhile goes into the next query."""
+        try:
+            while self._items or (self._is_due and len(self._unconfirmed)):
+                await self._ask_once()
+        finally:
+            self._is_asking = False
+            self._is_due = False
+
+    async def _ask_once(self) -> None:
+        items = self._next()
+        had = self._unconfirmed.in_size(self._size)[: max(IDS_MAX - len(items), 0)]
+        asked = [*items, *had]
+        if not asked:
+            return
+        named = {item.request.rendering_def_id for item in asked}
+        for item in items:
+            item.is_asked = True
+        try:
+            answer = await self._knowledge.ask(
+                {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
+            )
+        except (IceException, UserException) as error:
+            log.info("facts of images were not given: %s", error)
+            self._unconfirmed.give_up(had)
+            self._failed(items, error)
+            return
+        self._unconfirmed.answered(had, answer)
+        if not len(self._unconfirmed):
+            self._is_due = False
+        self._answered(items, answer)
+
+    def _next(self) -> list[Item]:
+        """Those to be asked about next, all that are stored in one size."""
+        items, self._items = wanted(self._items[:IDS_MAX]), self._items[IDS_MAX:]
+        size = next((item.request.width for item in items if item.request.is_plain), None)
+        if size is None:
+            size = self._unconfirmed.size
+        if size is not None:
+            self._size = size
+        others = [item for item in items if item.request.is_plain and item.request.width != size]
+        if others:
+            self._items[:0] = others
+            items = [item for item in items if not item.request.is_plain or item.request.width == size]
+        return items
