@@ -12,7 +12,7 @@ from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 
 LIMITS = Limits()
-BYTES = 41_000_000
+BYTES = 39_500_000
 OBJECTS = {"jobs": [{"id": n, "name": f"é {n}", "z": [n, -n, n / 7], "b": b"x", "none": None} for n in range(2000)]}
 
 
@@ -40,11 +40,23 @@ def test_without_its_compiled_part_ours_reads_all(monkeypatch: pytest.MonkeyPatc
         msgpack.packb(OBJECTS) + b"\xc0",
         msgpack.packb({1: 2, "a": "x" * 30_000}),
         msgpack.packb({"a": msgpack.ExtType(5, b"x"), "b": "x" * 30_000}),
+        msgpack.packb({"a": msgpack.Timestamp(5), "b": "x" * 30_000}),
+        msgpack.packb({"a": msgpack.Timestamp(2**40, 5), "b": "x" * 30_000}),
         b"\x82\xa1a" + b"\xdd\x00\x0f\x00\x00" * 4_000,
         b"\x81\xa1a" + b"\xdf\x7f\xff\xff\xff" * 4_000,
         b"\x81\xa1a\xdc\xff\xff" + b"\xa1\xff" * 65_535,
     ],
-    ids=["cut off", "more behind it", "a number for a key", "extension", "claims", "claims of maps", "not UTF-8"],
+    ids=[
+        "cut off",
+        "more behind it",
+        "a number for a key",
+        "extension",
+        "time",
+        "time of 12 bytes",
+        "claims",
+        "claims of maps",
+        "not UTF-8",
+    ],
 )
 def test_what_is_damaged_is_left_to_ours_which_says_why(data: bytes) -> None:
     tracemalloc.start()

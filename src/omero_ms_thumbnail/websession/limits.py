@@ -20,7 +20,7 @@ class Limits:
     """Size after decompression."""
     memory: int = 26 * 1000 * 1000
     """Bytes that its values take in this process; estimated from above, while they are made."""
-    plain_memory: int = 41_000_000
+    plain_memory: int = 39_500_000
     """The same for pickles that are read at once: estimated before there is any value, for what OMERO.web writes at
     twice what it takes, for the worst that can be written at as much."""
     values: int = 600_000

@@ -20,6 +20,7 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     OTHER_NUMBER_IN_MEMO,
     PAIR,
+    SMALL_SET,
     TEXT,
 )
 from omero_ms_thumbnail.websession.pickle_keys import Keys
@@ -225,7 +226,9 @@ class Machine:
     def add(self, items: list[object]) -> None:
         target = self.stack[-1]
         if isinstance(target, set):
-            self.charge(MEMBER * len(items))
+            size = len(target) + len(items)
+            if size > SMALL_SET:
+                self.charge(MEMBER * (len(items) if len(target) > SMALL_SET else size) + FIRST_ITEM)
             target.update(map(self.keys.key, items))
         elif not isinstance(target, Placeholder):
             raise damaged("it adds to something else than a set")

@@ -7,6 +7,7 @@ than bytes. Then what the values can take in memory is estimated, from how often
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from omero_ms_thumbnail.websession.collecting import without_collecting
@@ -24,6 +25,8 @@ LARGE: Final = 20_000
 
 # Bytes of memory for each, with its place in another: what the package makes.
 _MAP, _PAIR, _ARRAY, _TEXT, _NUMBER = 200, 56, 72, 62, 36
+#: with what a time begins, which the package makes one of its own of, unasked
+_TIME: Final = re.compile(rb"[\xd6\xd7]\xff|\xc7.\xff", re.DOTALL)
 #: the first bytes of each
 _MAPS: Final = bytes([*range(0x80, 0x90), 0xDE, 0xDF])
 _ARRAYS: Final = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
@@ -39,7 +42,7 @@ def read(data: bytes, limits: Limits) -> object | None:
         reader: Any = Unpacker(None, max_buffer_size=len(data))
         reader.feed(data)
         reader.skip()
-        if reader.tell() != len(data) or _memory(data) > limits.plain_memory:
+        if reader.tell() != len(data) or _TIME.search(data) or _memory(data) > limits.plain_memory:
             return None
         del reader
         with without_collecting():

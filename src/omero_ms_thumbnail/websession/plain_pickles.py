@@ -1,19 +1,19 @@
 """Large pickles of plain data, read at the speed of C.
 
 The machine that `unpickling` has takes half a microsecond for each operation, of which a megabyte has hundreds of
-thousands. Where a pickle has no operation but those of `plain_operations`, there is nothing in it that Python's own
-unpickler could run for it, and so it may read it, as `inert_unpickler`. One byte that is none of these operations, a
-name that is refused, or a tuple for a key, and the machine reads all, or says why not.
-
-What the values can take in memory is estimated before there is any, from how often each byte is there at all, which is
-never less than how often it is an operation; and from the operations themselves if that is too much.
+thousands. Nearly all of a large session is plain data though. Where a pickle has no operation but those of
+`plain_operations`, there is nothing in it that Python's own unpickler could import, look up or call, and so it may read
+it; nor could the one that is used here find a class. One byte that is none of these operations, a tuple for a key, or
+values that might take too much memory, and the machine reads all, or says why not.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import pickle
+import re
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from omero_ms_thumbnail.websession import inert_unpickler
+from omero_ms_thumbnail.websession.collecting import without_collecting
 from omero_ms_thumbnail.websession.plain_operations import PlainPickle, plain_pickle
 
 if TYPE_CHECKING:
@@ -25,12 +25,22 @@ LARGE: Final = 20_000
 _ENDLESS: Final = 200_000_000
 """Bytes that may be compared on looking for keys: whether a text is one that is there already is seen at its end."""
 
-# Bytes of memory for each, with what it takes on the unpickler's stack and in the list that it comes into while both
-# grow: what tracemalloc saw for pickles of nothing else.
-_TEXT_SIZE, _NUMBER, _SMALL, _LIST, _EMPTY_DICT, _IN_MEMO = 101, 57, 30, 88, 73, 16
-_TUPLE, _INSTANCE, _SET, _MEMBER = 80, 90, 245, 72
-#: of a dict with its first pair, which has room for five, and of each pair beyond one for each dict
-_FIRST_PAIR, _PAIR = 120, 64
+# An empty bytearray and a MARK before the pickle, a tuple of what is behind the MARK and one of both at its end: a
+# pickle that leaves more than one value, or a MARK of its own, makes something else of these. It has no bytearrays.
+_BEFORE: Final = b"\x96" + bytes(8) + b"("
+_BEHIND: Final = b"t\x86."
+_BINPERSID: Final = b"Q"
+_FRAME: Final = b"\x95"
+
+# Bytes of memory: of one value's place on the unpickler's stack, in the list that it is taken from there in, and in the
+# one that it comes into, while all are there; and of values without their places.
+_PLACE: Final = 25
+_NUMBER, _TEXT, _LIST, _DICT, _TUPLE, _WIDE_TUPLE, _IN_MEMO = 32, 75, 70, 64, 31, 49, 16
+#: of a dict's first pair, with room for five; of each beyond one for each dict, when the largest of all dicts grows
+_FIRST_PAIR, _PAIR = 110, 58
+#: the memo, whatever its largest number is among those that are plain, and how to see whether there may be one
+_MEMO: Final = 2_100_000
+_LONG_PUT: Final = re.compile(rb"r..[\x00-\x01]\x00", re.DOTALL)
 #: with what UTF-8 begins a character beyond the sixteenth bit
 _WIDEST: Final = tuple(bytes([code]) for code in range(0xF0, 0xF5))
 
@@ -40,62 +50,111 @@ def read(data: bytes, limits: Limits) -> dict[object, object] | None:
     plain = plain_pickle(data)
     if plain is None:
         return None
-    if _gets(data) * plain.longest > _ENDLESS or _memory(plain, data, data) > limits.plain_memory:
-        codes = plain.codes()
-        if _gets(codes) * plain.longest > _ENDLESS or _memory(plain, codes, data) > limits.plain_memory:
-            return None
+    if _gets(data) * plain.longest > _ENDLESS:
+        return None
+    plain.put_behind_tuples(_BINPERSID)
+    if _memory(data, plain) > limits.plain_memory:
+        return None
     try:
-        value = inert_unpickler.load(plain.with_each_tuple(inert_unpickler.BINPERSID))
+        return _loaded(plain.parts)
     except Exception:  # noqa: BLE001 - of what it raises for damaged ones there is no list, and the machine says why
         return None
-    return value if type(value) is dict else None
 
 
-def _gets(codes: bytes) -> int:
-    return codes.count(b"h") + codes.count(b"j") + _of_text_protocols(codes, b"g")
+class _Tuple(tuple[object, ...]):
+    """A tuple that is no key: those of chosen numbers all have one hash, and each is compared with all before it."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
 
 
-def _of_text_protocols(codes: bytes, some: bytes) -> int:
-    """How many there are of these operations, which pickles do not have that begin with PROTO."""
-    return 0 if codes[:1] == b"\x80" else sum(codes.count(bytes([code])) for code in some)
+class _Unpickler(pickle.Unpickler):
+    """Python's, which finds no class. BINPERSID, which no pickle has that comes here, takes a tuple its hash."""
+
+    persistent_load: Any = _Tuple
+
+    def find_class(self, _module: str, _name: str) -> NoReturn:
+        raise pickle.UnpicklingError
 
 
-def _memory(plain: PlainPickle, codes: bytes, data: bytes) -> int:
-    """Bytes of memory that the values take at most, of a pickle with no more of each operation than of these bytes."""
-    count = codes.count
-    gets = _gets(codes)
-    texts = sum(map(count, (b"\x8c", b"X", b"C", b"B", b"U", b"T"))) + _of_text_protocols(codes, b"VS")
-    numbers = count(b"M") + count(b"J") + count(b"G") + count(b"\x8a") + _of_text_protocols(codes, b"ILF")
-    small = count(b"K")
+def _loaded(parts: list[bytes]) -> dict[object, object] | None:
+    """What parts are the pickle of, but for its STOP, if it is one dict. They are taken, not to be there twice."""
+    parts[:0] = [_BEFORE]
+    parts.append(_BEHIND)
+    data = b"".join(parts)
+    parts[:] = [_FRAME, len(data).to_bytes(8, "little"), data]
+    del data
+    with without_collecting():
+        match _Unpickler(_Frame(parts)).load():
+            case bytearray(), (dict() as value,):
+                return value
+    return None
+
+
+class _Frame:
+    """A file of one frame, which the unpickler has all of at once and nobody copies."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
+
+    def read(self, _size: int) -> bytes:
+        """What comes next: the operation, its length, and what is in the frame."""
+        return self._parts.pop(0)
+
+    def readline(self) -> NoReturn:
+        """A line that is not in the frame."""
+        raise EOFError
+
+
+def _memory(data: bytes, plain: PlainPickle) -> int:
+    """Bytes of memory that the values take at most.
+
+    Estimated before there are any, from how often each byte is there at all, which is never less than how often it is
+    an operation; of tuples, from how often it is before what was put behind them.
+    """
+    count = data.count
+    gets = _gets(data)
+    texts = count(b"\x8c") + count(b"X") + count(b"C") + count(b"B")
+    short, long = count(b"M") + count(b"\x8a"), count(b"J") + count(b"G")
+    small = count(b"K") + gets
     constants = count(b"N") + count(b"\x88") + count(b"\x89") + count(b")")
-    dicts, lists = count(b"}") + _of_text_protocols(codes, b"d"), count(b"]") + _of_text_protocols(codes, b"l")
-    tuples = count(b"\x85") + count(b"\x86") + count(b"\x87") + count(b"t")
-    instances, sets = count(b"R") + count(b"\x81"), count(b"\x8f") if plain.has_sets else 0
+    dicts, lists = count(b"}"), count(b"]")
+    tuples, wide_tuples = (
+        sum(part.count(code + _BINPERSID) for part in plain.parts for code in codes)
+        for codes in ((b"\x85", b"\x86", b"\x87"), (b"t",))
+    )
+    values = texts + short + long + small + constants + dicts + lists + tuples + wide_tuples
     # of small numbers and constants no dict can have more than there are
-    keys = texts + numbers + gets + instances + min(small, 256 * dicts) + 4 * dicts
-    values = texts + numbers + small + constants + dicts + lists + gets + tuples + instances + sets
-    pairs = min(values // 2, keys) if dicts else 0
-    members = min(values, texts + numbers + gets + instances + min(small, 256 * sets) + 4 * sets) if sets else 0
+    keys = texts + short + long + gets + min(small, 256 * dicts) + 4 * dicts
+    pairs = min(values // 2, keys)
+    filled = min(dicts, pairs, count(b"s") + count(b"u"))
     # A text takes as many bytes for each character as its widest one: where one is beyond the sixteenth bit, four.
     width = 4 if any(code in data for code in _WIDEST) else 2
+    # what most bytes of the pickle can be of, those that take most first: memory, bytes in the pickle, how many
     made = (
-        (_SET, 1, sets),
-        (_EMPTY_DICT + _FIRST_PAIR, 1, dicts),
-        (_TUPLE, 1, tuples),
-        (_INSTANCE, 1, instances),
-        (_LIST, 1, lists),
-        (_TEXT_SIZE, 2, texts),
-        (_SMALL, 1, constants),
-        (_NUMBER, 3, numbers),
-        (_IN_MEMO, 1, count(b"\x94") + count(b"q") + count(b"r") + _of_text_protocols(codes, b"p")),
-        (_SMALL, 2, small + gets),
+        (_FIRST_PAIR, 1, filled),
+        (_LIST + _PLACE, 1, lists),
+        (_DICT + _PLACE, 1, dicts),
+        (_WIDE_TUPLE + _PLACE, 1, wide_tuples),
+        (_TUPLE + _PLACE, 1, tuples),
+        (_TEXT + _PLACE, 2, texts),
+        (_PLACE, 1, constants),
+        (_NUMBER + _PLACE, 3, short),
+        (_IN_MEMO, 1, count(b"\x94") + count(b"q")),
+        (_NUMBER + _PLACE, 5, long),
+        (_PLACE, 2, small),
+        (width, 1, texts * plain.longest),
     )
-    # the pickle itself, put together anew and read ahead
-    memory = 2 * len(data)
-    memory += min(len(data), texts * plain.longest) * width + members * _MEMBER + max(0, pairs - dicts) * _PAIR
-    room = len(data)
-    for size, length, most in made:  # those first that make most of each byte: there are not more bytes than these
+    # the pickle itself is put together anew
+    room, memory = len(data), len(data) + tuples + wide_tuples + (pairs - filled) * _PAIR
+    if _LONG_PUT.search(data):
+        memory += _MEMO
+    for size, length, most in made:
         number = min(most, room // length + 1)
         memory += number * size
-        room -= min(room, number * length)
+        room = max(0, room - number * length)
     return memory
+
+
+def _gets(data: bytes) -> int:
+    return data.count(b"h") + data.count(b"j")
