@@ -33,6 +33,10 @@ def test_without_its_compiled_part_ours_reads_all(monkeypatch: pytest.MonkeyPatc
     assert message_pack.loads(msgpack.packb(OBJECTS), LIMITS) == OBJECTS
 
 
+def test_a_time_is_a_number() -> None:
+    assert plain_message_pack.read(msgpack.packb({"at": msgpack.Timestamp(5), "b": "x"}), LIMITS) == {"at": 5, "b": "x"}
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -40,8 +44,6 @@ def test_without_its_compiled_part_ours_reads_all(monkeypatch: pytest.MonkeyPatc
         msgpack.packb(OBJECTS) + b"\xc0",
         msgpack.packb({1: 2, "a": "x" * 30_000}),
         msgpack.packb({"a": msgpack.ExtType(5, b"x"), "b": "x" * 30_000}),
-        msgpack.packb({"a": msgpack.Timestamp(5), "b": "x" * 30_000}),
-        msgpack.packb({"a": msgpack.Timestamp(2**40, 5), "b": "x" * 30_000}),
         b"\x82\xa1a" + b"\xdd\x00\x0f\x00\x00" * 4_000,
         b"\x81\xa1a" + b"\xdf\x7f\xff\xff\xff" * 4_000,
         b"\x81\xa1a\xdc\xff\xff" + b"\xa1\xff" * 65_535,
@@ -51,8 +53,6 @@ def test_without_its_compiled_part_ours_reads_all(monkeypatch: pytest.MonkeyPatc
         "more behind it",
         "a number for a key",
         "extension",
-        "time",
-        "time of 12 bytes",
         "claims",
         "claims of maps",
         "not UTF-8",

@@ -2,12 +2,12 @@
 
 The package allocates an array as long as the bytes claim it to be, once for each level of nesting. It can also read
 past a value without making anything: where that ends with the data, every claim is true, and there are no more items
-than bytes. Then what the values can take in memory is estimated, from how often each first byte is there at all.
+than bytes. Then what the values can take in memory is estimated, from how often each first byte is there at all. Times
+of msgpack's own, which `message_pack` refuses, become numbers of seconds.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from omero_ms_thumbnail.websession.collecting import without_collecting
@@ -25,8 +25,6 @@ LARGE: Final = 20_000
 
 # Bytes of memory for each, with its place in another: what the package makes.
 _MAP, _PAIR, _ARRAY, _TEXT, _NUMBER = 200, 56, 72, 62, 36
-#: with what a time begins, which the package makes one of its own of, unasked
-_TIME: Final = re.compile(rb"[\xd6\xd7]\xff|\xc7.\xff", re.DOTALL)
 #: the first bytes of each
 _MAPS: Final = bytes([*range(0x80, 0x90), 0xDE, 0xDF])
 _ARRAYS: Final = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
@@ -42,11 +40,11 @@ def read(data: bytes, limits: Limits) -> object | None:
         reader: Any = Unpacker(None, max_buffer_size=len(data))
         reader.feed(data)
         reader.skip()
-        if reader.tell() != len(data) or _TIME.search(data) or _memory(data) > limits.plain_memory:
+        if reader.tell() != len(data) or _memory(data) > limits.plain_memory:
             return None
         del reader
         with without_collecting():
-            value: object = unpackb(data, ext_hook=_refuse, strict_map_key=True)
+            value: object = unpackb(data, ext_hook=_refuse, timestamp=1, strict_map_key=True)
     except Exception:  # noqa: BLE001 - the package raises several kinds, and `message_pack` says why
         return None
     return value
