@@ -15,7 +15,6 @@ import pytest
 
 from omero_ms_thumbnail.thumbnails import content, work
 from omero_ms_thumbnail.thumbnails.beliefs import Beliefs
-from omero_ms_thumbnail.thumbnails.confirmation import Unconfirmed
 from omero_ms_thumbnail.thumbnails.knowledge import Knowledge
 from omero_ms_thumbnail.thumbnails.work import SessionWork
 from tests.privacy.small_town import small_town
@@ -120,20 +119,6 @@ def _wrap(kind: Any, name: str, mutant: Callable[..., Any]) -> Break:
     return lambda patch: patch.setattr(kind, name, lambda *given, **named: mutant(original, *given, **named))
 
 
-def kept_before_it_is_certain(patch: pytest.MonkeyPatch) -> None:
-    def add(original: Any, self: Any, item: Any, facts: Any, thumbnail: Any) -> None:
-        if item.key is not None and not thumbnail.in_progress:
-            self._keep({item.key: thumbnail})
-        original(self, item, facts, thumbnail)
-
-    _wrap(Unconfirmed, "add", add)(patch)
-
-
-def whatever_key_it_has_now(patch: pytest.MonkeyPatch) -> None:
-    """Kept under the key that was asked for, without looking whether it still is that."""
-    patch.setattr(Unconfirmed, "_key_now", lambda _self, had, _answer: had.key)
-
-
 def given_before_omero_answers(patch: pytest.MonkeyPatch) -> None:
     """By what another session was told of the image, whoever's."""
     told: dict[int, Any] = {}
@@ -206,8 +191,6 @@ def tags_of_images(patch: pytest.MonkeyPatch) -> None:
 
 
 AT_ONCE: dict[str, Break] = {
-    "a picture is kept before it is certain": kept_before_it_is_certain,
-    "a picture is kept under the key that it had before": whatever_key_it_has_now,
     "requests forget the settings that they name": requests_without_settings,
     "a tag forgets the key": tags_of_images,
 }

@@ -274,3 +274,18 @@ async def test_what_is_not_certain_is_handed_to_nobody(askers: list[Asker]) -> N
     assert await drawing == [[192, 144, "green"]]
     # what the same user's other sessions see now
     assert await others[0].ask(LARGER[0]) == [[192, 144, "green"]]
+
+
+async def test_what_is_not_certain_is_not_kept(askers: list[Asker]) -> None:
+    """The same, and the others come when it is drawn."""
+    first, leader = askers[:2]
+    begin = first.session.begin
+
+    def save_and_begin(proxy: Any, operation: Any, *arguments: Any, context: Any = None) -> Any:
+        if operation.name == "setPixelsId":
+            first.stage.database.save_settings(first.stage.image(0).primary, first.session.user_id, "green")
+        return begin(proxy, operation, *arguments, context=context)
+
+    first.session.begin = save_and_begin  # type: ignore[method-assign]
+    assert await first.ask(LARGER[0]) == [[192, 144, "green"]]
+    assert await leader.ask(LARGER[0]) == [[192, 144, "red"]]
