@@ -40,6 +40,17 @@ _FIRST_IMAGE, _IMAGES, _PIXELS = 1001, 6, 1000
 _LOOKS: Final = ("red", "green", "blue", "grey")
 
 
+class CountingMemory(MemoryCache):
+    """It, and how often something was there."""
+
+    hits = 0
+
+    def get(self, key: bytes) -> Thumbnail | None:
+        found = super().get(key)
+        self.hits += found is not None
+        return found
+
+
 class SkippingLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock can be moved on."""
 
@@ -118,8 +129,8 @@ class SmallTown:
         #: what the file of a row had, by database, row and the time of the row's event
         self._files: dict[tuple[str, int, int], set[bytes]] = {}
         self._put(database)
-        memory = MemoryCache(bytes_max=1 << 24, life=1e9)
-        self.caches = Caches(memory, belief=belief, files=Folder(self) if files else None)
+        self.memory = CountingMemory(bytes_max=1 << 24, life=1e9)
+        self.caches = Caches(self.memory, belief=belief, files=Folder(self) if files else None)
         self._persons: dict[int, list[Person]] = {}
         self._dump = database.copy()
         self._changed()

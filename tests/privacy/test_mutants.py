@@ -102,9 +102,7 @@ class TestWithoutASecret:
     async def test_a_cache_that_forgets_for_whom_is_caught(
         self, redis_port: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        _wrap(_Seal, "_hash", lambda mix, self, purpose, size, _user, *parts: mix(self, purpose, size, 0, *parts))(
-            monkeypatch
-        )
+        _wrap(_Seal, "_whose", lambda whose, self, _user: whose(self, 0))(monkeypatch)
         assert await _given_to_another(redis_port) == {b"key": JPEG}
 
 
