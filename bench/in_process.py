@@ -20,11 +20,11 @@ from typing import Any
 
 import uvloop
 
-from omero_ms_thumbnail import server
+from omero_ms_thumbnail import one_omero, server
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails import facts, knowledge, model, ways, work
+from omero_ms_thumbnail.thumbnails import knowledge, model, ways, work
 from omero_ms_thumbnail.web import application, asking, parsing, thumbnail_pages, urls
 from tests.conformance.standin.world import PIXELS
 
@@ -65,7 +65,7 @@ def _facts_known() -> None:
         )
         for image in range(FIRST_IMAGE, FIRST_IMAGE + IMAGES)
     }
-    facts.RememberedFacts.get = lambda _self, image_id: known.get(image_id)
+    knowledge.Knowledge.of = lambda _self, request: known.get(request.image_id)
     # for whom they are is asked with them
     knowledge.Knowledge.way_of = lambda *_: ways.Way((GROUP, STORED))
 
@@ -76,8 +76,8 @@ def _nothing_told() -> None:
 
     Telemetry.began = lambda _self, _headers: Request()
     Telemetry.answered = lambda *_, **__: None
-    Telemetry.cache_used = lambda *_: None
-    server.Service._call = lambda *_: contextlib.nullcontext()
+    Telemetry.cache_used = Telemetry.pictures = lambda *_: None
+    one_omero.OneOmero._call = lambda *_: contextlib.nullcontext()
 
 
 def _askers_known() -> None:

@@ -3,10 +3,12 @@
     python -m bench.simulation [--keep]
 
 Workers (the real `Thumbnails`, `SessionPool`, caches, and Ice over TCP) stand in one process, the embedded OMEROs in
-another, and a real Redis between the workers where there is one. Visitors arrive at random and open pages of 50
-thumbnails, popular pages more often, as the archive of docs/scaling.md has it: a tenth of its thumbnails a second, for
-a tenth of the time that it keeps anything, of a hundredth of its sessions and images. So as many requests come in the
-life of a thumbnail, for each session and for each image, as there. ``--keep`` writes the table into docs/scaling.md.
+another, of one database, and a real Redis between the workers where there is one. OMERO has stored each thumbnail, and
+its calls take what a real one's take (`costs`). Visitors arrive at random and open pages of 50 thumbnails, popular ones
+more often, as the archive of docs/scaling.md has it: a 25th of its thumbnails a second, for a quarter of each time that
+something is kept or believed, of a hundredth of its sessions, of its images, and of the bytes that pictures are kept
+in. So as many requests come in the life of a picture, for each session and for each image, as there. What earlier
+visitors left in the caches is put there before. ``--keep`` writes the table into docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -32,26 +34,28 @@ from typing import Any
 import redis.asyncio
 import uvloop
 
-from omero_ms_thumbnail.embedded.workload import REALISTIC
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails.caches import Caches
+from omero_ms_thumbnail.thumbnails.caches import Caches, Unwatched
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from tests.websession.redis_server import RedisServer
 
+from .big_omero import PICTURE, stored_picture_key
+from .costs import CONNECTIONS, COSTS
 from .omeros import BigOmero, big_omero
 from .processes import ROOT, BrokenMeasurement
 from .report import between
 
 DOCUMENT = ROOT / "docs" / "scaling.md"
 
-#: of the archive: thumbnails a second, and what it keeps and for how long, in seconds
-RATE = 1_000
-LIFE = 6.0
-IDLE = 6.0
+#: of the archive: thumbnails a second, and for how long it believes and keeps what, in seconds
+RATE = 400
+LIFE = 86_400.0 / 4
+BELIEF = 5.0 / 4
+IDLE = 60.0 / 4
 SESSIONS = 2_000
 IMAGES = 1_000_000
 
@@ -63,9 +67,18 @@ _POPULARITY = 1.0
 
 _TIMEOUT = 15.0
 _LEAVING = 1.0
-_MEMORY = 64 * 2**20
+#: of each worker, and of the Redis: of the archive's 1 GiB and 25 GiB
+_MEMORY = 10 * 2**20
+_SHARED = 256 * 2**20
+_SECRET = bytes(32)
+#: a Redis that waits for this machine's processors is not to be given up
+_REDIS_TIMEOUT = 2.0
 
-_LATENCY = REALISTIC
+#: pages that were opened before, and how many of them, the latest, the Redis still has: it is between three and four
+#: quarters full
+_EARLIER = 4_000
+_SHARED_PAGES = 1_200
+_WARMING = 10.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ SCENARIOS = (
 
 
 @dataclass
-class Seen:
+class Seen(Unwatched):
     """What a scenario came to, since the last `clear`."""
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -104,7 +117,8 @@ class Seen:
     memory: int = 0
     shared: int = 0
     asked: int = 0
-    rendered: int = 0
+    given: int = 0
+    ids: int = 0
     thumbnails: int = 0
     failed: int = 0
     joins: int = 0
@@ -119,24 +133,25 @@ class Seen:
         self.shared += shared
         self.asked += asked
 
+    def facts_asked(self, seconds: float, ids: int) -> None:
+        """As `Thumbnails` tells it."""
+        self.ids += ids
+
     @contextmanager
     def call(self, operation: str, arguments: tuple[Any, ...]) -> Iterator[None]:
         """As `OmeroServer` tells of each call."""
         self.calls[operation] += 1
         if operation == "getThumbnailByLongestSideSet":
-            self.rendered += len(arguments[1])
+            self.given += len(arguments[1])
         yield
 
     @property
     def omero_seconds(self) -> float:
-        """What OMERO has worked for what it was asked."""
-        spent = (
-            self.joins * _LATENCY.join
-            + (self.calls["projection"] + self.calls["getEventContext"]) * _LATENCY.query
-            + self.calls["createThumbnailStore"] * _LATENCY.store
-            + self.rendered * _LATENCY.thumbnail
-        )
-        return spent / 1000
+        """How long OMERO has held connections to its database for what it was asked."""
+        fixed = sum(COSTS[operation].fixed * count for operation, count in self.calls.items() if operation in COSTS)
+        joins = COSTS["createSession"].fixed * self.joins
+        query, a_set = COSTS["projection"].each["query"], COSTS["getThumbnailByLongestSideSet"].each["thumbnail"]
+        return (fixed + joins + query * self.ids + a_set * self.given) / 1000
 
 
 class Worker:
@@ -150,15 +165,13 @@ class Worker:
             join_timeout=_TIMEOUT,
             sessions_max=SESSIONS,
         )
-        self._shared = (
-            RedisCache(redis.asyncio.Redis(port=redis_port), realm="archive", life=LIFE) if scenario.redis else None
-        )
+        self._shared = _shared(redis_port) if scenario.redis else None
+        self.memory = MemoryCache(bytes_max=_MEMORY, life=LIFE)
         self.thumbnails = Thumbnails(
             self.pool,
             timeout=_TIMEOUT,
             stores=server.thumbnail_stores,
-            caches=Caches(MemoryCache(bytes_max=_MEMORY, life=LIFE), self._shared),
-            cache_used=seen.cache_used,
+            caches=Caches(self.memory, self._shared, belief=BELIEF, watcher=seen),
         )
 
     async def join(self, key: str) -> None:
@@ -171,6 +184,11 @@ class Worker:
         await self.pool.close(_LEAVING)
         if self._shared is not None:
             await self._shared.close()
+
+
+def _shared(redis_port: int) -> RedisCache:
+    client = redis.asyncio.Redis(port=redis_port)
+    return RedisCache(client, realm="archive", life=LIFE, bytes_max=_SHARED, secret=_SECRET, timeout=_REDIS_TIMEOUT)
 
 
 async def _join(server: OmeroServer, seen: Seen, key: str) -> JoinedSession:
@@ -187,16 +205,16 @@ class Archive:
         weights = ((rank + 1) ** -_POPULARITY for rank in range(IMAGES // PAGE))
         self._until = list(itertools.accumulate(weights))
 
-    def next_page(self) -> tuple[float, int, str, list[ThumbnailRequest]]:
-        """Seconds until it is asked for; the number of the visitor, and their session; what they ask for."""
+    def next_page(self) -> tuple[float, int, str, list[int]]:
+        """Seconds until it is asked for; the number of the visitor, and their session; the images on it."""
         pause = self._random.expovariate(RATE / PAGE)
         visitor = self._random.randrange(len(self._keys))
         page = bisect.bisect(self._until, self._random.random() * self._until[-1])
-        requests = [ThumbnailRequest(1 + page * PAGE + place, SIZE) for place in range(PAGE)]
-        return pause, visitor, self._keys[visitor], requests
+        return pause, visitor, self._keys[visitor], list(range(1 + page * PAGE, 1 + (page + 1) * PAGE))
 
 
-async def _open(worker: Worker, key: str, requests: Sequence[ThumbnailRequest], seen: Seen) -> None:
+async def _open(worker: Worker, key: str, images: Sequence[int], seen: Seen) -> None:
+    requests = [ThumbnailRequest(image, SIZE) for image in images]
     began = time.perf_counter()
     try:
         answers = await worker.thumbnails.get_all(key, requests)
@@ -215,6 +233,7 @@ class Site:
     def __init__(self, scenario: Scenario, omeros: BigOmero, redis_port: int) -> None:
         self.seen = Seen()
         self._hashed = scenario.hashed
+        self._has_redis = scenario.redis
         self._idle = IDLE * scenario.idle
         self._workers = [Worker(scenario, port, redis_port, self.seen) for port in omeros.ports[: scenario.workers]]
         self._archive = Archive(omeros.keys, 1)
@@ -230,10 +249,40 @@ class Site:
     async def join_earlier_visitors(self) -> None:
         """Join the sessions of those who came a while ago, longer than the warming takes, and are still joined."""
         earlier = {}
-        for _ in range(int(RATE / PAGE * max(self._idle - LIFE, 0))):
+        for _ in range(int(RATE / PAGE * max(self._idle - _WARMING, 0))):
             _, visitor, key, _ = self._before.next_page()
             earlier[key] = self._worker(visitor)
         await asyncio.gather(*(worker.join(key) for key, worker in earlier.items()))
+
+    async def leave_earlier_pictures(self, redis_port: int) -> None:
+        """Put into memory, and into Redis, what is there of pages that were opened before.
+
+        Raises BrokenMeasurement where that is not what workers would have put there.
+        """
+        worker, key, images = self._workers[0], self._before.next_page()[2], list(range(1, PAGE + 1))
+        await _open(worker, key, images, self.seen)
+        async with asyncio.timeout(_TIMEOUT):
+            # kept once OMERO has said the same again
+            while len(worker.memory) < PAGE:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        if any(worker.memory.get(stored_picture_key(image)) is None for image in images):
+            raise BrokenMeasurement("pictures have other keys than those that were put into the caches before")
+        pages = [self._before.next_page()[1::2] for _ in range(_EARLIER)]
+        for visitor, images in pages:
+            memory = self._worker(visitor).memory
+            for image in images:
+                memory.put(stored_picture_key(image), Thumbnail(PICTURE))
+        if not self._has_redis:
+            return
+        shared = _shared(redis_port)
+        latest = list(dict.fromkeys(images[0] for _, images in reversed(pages)))[:_SHARED_PAGES]
+        for first in reversed(latest):
+            images = list(range(first, first + PAGE))
+            await shared.put_all(0, {stored_picture_key(image): PICTURE for image in images})
+        failures = shared.failures
+        await shared.close()
+        if failures:
+            raise BrokenMeasurement("the Redis did not take what was put into it before")
 
     async def visit(self, seconds: float) -> None:
         """Let visitors come for so long; pages that are not there by then stay on their way."""
@@ -241,12 +290,12 @@ class Site:
         due = loop.time()
         until = due + seconds
         while True:
-            pause, visitor, key, requests = self._archive.next_page()
+            pause, visitor, key, images = self._archive.next_page()
             due += pause
             if due >= until:
                 break
             await asyncio.sleep(due - loop.time())
-            page = asyncio.create_task(_open(self._worker(visitor), key, requests, self.seen))
+            page = asyncio.create_task(_open(self._worker(visitor), key, images, self.seen))
             self._pages.add(page)
             page.add_done_callback(self._pages.discard)
         await asyncio.sleep(until - loop.time())
@@ -267,8 +316,8 @@ async def simulate(scenario: Scenario, omeros: BigOmero, redis_port: int, second
     site = Site(scenario, omeros, redis_port)
     try:
         await site.join_earlier_visitors()
-        # until what is kept is as much as it will ever be
-        await site.visit(LIFE)
+        await site.leave_earlier_pictures(redis_port)
+        await site.visit(_WARMING)
         site.seen.clear()
         used = time.process_time()
         await site.visit(seconds)
@@ -281,7 +330,7 @@ def _cells(scenario: Scenario, seen: Seen, joined: int, seconds: float, used: fl
     if len(seen.pages) < 2 or seen.asked + seen.memory + seen.shared == 0:
         raise BrokenMeasurement(f"{scenario.name}: no page was answered")
     asked = seen.memory + seen.shared + seen.asked
-    capacity = _LATENCY.at_once * scenario.workers * seconds
+    capacity = CONNECTIONS * scenario.workers * seconds
     percentiles = statistics.quantiles(seen.pages, n=100)
     return [
         scenario.name,
@@ -290,10 +339,11 @@ def _cells(scenario: Scenario, seen: Seen, joined: int, seconds: float, used: fl
         f"{percentiles[49] * 1000:,.0f} / {percentiles[98] * 1000:,.0f}",
         f"{seen.memory / asked:.0%}",
         f"{seen.shared / asked:.0%}",
-        f"{seen.rendered / seconds:,.0f}",
+        f"{seen.given / seconds:,.0f}",
+        f"{seen.calls['projection'] / len(seen.pages):.1f}",
         f"{seen.joins / seconds:.1f}",
         f"{joined:,}",
-        f"{seen.omero_seconds / capacity:.0%}",
+        f"{seen.omero_seconds / capacity:.1%}",
         f"{used / max(seen.thumbnails, 1) * 1e6:,.0f}",
     ]
 
@@ -305,10 +355,11 @@ _HEAD = (
     "page p50 / p99, ms",
     "from memory",
     "from Redis",
-    "rendered/s",
+    "from OMERO/s",
+    "queries a page",
     "joins/s",
     "joined",
-    "asked of OMERO, of what it can",
+    "of OMERO's connections",
     "our us each",
 )
 
@@ -325,7 +376,7 @@ def run(folder: Path, seconds: float) -> list[list[str]]:
     for number, scenario in enumerate(SCENARIOS):
         print(f"{time.strftime('%H:%M:%S')} {scenario.name}", file=sys.stderr, flush=True)
         with ExitStack() as ending:
-            more = ("--sessions", str(SESSIONS), "--omeros", str(scenario.workers), "--latency", "REALISTIC")
+            more = ("--sessions", str(SESSIONS), "--omeros", str(scenario.workers), "--stored", "--costs")
             omeros = ending.enter_context(big_omero(SESSIONS if scenario.own_users else 1, *more))
             server = RedisServer(folder / str(number))
             server.start()
@@ -337,7 +388,7 @@ def run(folder: Path, seconds: float) -> list[list[str]]:
 def main() -> int:
     """Simulate, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="that each scenario is watched, once it is warm")
+    parser.add_argument("--seconds", type=float, default=15.0, help="that each scenario is watched, once it is warm")
     parser.add_argument("--keep", action="store_true", help="write the table into docs/scaling.md")
     arguments = parser.parse_args()
     # where OMERO is asked for too much, as it is here, the service says so for each session; the table does as well

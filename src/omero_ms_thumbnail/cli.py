@@ -228,6 +228,14 @@ def _add_warm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE", help="the configuration (default: %(default)s)"
     )
     warm.add_argument(
+        "--server",
+        metavar="ID",
+        help=(
+            "the OMERO.server of those in omero.servers that the images, and whoever warms them, are of: its number or "
+            "its name (default: that of requests that name none)"
+        ),
+    )
+    warm.add_argument(
         "--size",
         type=_size,
         default=96,
@@ -417,6 +425,7 @@ def _warm(arguments: argparse.Namespace) -> None:
             os.environ,
             targets=arguments.targets or sys.stdin,
             who=_who(arguments),
+            server=arguments.server,
             size=arguments.size,
             concurrency=arguments.concurrency,
             state=arguments.state,

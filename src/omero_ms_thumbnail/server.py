@@ -25,7 +25,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from .config import ConfigError, ServerId, Settings
+from .config import ConfigError, ServerId, Settings, names
 from .one_omero import OneOmero, caches, omero_server
 from .own_ports import OwnPort, OwnPorts, own_ports
 from .own_process import collect_garbage_less_often, end_with_starter, raise_open_files
@@ -166,7 +166,9 @@ class Service:
             self._permits,
             folder=self._shared_folder,
             access_log_wanted=settings.access_log,
-            has_shared_cache=bool(settings.cache.life and settings.cache.redis_uri),
+            has_shared_cache=bool(
+                settings.cache.by_content and settings.cache.picture_life and settings.cache.redis_uri
+            ),
             tracer=tracer(settings),
         )
         self._session_span = of_session_store(settings.session_stores[0].type)
@@ -188,7 +190,7 @@ class Service:
                 limits=limits,
                 cache_control=settings.cache_control,
                 span=self._telemetry.work,
-                sources=self._source,
+                sources=self._source if settings.omero.servers else None,
             ),
             health=Health({"session store": self._store.ping}, {one.name: one.reach for one in self._omeros.values()}),
             observer=self._telemetry,
@@ -199,6 +201,7 @@ class Service:
                     settings.omero_web.session_cookie_name,
                     key_header=settings.omero_web.accept_session_key_header,
                     key_parameter=settings.omero_web.accept_bsession,
+                    servers=names(settings.omero.all_servers),
                 ),
             ),
             gallery=GalleryPages(self._demo.gallery) if self._demo else None,

@@ -18,7 +18,7 @@ from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES, Request
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
-from omero_ms_thumbnail.omero.rtypes import RInt, RLong, RString, RTime, RType
+from omero_ms_thumbnail.omero.rtypes import RString, RType
 from omero_ms_thumbnail.omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.system import EventContext
 from tests.ice.wire import HOST, Wire, result_bytes
@@ -45,11 +45,10 @@ def _facts(request: Request) -> list[list[RType]]:
     (_, parameters) = IQUERY["projection"].decode_arguments(request.parameters)
     ids = parameters.map["ids"].val
     # group, owner, permissions, place; width and height; the event of the Pixels, and its time
-    same = [RLong(3), RLong(2), RLong(-56), RInt(0), RInt(256), RInt(192), RLong(5), RTime(1_796_000_000_000)]
+    same = "3/2/-56/0/256/192/5/20261130110000000000"
     # settings of the user's and the owner's; stored thumbnails of theirs
     settings, row = "20261130120000000000.6.7.1.1", "20261130120001000000.8.9.0.96.72.1"
-    same += [RString(settings), RString(settings), RString(row), RString(row)]
-    return [[RLong(1_000 + wanted.val), RLong(wanted.val), *same] for wanted in ids]
+    return [[RString(f"{1_000 + wanted.val}/{wanted.val}/{same}/{settings}/{settings}/{row}/{row}")] for wanted in ids]
 
 
 def _set(request: Request) -> dict[int, bytes]:

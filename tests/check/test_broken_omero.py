@@ -7,18 +7,22 @@ import contextlib
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from omero_ms_thumbnail.embedded.model.queries import QUERIES, Asked, Row
 from omero_ms_thumbnail.embedded.sessions import OmeroSession
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.embedded.world import ImageState
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
 from omero_ms_thumbnail.ice.server import ObjectAdapter
+from omero_ms_thumbnail.omero.hql import FACTS_AND_CONTENT
+from omero_ms_thumbnail.thumbnails.question_mode import SLOW
 from tests.check.certificates import make
 from tests.check.site import SESSION_KEY, Site
 from tests.conformance.glacier2 import Router
@@ -222,6 +226,26 @@ def test_user_without_images(site: Site) -> None:
     finally:
         database.images = images
     assert (checked.status, checked.codes) == (0, ["no-images"])
+
+
+def test_a_database_that_does_not_say_what_pictures_show(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(QUERIES, FACTS_AND_CONTENT)
+    checked = site.check()
+    assert (checked.status, checked.codes) == (0, ["content-query-slow"])
+
+
+def test_a_database_that_takes_long_for_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts_and_content = QUERIES[FACTS_AND_CONTENT]
+
+    def slow(asked: Asked) -> Iterable[Row]:
+        # in the thread of that OMERO, where nobody waits for anything else
+        time.sleep(SLOW + 0.1)
+        return facts_and_content(asked)
+
+    monkeypatch.setitem(QUERIES, FACTS_AND_CONTENT, slow)
+    checked = site.check()
+    assert (checked.status, checked.codes) == (0, ["content-query-slow"])
+    assert "plain one" in checked.step("query")["found"]
 
 
 class _Nothing:

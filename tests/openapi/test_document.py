@@ -21,7 +21,7 @@ from omero_ms_thumbnail.thumbnails.model import (
 )
 from omero_ms_thumbnail.web import application
 from omero_ms_thumbnail.web.application import Application
-from omero_ms_thumbnail.web.asking import WhoIsAsking
+from omero_ms_thumbnail.web.asking import SERVER_PARAMETER, WhoIsAsking
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.openapi import Access, describe
 from omero_ms_thumbnail.web.parsing import Limits
@@ -45,6 +45,33 @@ def _matched_paths() -> set[str]:
 
 def test_it_is_a_valid_openapi_document() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+SEVERAL = Access("sessionid", key_header=True, key_parameter=False, servers=("1", "2", "second"))
+
+
+def test_of_several_omeros_a_key_may_say_which_it_is_of() -> None:
+    document = describe("1", Limits(), SEVERAL)
+    OpenAPIV31SpecValidator(document).validate()
+    for path in TEMPLATES:
+        for method in ("get", "head"):
+            (server,) = (one for one in parameters(document, path, method) if one["name"] == SERVER_PARAMETER)
+            assert server["in"] == "query"
+            assert {"enum": ["1", "2", "second"]} in server["schema"]["oneOf"]
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        ACCESS,
+        # a cookie's session says it itself
+        Access("sessionid", key_header=False, key_parameter=False, servers=("1", "2")),
+    ],
+)
+def test_where_there_is_nothing_to_say_no_server_is_described(access: Access) -> None:
+    document = describe("1", Limits(), access)
+    assert "server" not in document["components"]["parameters"]
+    assert all(one["name"] != SERVER_PARAMETER for path in TEMPLATES for one in parameters(document, path))
 
 
 def test_it_has_every_path_of_the_service_and_no_other() -> None:

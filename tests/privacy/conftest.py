@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from omero_ms_thumbnail.thumbnails import question_mode
 from tests.websession.redis_server import RedisServer
 
 
@@ -15,3 +16,9 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     server.start()
     yield server.port
     server.kill()
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy is not taken for a slow database: pictures would be kept no more."""
+    monkeypatch.setattr(question_mode, "SLOW", float("inf"))

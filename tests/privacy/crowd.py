@@ -116,8 +116,10 @@ class Changes:
 
     def log_in(self, user: int) -> str:
         """A new session of a user; its key."""
-        key = self._sessions.keep(self._world.users[user], f"{user}-{self._rng.getrandbits(64):x}").key
+        session = self._sessions.keep(self._world.users[user], f"{user}-{self._rng.getrandbits(64):x}")
+        key = session.key
         self._world.session_at[key] = Timeline(True)
+        self._world.session_group[key] = session.group_id
         self.keys[user].append(key)
         return key
 

@@ -71,6 +71,8 @@ class RecordedWorld(World):
         self.database.rendering_defs.watchers.append(self._saved)
         #: whether the session with that key is alive
         self.session_at: dict[str, Timeline[bool]] = {}
+        #: the group of each session's calls that name none
+        self.session_group: dict[str, int] = {}
 
     def timelines(self) -> Iterator[Timeline[Any]]:
         for some in (self.user_at, self.group_at, self.image_at, self.session_at):

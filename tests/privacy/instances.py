@@ -22,8 +22,11 @@ from tests.web.requests import Headers, Scope, ask
 COOKIE = "sessionid"
 
 
-def settings_for(folder: Path, omero_port: int, redis_port: int, life: float) -> Settings:
-    """Settings as an administrator writes them, with caches that live shorter than one may say."""
+def settings_for(folder: Path, omero_port: int, redis_port: int, life: float, secret: str | None) -> Settings:
+    """Settings as an administrator writes them, where sessions believe for shorter than one may say.
+
+    `secret` is that of the shared cache.
+    """
     file = folder / "config.yaml"
     file.write_text(
         f"""
@@ -35,7 +38,7 @@ cache: {{redis-uri: "redis://127.0.0.1:{redis_port}/2"}}
 """
     )
     settings = load_settings(file, {})
-    return replace(settings, cache=replace(settings.cache, life=life))
+    return replace(settings, cache=replace(settings.cache, life=life, secret=secret))
 
 
 @contextlib.contextmanager

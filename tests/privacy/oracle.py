@@ -13,9 +13,6 @@ from tests.telling_pictures import told, told_clock
 
 _SYSTEM_GROUP = 0
 
-#: seconds that the service believes what OMERO told of an image
-FACTS_LIFE = 60.0
-
 #: the only size that is stored
 DEFAULT_SIZE = 96
 
@@ -42,7 +39,12 @@ class Oracle:
         """What OMERO would have answered that user at some moment from `begin` to `end`; None where it refuses."""
         moments = list(self._moments(user_id, asked, begin, end))
         answers = {answer for moment in moments for answer in self._answer(user_id, asked, moment)}
-        if len(list(self._moments(user_id, asked, begin - FACTS_LIFE, end))) > 1:
+        if _is_stored(asked):
+            # where OMERO would have to draw another's row anew, and may not save it, it draws a square
+            square = replace(asked, height=asked.width)
+            for moment in moments:
+                answers |= self._answer(user_id, square, moment, is_steady=False)
+        if len(moments) > 1:
             # several calls make one thumbnail, and what was told of the image may be from before a change: OMERO then
             # refuses one of them, shows the user's own settings in place of those that were named, or draws a square
             # where it may store nothing any more. All of it is what this user may see at some moment of these
@@ -55,6 +57,12 @@ class Oracle:
     def is_steady(self, user_id: int, asked: Asked, begin: float, end: float) -> bool:
         """Whether nothing changed in that time that matters for the answer."""
         return len(list(self._moments(user_id, asked, begin, end))) == 1
+
+    def was_locked_out(self, session_key: str, user_id: int, begin: float, end: float) -> bool:
+        """Whether the session's own group was not one of its user's: OMERO then refuses calls that name no group."""
+        timeline, group = self._world.user_at[user_id], self._world.session_group[session_key]
+        users = [timeline.at(moment) for moment in (begin, *timeline.changes(begin, end))]
+        return any(group not in user.groups and not _is_admin(user) for user in users)
 
     def was_alive(self, session_key: str, begin: float, end: float) -> set[bool]:
         """Whether the session was alive: all that was true in that time."""
@@ -80,7 +88,14 @@ class Oracle:
         user = self._world.user_at[user_id].at(moment)
         permissions = self._world.group_at[facts[1]].at(moment).permissions
         if not _may_read(user, facts, permissions):
-            return {None}
+            # of one's own in a group that one has left OMERO tells, and refuses to draw it: what is kept is shown
+            is_told = facts[0] == user.id and permissions[0] == "r"
+            return {None, *self._shown(user, facts, permissions, asked, is_steady=is_steady)} if is_told else {None}
+        return self._shown(user, facts, permissions, asked, is_steady=is_steady)
+
+    def _shown(
+        self, user: User, facts: ImageFacts, permissions: str, asked: Asked, *, is_steady: bool
+    ) -> set[bytes | None]:
         image = self._images[asked.image]
         own = _settings(self._images, user, facts, permissions, asked)
         answers = {self._drawn(image, own, asked)}
@@ -88,10 +103,11 @@ class Oracle:
             # unless somebody has looked at it who may make settings
             answers.add(self._drawn(image, default_settings(image.picture), asked))
         if image.state is ImageState.READY:
-            others = self._others(user_id, asked, is_steady=is_steady)
+            others = self._others(user.id, asked, is_steady=is_steady)
             answers |= {self._drawn(image, look, asked) for look in others}
-        if _is_stored(asked) and permissions[2] != "r" and facts[0] != user.id and not _is_admin(user):
-            # who leads a private group may store nothing of another's, and is refused until the owner has
+        if _is_stored(asked) and permissions[3] != "w" and facts[0] != user.id and not _is_admin(user):
+            # who leads a private group may store nothing of another's, and is refused until the owner has; where the
+            # owner's has been out of date since settings were saved, nobody else may have it drawn anew
             answers.add(None)
         return answers
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.privacy.town import busy_while
 
-#: of the caches, in seconds
+#: how long sessions believe what they were told, in seconds
 LIFE = 1.0
 
 SEED = int(os.environ.get("PRIVACY_SEED", "7"))

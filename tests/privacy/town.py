@@ -46,7 +46,8 @@ class Town:
     def __post_init__(self) -> None:
         self._questions = Questions(self.world, self.rng)
         self._cookie_of: dict[str, str] = {}
-        self._etags: dict[str, str] = {}
+        #: what was given last for a path, to whomever, and its ETag
+        self._given: dict[str, tuple[str, bytes]] = {}
         self._due = time.monotonic()
         self.asked = 0
 
@@ -94,18 +95,19 @@ class Town:
             key = self.changes.ended.get(user, key)
         images = [self.changes.interesting(user) for _ in range(rng.choice([1, 3, 10]))]
         question = self._questions.one(images)
-        headers, known = self._headers(user, key), ""
-        if not question.is_json and rng.random() < 0.2 and (known := self._etags.get(question.path, "")):
-            headers.append(("if-none-match", known))
+        headers, had = self._headers(user, key), b""
+        if not question.is_json and rng.random() < 0.5 and question.path in self._given:
+            etag, had = self._given[question.path]
+            headers.append(("if-none-match", etag))
         began = self.watch.begin()
         try:
             status, body, etag = await self.ask(rng.randrange(1_000), question.path, question.query, headers)
         except asyncio.CancelledError:
             self.watch.gave_up(began)
             raise
-        self.watch.end(began, user, key, question, status, body, known)
-        if status == 200 and not question.is_json:
-            self._etags[question.path] = etag
+        self.watch.end(began, user, key, question, status, body, had)
+        if status == 200 and not question.is_json and etag:
+            self._given[question.path] = etag, body
 
     def _headers(self, user: int, key: str) -> list[tuple[str, str]]:
         if self.rng.random() < 0.3:
@@ -119,7 +121,16 @@ class Town:
         return [("cookie", f"{COOKIE}={self._cookie_of[key]}")]
 
 
-def busy_while(folder: Path, redis_port: int, seed: int, *, answers: int, seconds: float, life: float) -> Watch:
+def busy_while(
+    folder: Path,
+    redis_port: int,
+    seed: int,
+    *,
+    answers: int,
+    seconds: float,
+    life: float,
+    secret: str | None = "what instances share",
+) -> Watch:
     """Instances in this process, until so many answers were judged or so many seconds are over. Raises Wrong."""
     rng = random.Random(seed)
     world = crowd(rng)
@@ -131,7 +142,7 @@ def busy_while(folder: Path, redis_port: int, seed: int, *, answers: int, second
     loop = asyncio.new_event_loop()
     try:
         with listening(omero, loop):
-            settings = settings_for(folder, omero.tcp_port, redis_port, life)
+            settings = settings_for(folder, omero.tcp_port, redis_port, life, secret)
             with instances(settings, _INSTANCES, loop) as services:
 
                 def ask(number: int, path: str, query: str, headers: list[tuple[str, str]]) -> Awaitable[object]:

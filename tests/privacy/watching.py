@@ -1,8 +1,9 @@
 """Watches over answers: each is right if OMERO itself would have answered so at some moment that counts.
 
-Those are the moments from the request's beginning, less the life of the caches, to its end. A thumbnail that is on its
-way for another request of the same user is shared, so a call that had begun counts too: no call takes longer than the
-longest request that has been seen.
+Those are the moments from the request's beginning, less what a session believes what it was told, to its end. A
+thumbnail that is on its way for another request of the same session is shared, so a call that had begun counts too: no
+call takes longer than the longest request that has been seen. How long pictures are kept does not count: each is only
+given to whom OMERO has told that it is what they see.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from omero_ms_thumbnail.thumbnails.model import digest_of
 from tests.privacy.oracle import Oracle
 from tests.privacy.questions import Question, pictures
 
@@ -31,7 +31,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Watch:
-    """`life` is that of the caches in seconds. Counts are of pictures, refusals among them."""
+    """`life` is how long sessions believe, in seconds. Counts are of pictures, refusals among them."""
 
     oracle: Oracle = field(repr=False)
     life: float
@@ -69,9 +69,9 @@ class Watch:
         self.longest = max(self._longest_before, self._longest_now)
 
     def end(
-        self, began: float, user: int, session_key: str, question: Question, status: int, body: bytes, etag: str
+        self, began: float, user: int, session_key: str, question: Question, status: int, body: bytes, had: bytes
     ) -> None:
-        """Judge an answer; raises Wrong. `etag` is what the request said it had already."""
+        """Judge an answer; raises Wrong. `had` is the picture that the request said that it had already."""
         end = time.monotonic()
         self._under_way.discard(began)
         self._took(end, end - began)
@@ -94,8 +94,8 @@ class Watch:
             self.unchanged += 1
             (asked,) = question.asked
             right = self.oracle.answers(user, asked, began - window, end)
-            if etag not in {f'"{digest_of(one)}"' for one in right if one is not None}:
-                raise Wrong(f"{where}, though it has changed: {right}")
+            if had not in right:
+                raise Wrong(f"{where}, though it is not {had!r} but one of {right}")
         else:
             given = pictures(question, body) if status == 200 else [None]
             for asked, picture in zip(question.asked, given, strict=True):
@@ -104,7 +104,10 @@ class Watch:
                 self.refused += picture is None
                 if picture in right:
                     continue
-                if picture is None and not self.oracle.is_steady(user, asked, began - call, end):
+                if picture is None and (
+                    not self.oracle.is_steady(user, asked, began - call, end)
+                    or self.oracle.was_locked_out(session_key, user, began - window, end)
+                ):
                     self.torn += 1
                     continue
                 if picture is None and len(question.asked) > 1 and self.is_excused(began):

@@ -39,19 +39,19 @@ class OngoingModelCall:
 
 
 class ModelSession:
-    """As `omero.session.JoinedSession`, of `who` in a `Stage`.
+    """As `omero.session.JoinedSession`, of `who` in a `Stage`, or of the user with that id.
 
     `asked` has every call, with its arguments and context.
     """
 
-    def __init__(self, stage: Stage, who: str, *, stores: int = 4) -> None:
+    def __init__(self, stage: Stage, who: str | int, *, stores: int = 4) -> None:
         #: for the calls on ThumbnailStores; None: as many as may come
         self.permits: Permits | None = None
         self.asked: list[tuple[Any, ...]] = []
         self.is_active = True
         self.is_known_to_be_read_only = False
         self.call_timeout = TIMEOUT
-        self.user_id = PEOPLE[who]
+        self.user_id = PEOPLE[who] if isinstance(who, str) else who
         self._server = stage.server
         self._session = stage.server.sessions.keep(stage.server.people.users[self.user_id])
         self.stores = ThumbnailStores(self, stores)
@@ -133,7 +133,7 @@ class ModelSession:
 class Asker:
     """Somebody on a stage with a session of their own: ``async with Asker(stage, "member") as member``."""
 
-    def __init__(self, stage: Stage, who: str, *, stores: int = 4, caches: Caches | None = None) -> None:
+    def __init__(self, stage: Stage, who: str | int, *, stores: int = 4, caches: Caches | None = None) -> None:
         self.stage = stage
         self.session = ModelSession(stage, who, stores=stores)
         self.work = SessionWork(self.session, stores=stores, caches=caches)  # type: ignore[arg-type]

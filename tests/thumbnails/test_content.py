@@ -11,12 +11,12 @@ from omero_ms_thumbnail.thumbnails.model import Content, ImageFacts, Saved, Stor
 
 SETTINGS = Saved(7, 70, "20261130120000000000")
 ROW = StoredRow(9, 90, "20261130120001000000", 0, 96, 72)
-CONTENT = Content(50, 1_796_000_000_000, SETTINGS, ROW)
+CONTENT = Content(50, "20261130110000000000", SETTINGS, ROW)
 FACTS = ImageFacts(1, 2, 3, 4, size=96, has_owners_settings=True, has_owners_row=True, content=CONTENT)
 REQUEST = ThumbnailRequest(1, 64, stored=False)
 
 #: whatever changes a picture, or which picture it is
-PIXELS = {"pixels_event": 51, "pixels_time": 1}
+PIXELS = {"pixels_event": 51, "pixels_time": "2025"}
 SAVED = [
     SETTINGS._replace(id=8),
     SETTINGS._replace(event=71),
@@ -114,6 +114,9 @@ def test_what_was_stored_between_two_questions_is_what_was_given(before: ImageFa
     assert not was_stored(before, _with(row=ROW._replace(version=-1)))
     assert not was_stored(before, before)
     assert not was_stored(before._replace(content=None), FACTS)
+    # OMERO has stored what it shows the owner, whose settings are not those of whoever was given this
+    assert not was_stored(before._replace(has_own_settings=True), FACTS._replace(has_own_settings=True))
+    assert was_stored(before, FACTS._replace(has_own_settings=True, has_own_row=True))
     # OMERO has made settings for it: whose look it had is not certain
     assert not was_stored(_with(settings=None, row=None), FACTS)
 

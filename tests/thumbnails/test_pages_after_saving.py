@@ -1,7 +1,9 @@
 """Pages that were loaded before somebody saved, as they ask afterwards: the new picture within what `cache.life` says.
 
-In virtual time, from the addresses that they ask for: OMERO.web's pages count `version` up, those of iviewer begin
-their counter anew with each load, parade and others send nothing at all, and jQuery adds `_` to each.
+In virtual time, from the addresses that they ask for. OMERO.web's pages count `version` up, and jQuery adds `_` to
+each. iviewer begins to count anew with each load: `version` in its list of images (``thumbnail-slider.html``), a bare
+number beside the settings that it names (``settings.html``); its bird's eye view has ``rev``, which asks for nothing
+anew (``BirdsEye.js``). parade sends the images' ids and nothing else (``ThumbnailLoader.jsx``).
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ IMAGE = 101
 PAGES = {
     "OMERO.web's tree": "/webclient/get_thumbnails/?id=101&version={n}&_={ms}",
     "OMERO.web's preview": "/webclient/render_thumbnail/101/?version={ms}",
-    "iviewer": "/webgateway/render_thumbnail/101/?version={n}",
-    "iviewer's settings": "/webgateway/get_thumbnails/?id=101&version={n}&_={ms}",
-    "parade": "/webgateway/render_thumbnail/101/",
-    "parade's table": "/webclient/get_thumbnails/?id=101",
+    "iviewer's list": "/webclient/render_thumbnail/101/?version={n}",
+    "iviewer's settings": "/webgateway/render_thumbnail/101/?rdefId={settings}&{revision}",
+    "iviewer's bird's eye view": "/webgateway/render_thumbnail/101/?rev={ms}-viewer_1",
+    "parade": "/webgateway/get_thumbnails/?id=101",
     "figure": "/webgateway/render_thumbnail/101/96/",
     "jQuery's counter": "/webclient/get_thumbnails/96/?id=101&_={ms}",
 }
@@ -55,7 +57,14 @@ class Browser:
 
     def see(self, page: str, times: int) -> bytes:
         """Ask for the times-th time since the page was loaded."""
-        address = urlsplit(PAGES[page].format(n=times, ms=1_700_000_000_000 + int(self.loop.time() * 1000)))
+        address = urlsplit(
+            PAGES[page].format(
+                n=times,
+                revision=times or "null",
+                ms=1_700_000_000_000 + int(self.loop.time() * 1000),
+                settings=self._own_settings(),
+            )
+        )
         found = route(address.path)
         assert found is not None
         asked = self._parse(found, address.query).of_default(96, has_width=bool(found.width))
@@ -66,6 +75,14 @@ class Browser:
         self.loop.pass_time(0.1)
         assert isinstance(outcome, Thumbnail)
         return outcome.jpeg
+
+    def _own_settings(self) -> int:
+        world = self.omero.omero.world
+        researcher = world.user_named("researcher")
+        assert researcher is not None
+        found = world.settings_for(researcher, world.images[IMAGE])
+        assert found is not None
+        return found.id
 
     def save(self) -> None:
         """The user saves other settings in OMERO.web, of which nobody tells this service."""
@@ -139,3 +156,20 @@ def test_what_jquery_adds_asks_nothing_anew(browser: Browser) -> None:
     assert browser.see("jQuery's counter", 1) == before
     browser.loop.pass_time(LIFE)
     assert browser.see("jQuery's counter", 2) != before
+
+
+def test_settings_that_are_named_are_shown_as_they_are_now(browser: Browser) -> None:
+    browser.save()
+    before = browser.see("iviewer's settings", 0)
+    browser.save()
+    # the page knows that, or does not
+    assert browser.see("iviewer's settings", 0) != before
+
+
+def test_what_the_birds_eye_view_adds_asks_nothing_anew(browser: Browser) -> None:
+    browser.save()
+    before = browser.see("iviewer's bird's eye view", 0)
+    browser.save()
+    assert browser.see("iviewer's bird's eye view", 1) == before
+    browser.loop.pass_time(LIFE)
+    assert browser.see("iviewer's bird's eye view", 2) != before

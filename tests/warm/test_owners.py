@@ -135,5 +135,8 @@ def test_an_image_that_was_a_clock_once_is_warmed_when_it_has_come(bench: Bench)
         ended = bench.run(target)
     finally:
         clock.state = ImageState.IN_PROGRESS
+        # others find it as it was
+        for row_id in list(world.database.thumbnails.of(clock.pixels_id)):
+            world.database.thumbnails.delete(row_id)
     assert ended.returncode == 0, ended.stdout
     assert "1 thumbnails of 1 images, 0 failed" in ended.stdout

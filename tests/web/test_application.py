@@ -9,12 +9,22 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.model import (
+    ImageUnavailable,
+    OmeroTooSlow,
+    OmeroUnavailable,
+    SessionRefused,
+    Thumbnail,
+    ThumbnailError,
+    ThumbnailRequest,
+)
 from omero_ms_thumbnail.web.application import Application
-from omero_ms_thumbnail.web.asking import WhoIsAsking
+from omero_ms_thumbnail.web.asking import Lookup, WhoIsAsking
 from omero_ms_thumbnail.web.health import Health
+from omero_ms_thumbnail.web.leaving import ClientLeft
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
+from omero_ms_thumbnail.websession import WebSession
 from tests.web.requests import Client, Headers, Scope, ask
 
 KEY = "0b9d4d6c-6ac1-4f2a-9b6c-7e7c1f1d3a55"
@@ -43,9 +53,13 @@ async def _nobody(_session_id: str) -> None:
     return None
 
 
-def _application(fault: Exception | None = None) -> Application:
+async def _somebody(_session_id: str) -> WebSession:
+    return WebSession(KEY, user_id=4711)
+
+
+def _application(fault: Exception | None = None, lookup: Lookup = _nobody) -> Application:
     pages = ThumbnailPages(
-        WhoIsAsking(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
+        WhoIsAsking(lookup, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         Source(fault),
         limits=Limits(),
         cache_control="private, no-cache",
@@ -134,6 +148,28 @@ async def test_the_log_has_no_more_of_a_method_or_path_than_a_person_reads(
     (line,) = (record.getMessage() for record in caplog.records)
     assert str(answer.status) in line
     assert len(line) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (ImageUnavailable("no image"), 404),
+        (SessionRefused("it has ended"), 403),
+        (OmeroUnavailable("it is down"), 503),
+        (OmeroTooSlow("it is slow"), 504),
+        (ClientLeft(), 499),
+        (None, 200),
+    ],
+)
+async def test_the_log_says_which_user_was_refused(
+    outcome: Exception | None, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = _application(outcome, _somebody)
+    with caplog.at_level(logging.INFO, "omero_ms_thumbnail.access"):
+        await _answer(application, Scope(THUMBNAIL, headers=Headers(("cookie", "sessionid=abc"))))
+    (line,) = (record.getMessage() for record in caplog.records if record.name == "omero_ms_thumbnail.access")
+    assert f" {status} " in line
+    assert " user 4711 " in line
 
 
 async def test_each_answer_is_counted_under_its_route_and_status(caplog: pytest.LogCaptureFixture) -> None:

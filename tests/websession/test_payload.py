@@ -211,7 +211,7 @@ def test_msgpack_that_no_session_has(value: bytes) -> None:
 
 def test_msgpack_that_is_too_deep_or_too_much() -> None:
     assert reason(b"\x81\xa1a" + b"\x91" * 100_000 + b"\xc0") == "too-large"
-    assert reason(b"\x81\xa1a\xdd\x00\x0f\x00\x00" + b"\xc0" * 0x000F0000) == "too-large"
+    assert reason(b"\x81\xa1a\xdd\x00\x0f\x00\x00" + b"\x90" * 0x000F0000) == "too-large"
 
 
 def test_nested_claims_of_msgpack_allocate_nothing() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import copyreg
+import datetime
+import gc
 import pickle
 import tracemalloc
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.websession import plain_pickles, unpickling
+from omero_ms_thumbnail.websession import plain_operations, plain_pickles, unpickling
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.unpickling import loads
@@ -54,22 +59,93 @@ class Thing:
         return print, ("called",)
 
 
-@pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize(
-    "value", [Thing(), (1,), (), {1}, b"x", 2**64, frozenset(), object], ids=lambda value: type(value).__name__
+    ("value", "protocols"),
+    [
+        (Thing(), range(6)),
+        (2**64, range(2, 6)),
+        ({1}, range(6)),
+        (frozenset(), (4, 5)),
+        (bytearray(b"x"), (5,)),
+        (datetime.date(2026, 1, 2), range(6)),
+        (uuid.UUID(int=7), range(6)),
+        ({(1, 2): 3}, range(6)),
+        ({1: {(1, 2): 3}}, range(6)),
+        (range, range(6)),
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_what_is_not_plain(protocol: int, value: object) -> None:
-    assert not is_plain(pickle.dumps({"a": ["b" * 30] * 1000, "value": value}, protocol))
+def test_what_is_not_plain(value: object, protocols: Iterable[int]) -> None:
+    for protocol in protocols:
+        assert not is_plain(pickle.dumps({"a": ["b" * 30] * 1000, "value": value}, protocol))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("value", [(), (1,), (1, (2, 3)), (1, 2, 3, "x", None), (((((),),),),)], ids=repr)
+def test_tuples(protocol: int, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps({"a": ["t" * 30] * 1000, "value": [value] * 2, "other": {"x": value}}, protocol)
+    assert plain_pickles.read(data, LIMITS) == by_the_machine(data, monkeypatch)
+
+
+def test_bytes() -> None:
+    value = {"a": [b"", b"x" * 255, b"\xff" * 256, b"t\x85" * 1000]}
+    assert plain_pickles.read(pickle.dumps(value, 4), LIMITS) == value
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"}}.",  # more than one value is left
+        b"(}.",
+        b"](}.",
+        b"\x96" + bytes(8) + b"(}t\x86.",  # what is put around each
+        b"\x96" + bytes(8) + b"}\x85\x86.",
+        b"K\x00(}.",
+        b"}]K\x01as.",
+        b"}Q.",
+        b"}}b.",
+        b"}2.",
+        b"}N0.",
+    ],
+    ids=repr,
+)
+def test_what_leaves_more_than_one_dict_is_the_machines(program: bytes) -> None:
+    assert is_plain(b"\x80\x04}.")
+    assert not is_plain(b"\x80\x04" + program)
+
+
+def test_reading_leaves_the_collector_as_it_was() -> None:
+    data = pickle.dumps({"a": [1]})
+    assert gc.isenabled()
+    assert is_plain(data)
+    assert not is_plain(pickle.dumps({(1, 2): 3}))
+    assert gc.isenabled()
+
+
+def test_tuples_of_one_hash_are_never_compared() -> None:
+    # each is another, and their hashes are made only where somebody looks for a key
+    tuples = pickle.dumps({"a": [(n, n + 1) for n in range(3000)]}, 4)
+    read = plain_pickles.read(tuples, LIMITS)
+    assert read is not None
+    assert read == pickle.loads(tuples)
+    (items,) = read.values()
+    assert isinstance(items, list)
+    with pytest.raises(TypeError):
+        hash(items[0])
 
 
 #: each byte that is an operation which makes, calls or looks up something else
-OTHERS = [code for code in range(256) if bytes([code]) not in b"}](N\x88\x89\x94eausKhqXMJGjr." + b"\x8c\x8a\x95\x80"]
+OTHERS = [
+    code
+    for code in range(256)
+    if bytes([code]) not in b"}](N)\x88\x89\x94eausKhqXMJGjr.CBt\x85\x86\x87" + b"\x8c\x8a\x95\x80"
+]
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_an_operation_that_is_not_plain(code: int) -> None:
     data = b"\x80\x04}(\x8c\x01aN" + bytes([code]) + b"\0" * 20 + b"\x8c\x01bNu."
-    assert plain_pickles._longest_text(data) is None
+    assert plain_operations.plain_pickle(data) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))
@@ -94,7 +170,7 @@ def test_the_machine_reads_the_same(protocol: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_one_operation_of_another_kind_leaves_all_to_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"jobs": [{"id": n} for n in range(5000)], "last": (1, 2)}
+    value = {"jobs": [{"id": n} for n in range(5000)], "last": frozenset({1, 2})}
     data = pickle.dumps(value, 4)
     assert len(data) > plain_pickles.LARGE
     assert not is_plain(data)
@@ -107,48 +183,73 @@ def test_small_ones_are_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_unpickler_finds_no_class() -> None:
-    import io
-
     for protocol in range(6):
         with pytest.raises(pickle.UnpicklingError):
-            plain_pickles._Unpickler(io.BytesIO(pickle.dumps(Thing(), protocol))).load()
+            plain_pickles._loaded([pickle.dumps(Thing(), protocol)[:-1]])
 
 
-def largest(unit: bytes) -> bytes:
-    """The largest pickle of a list of so many of these that is read at all."""
-    low, high, best = 1, 2_000_000 // len(unit), b""
-    while low <= high:
-        count = (low + high) // 2
-        data = b"\x80\x04}\x8c\x01a](" + unit * count + b"es."
-        longest = plain_pickles._longest_text(data)
-        assert longest is not None
-        if plain_pickles._memory(data, data.count(b"h") + data.count(b"j"), longest) <= LIMITS.plain_memory:
-            low, best = count + 1, data
-        else:
-            high = count - 1
-    return best
+def test_a_wrong_cut_would_still_run_nothing() -> None:
+    # even if the patterns let such through: what a number of copyreg's registry stands for is found like any class
+    copyreg.add_extension("os", "system", 0x42)
+    try:
+        for program in (b"\x82\x42", b"(ios\nsystem\n", b"(cos\nsystem\no", b"P1\n", b"\x97"):
+            with contextlib.suppress(pickle.UnpicklingError):
+                assert plain_pickles._loaded([b"\x80\x04", program]) is None
+    finally:
+        copyreg.remove_extension("os", "system", 0x42)
+
+
+def estimate(data: bytes) -> int:
+    plain = plain_operations.plain_pickle(data)
+    assert plain is not None
+    plain.put_behind_tuples(b"Q")
+    return plain_pickles._memory(data, plain)
+
+
+def largest(unit: bytes, before: bytes = b"](", behind: bytes = b"e") -> bytes:
+    """The largest pickle of so many of these that is read at all."""
+
+    def program(count: int) -> bytes:
+        return b"\x80\x04}\x8c\x01aN\x94s\x8c\x01b" + before + unit * count + behind + b"s."
+
+    each = (estimate(program(20_000)) - estimate(program(10_000))) / 10_000
+    count = min(int(LIMITS.plain_memory / each), (LIMITS.decoded_bytes - 50) // len(unit))
+    while estimate(program(count)) > LIMITS.plain_memory:
+        count = count * 99 // 100
+    return program(count)
 
 
 @pytest.mark.parametrize(
     "unit",
     [
         b"]",
-        b"]\x94",
         b"}",
         b"}(K\x01Nu",
         b"}K\x01Ns",
+        b"}(N}K\x01]u",
         b"N",
-        b"M\xff\xff",
-        b"\x8c\x01x",
         b"\x8c\x02\xc4\x80\x94",
         b"]K\x01a",
         b"](K\x01K\x01e",
         b"\x8c\x06ab\xf0\x9f\x98\x80",
+        b")\x85",
+        b"(t",
+        b"(K\x01K\x02K\x01K\x02t\x94",
     ],
     ids=repr,
 )
 def test_memory_of_the_worst_that_is_read(unit: bytes) -> None:
-    data = largest(unit)
+    read_in_bounds(largest(unit))
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "behind"), [(b"N", b"(", b"t"), (b"K\x01", b"(", b"t"), (b"}NNs", b"](Nr\xff\xff\x01\x00", b"e")]
+)
+def test_memory_of_one_large_tuple_and_a_memo_with_gaps(unit: bytes, before: bytes, behind: bytes) -> None:
+    read_in_bounds(largest(unit, before, behind))
+
+
+def read_in_bounds(data: bytes) -> None:
     tracemalloc.start()
     try:
         assert plain_pickles.read(data, LIMITS) is not None
@@ -157,17 +258,25 @@ def test_memory_of_the_worst_that_is_read(unit: bytes) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(("each", "count"), [(b"N", 250_000), (b"]", 175_000), (b"}", 175_000), (b"}NNs", 100_000)])
+def test_memory_of_one_large_dict(each: bytes, count: int) -> None:
+    # just behind where its table grows, which is at two thirds of a power of two
+    count = max(rows for rows in (87_382, 174_763, 50_000) if rows <= count)
+    pairs = (b"J" + (n + 70_000).to_bytes(4, "little") + each for n in range(count))
+    read_in_bounds(b"\x80\x04}(" + b"".join(pairs) + b"u.")
+
+
 @pytest.mark.parametrize(
     "data",
     [
         b"\x80\x04}" + b"r\xff\xff\xff\x7f" * 5000 + b".",
-        b"\x80\x04}" + b"r\xff\xff\x08\x00" * 5000 + b".",
+        b"\x80\x04}" + b"r\xff\xff\x02\x00" * 5000 + b".",
         b"\x80\x04" + b"]" * 1_900_000 + b".",
         b"\x80\x04}(" + b"".join(b"J%bN" % n.to_bytes(4, "little") for n in range(300_000)) + b"u.",
         b"\x80\x04}" + b"(" * 1_900_000 + b".",
         b"\x80\x04}N." + b"\x95\xff\xff\xff\xff\xff\xff\xff\x7f" * 3000 + b".",
     ],
-    ids=["memo", "memo of a million", "lists", "a dict", "marks", "frames"],
+    ids=["memo", "memo of 200,000", "lists", "a dict", "marks", "frames"],
 )
 def test_memory_of_what_is_refused(data: bytes) -> None:
     tracemalloc.start()

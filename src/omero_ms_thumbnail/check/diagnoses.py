@@ -433,6 +433,16 @@ QUERY_REFUSED = _diagnosis(
     "Look into Blitz's log at this time.",
 )
 
+CONTENT_SLOW = _diagnosis(
+    "content-query-slow",
+    QUERY,
+    "OMERO takes long to say what pictures show, or does not take the question",
+    "OMERO's database lacks its indexes or statistics, or OMERO is older than 5.4. The service then keeps no pictures"
+    " and has OMERO give each thumbnail.",
+    "Let PostgreSQL make its statistics: `vacuumdb --analyze-only omero` (as the user postgres). Compare the indexes"
+    " with those of a new OMERO of this version; OMERO's upgrade scripts make them.",
+)
+
 STORED_DIFFERS = _diagnosis(
     "stored-thumbnail-differs",
     STORED,

@@ -16,6 +16,7 @@ from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
 from ..omero.stored import pixels_of
+from ..thumbnails import facts
 from ..thumbnails.model import (
     ImageUnavailable,
     OmeroTooSlow,
@@ -24,8 +25,10 @@ from ..thumbnails.model import (
     ThumbnailError,
     ThumbnailRequest,
 )
+from ..thumbnails.question_mode import TIMES_IN_A_ROW, QuestionMode
 from ..thumbnails.service import Thumbnails
 from .diagnoses import (
+    CONTENT_SLOW,
     IMAGE_UNAVAILABLE,
     IMPORT_IN_PROGRESS,
     NO_IMAGES,
@@ -62,6 +65,10 @@ _THUMBNAIL_DIAGNOSES: dict[type[ThumbnailError], Diagnosis] = {
     OmeroUnavailable: OMERO_BEHIND_ROUTER,
     SessionRefused: OMERO_SESSION_ENDED,
 }
+
+
+def _unsaid(_why: str) -> None:
+    """What is found is said by `check` itself."""
 
 
 class OmeroSteps:
@@ -101,13 +108,42 @@ class OmeroSteps:
                     newest = await newest_images(session, 1)
                     if not newest:
                         return Finding(QUERY, Outcome.WARNING, "no image", watch.seconds, NO_IMAGES), None
-                    found = Finding(QUERY, Outcome.OK, f"image {newest[0]} is the newest", watch.seconds)
-                    return self._timed(found), newest[0]
-                if not await readable_images(session, [image_id]):
+                    found, image_id = f"image {newest[0]} is the newest", newest[0]
+                elif not await readable_images(session, [image_id]):
                     raise Trouble(IMAGE_UNAVAILABLE, f"image {image_id} is not to be had")
+                else:
+                    found = f"image {image_id} can be read"
+                finding = self._timed(Finding(QUERY, Outcome.OK, found, watch.seconds))
+                slow = await self._why_not_by_content(session, image_id)
         except (IceException, UserException) as error:
             raise _trouble(error) from error
-        return self._timed(Finding(QUERY, Outcome.OK, f"image {image_id} can be read", watch.seconds)), image_id
+        if slow is not None:
+            finding = Finding(QUERY, Outcome.WARNING, f"{found}, but {slow}", watch.seconds, CONTENT_SLOW)
+        return finding, image_id
+
+    async def _why_not_by_content(self, session: JoinedSession, image_id: int) -> str | None:
+        """Why OMERO would not be asked what pictures show, as the service decides it; None where it would be."""
+        user_id, mode = (await session.event_context()).userId, QuestionMode(warn=_unsaid)
+        watch = Stopwatch()
+        try:
+            await facts.ask(session, [image_id], user_id=user_id, size=self._size)
+        except UserException as error:
+            if fault_of(error) is not Fault.REFUSED:
+                raise
+            return f"OMERO does not take the question what it shows ({type(error).__name__})"
+        took = watch.seconds
+        for _ in range(TIMES_IN_A_ROW):
+            mode.took(took, 1, with_content=True)
+            if mode.with_content:
+                return None
+            watch = Stopwatch()
+            await facts.ask(session, [image_id], user_id=user_id, size=self._size, with_content=False)
+            mode.took(watch.seconds, 1, with_content=False)
+        return (
+            None
+            if mode.with_content
+            else f"the question what it shows took {took:.1f} s, a plain one {watch.seconds:.1f} s"
+        )
 
     async def stored(self, image_id: int) -> list[Finding]:
         """What OMERO has stored of the image's thumbnail, and whether it is right; leaves nothing. Raises Trouble."""

@@ -2,7 +2,7 @@
 
 from omero_ms_thumbnail.config.errors import ConfigError
 from omero_ms_thumbnail.config.loading import load_settings
-from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, ServerId
+from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, ServerId, names
 from omero_ms_thumbnail.config.public_user import PublicSettings
 from omero_ms_thumbnail.config.settings import (
     LoggingSettings,
@@ -31,6 +31,7 @@ __all__ = [
     "TlsSettings",
     "TracingSettings",
     "load_settings",
+    "names",
     "parse_store_uri",
     "redact_uri",
 ]

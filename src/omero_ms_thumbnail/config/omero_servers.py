@@ -91,6 +91,13 @@ def named(server_id: ServerId, servers: Sequence[OmeroServerSettings]) -> OmeroS
     return next((one for one in servers if one.name and one.name == server_id), None)
 
 
+def names(servers: Sequence[OmeroServerSettings]) -> tuple[str, ...]:
+    """What `named` takes, of several: the numbers as text, then the names. Of one, none: it is whatever is said."""
+    if len(servers) < 2:
+        return ()
+    return (*(str(one.id) for one in servers), *(one.name for one in servers if one.name))
+
+
 def _number(server_id: int | str) -> int | None:
     if isinstance(server_id, int):
         return server_id

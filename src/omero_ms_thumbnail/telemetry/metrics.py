@@ -107,7 +107,6 @@ class Metrics:
             "session_store_reads", "OMERO.web sessions that were looked up in the session store.", "outcome"
         )
         self.store_seconds = distributions("session_store_read_duration_seconds", "Time of looking a session up.")
-        self.tasks = gauges("tasks", "What the workers' event loops have begun and not ended.")
         self.workers = gauges("workers", "Worker processes.")
         self.tasks = gauges("tasks", "Tasks of asyncio that have not ended.")
         self.spans = Distributions(

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from .model import ImageFacts
+from .model import ImageFacts, ThumbnailRequest
 
 #: seconds for which several images are believed to be alike: whoever saves settings changes that
 FRESH: Final = 1.0
@@ -37,7 +37,7 @@ class Beliefs:
         self._life = life
         self._kept = max(life, FRESH)
         self._count = count
-        self._facts: OrderedDict[int, tuple[float, ImageFacts]] = OrderedDict()
+        self._facts: OrderedDict[int, tuple[float, ImageFacts, dict[ThumbnailRequest, bytes]]] = OrderedDict()
         self._now = asyncio.get_running_loop().time
 
     def __len__(self) -> int:
@@ -47,6 +47,17 @@ class Beliefs:
         """What is remembered and still believed."""
         entry = self._facts.get(image_id)
         return None if entry is None or entry[0] + self._life <= self._now() else entry[1]
+
+    def key(self, request: ThumbnailRequest) -> bytes | None:
+        """The key that was found for `request` by what is still believed of its image."""
+        entry = self._facts.get(request.image_id)
+        return None if entry is None or entry[0] + self._life <= self._now() else entry[2].get(request)
+
+    def found_key(self, request: ThumbnailRequest, facts: ImageFacts, key: bytes) -> None:
+        """By `facts`, what is given for `request` has that key; remembered with them."""
+        entry = self._facts.get(request.image_id)
+        if entry is not None and entry[1] is facts:
+            entry[2][request] = key
 
     def are_fresh(self, found: Iterable[ImageFacts]) -> bool:
         """Whether all of `found` were told within the last second, and none of them has proved wrong since."""
@@ -61,7 +72,7 @@ class Beliefs:
         """Remember what was asked at `asked_at` by the loop's clock; what is over goes, and the oldest of too many."""
         before = len(self._facts)
         for facts in found:
-            self._facts[facts.image_id] = (asked_at, facts)
+            self._facts[facts.image_id] = (asked_at, facts, {})
             self._facts.move_to_end(facts.image_id)
         self._let_go()
         self._count(len(self._facts) - before)

@@ -44,6 +44,9 @@ class Watcher(Protocol):
     def cache_used(self, remembered: int, shared: int, asked: int) -> None:
         """For one request: so many came from memory, from Redis, and were asked of OMERO."""
 
+    def remembered(self, count: int) -> None:
+        """For one request: all of it, so many, came from memory, and OMERO was asked nothing."""
+
     def made(self, settings: int, rows: int) -> None:
         """OMERO has made rendering settings, and stored thumbnails, for what it gave."""
 
@@ -61,6 +64,9 @@ class Unwatched:
     """Nobody wants to know."""
 
     def cache_used(self, remembered: int, shared: int, asked: int) -> None:
+        """Nothing."""
+
+    def remembered(self, count: int) -> None:
         """Nothing."""
 
     def made(self, settings: int, rows: int) -> None:

@@ -63,12 +63,6 @@ class Unconfirmed:
         self._keep = _unheard
 
     @property
-    def is_waited_for(self) -> bool:
-        """Whether another session waits for one of them."""
-        flights = self._caches.flights
-        return any(one.key is not None and flights.is_waited_for(one.key, one.item) for one in self._had.values())
-
-    @property
     def size(self) -> int | None:
         """The stored size in which OMERO has to be asked about the first of those that are stored."""
         return next((one.facts.size for one in self._had.values() if not one.item.way.is_direct), None)

@@ -75,8 +75,11 @@ def _is_marked(content: Content) -> bool:
 def was_stored(before: ImageFacts, after: ImageFacts) -> bool:
     """Whether a stored call between the two has made, or drawn anew, the row that `after` has, by settings of both.
 
-    What that call gave is then what is stored.
+    What that call gave is then what is stored. Not where the row is the owner's and the settings are not: the owner may
+    have looked meanwhile, and OMERO has stored what the owner is shown.
     """
+    if after.has_own_settings and not after.has_own_row:
+        return False
     earlier, later = before.content, after.content
     if earlier is None or later is None or earlier.is_stored or not later.is_stored or _is_marked(later):
         return False

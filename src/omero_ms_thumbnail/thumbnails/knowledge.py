@@ -120,9 +120,14 @@ class Knowledge:
             return DIRECT
         return way_of(request, found, self.viewer)
 
-    def believed_key(self, request: ThumbnailRequest, found: ImageFacts) -> bytes | None:
-        """The key of what OMERO would give for a request that names no settings."""
-        return self.key_of(request, found, self._way_of(request, found), None)
+    def believed_key(self, request: ThumbnailRequest) -> bytes | None:
+        """The key of what OMERO would give for `request`, if what was told of its image is believed to say that."""
+        key = self._beliefs.key(request)
+        if key is None and (found := self.of(request)) is not None:
+            key = self.key_of(request, found, self._way_of(request, found), None)
+            if key is not None:
+                self._beliefs.found_key(request, found, key)
+        return key
 
     def key_of(self, request: ThumbnailRequest, found: ImageFacts, way: Way, named: Saved | None) -> bytes | None:
         """The key of what OMERO gives that way, if there is one."""

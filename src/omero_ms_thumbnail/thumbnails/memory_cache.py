@@ -28,7 +28,6 @@ class MemoryCache:
         self._entries: OrderedDict[bytes, tuple[float, Thumbnail]] = OrderedDict()
         self._facts = 0
         self.bytes = 0
-        self.hits = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -50,7 +49,6 @@ class MemoryCache:
         if entry is not None:
             if entry[0] > self._clock():
                 self._entries.move_to_end(key)
-                self.hits += 1
                 return entry[1]
             self._drop(key)
         return None

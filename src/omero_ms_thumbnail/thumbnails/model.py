@@ -117,7 +117,7 @@ class Content(NamedTuple):
     """
 
     pixels_event: int
-    pixels_time: int
+    pixels_time: str
     settings: Saved | None
     row: StoredRow | None
 

@@ -18,18 +18,24 @@ SLOW: Final = 1.0
 _IDS_MAX: Final = 100
 #: how many times longer than the plain one it takes where the database is the reason
 _TIMES: Final = 3.0
+#: times in a row that this has to be so: one alone may have met a busy moment, of OMERO's or of ours
+TIMES_IN_A_ROW: Final = 3
 #: seconds for which the plain one takes over
 REST: Final = 600.0
 
 
 class QuestionMode:
-    """Of one OMERO.server in one worker."""
+    """Of one OMERO.server in one worker. `warn` is told why it is the plain one from now on."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, warn: Callable[[str], None] | None = None
+    ) -> None:
         self._clock = clock
+        self._warn = warn or _warn
         self._plain_until = float("-inf")
         #: what a slow one took for each image, until a plain one has been measured
         self._slow: float | None = None
+        self._in_a_row = 0
 
     @property
     def with_content(self) -> bool:
@@ -43,21 +49,34 @@ class QuestionMode:
             if seconds > SLOW and ids <= _IDS_MAX:
                 # it may be OMERO that is slow: the next one tells
                 self._slow = each
+            else:
+                self._in_a_row = 0
             return
         slow, self._slow = self._slow, None
-        if slow is not None and each * _TIMES < slow:
-            self._take_over(f"it takes {slow * 1000:.0f} ms for each image, and {each * 1000:.0f} ms without that")
+        if slow is None:
+            return
+        if each * _TIMES < slow:
+            self._count(f"it takes {slow * 1000:.0f} ms for each image, and {each * 1000:.0f} ms without that")
+        else:
+            self._in_a_row = 0
 
     def refused(self, error: Exception) -> None:
         """OMERO does not take it, but takes the plain one."""
-        self._take_over(f"OMERO refused it: {error}")
+        self._count(f"OMERO refused it: {error}")
 
-    def _take_over(self, why: str) -> None:
-        self._slow = None
+    def _count(self, why: str) -> None:
+        self._in_a_row += 1
+        if self._in_a_row < TIMES_IN_A_ROW:
+            return
+        self._in_a_row = 0
         self._plain_until = self._clock() + REST
-        log.warning(
-            "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
-            " its indexes and statistics (ANALYZE)?",
-            REST / 60,
-            why,
-        )
+        self._warn(why)
+
+
+def _warn(why: str) -> None:
+    log.warning(
+        "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
+        " its indexes and statistics (ANALYZE)?",
+        REST / 60,
+        why,
+    )

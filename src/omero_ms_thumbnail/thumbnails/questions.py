@@ -81,11 +81,11 @@ class Questions:
         if not self._is_asking:
             self._rounds.begin(self._begin)
 
-    def confirm_soon(self) -> None:
-        """Something was had: ask about it with what is asked next, or behind the answer."""
+    def confirm_soon(self, *, is_waited_for: bool) -> None:
+        """Something was had: ask about it at once if it is waited for, else with what is asked next, or behind that."""
         if not len(self._unconfirmed):
             return
-        if self._unconfirmed.is_waited_for:
+        if is_waited_for:
             self.confirm_now()
         elif not self._is_collecting:
             self._is_collecting = True

@@ -97,8 +97,6 @@ class RedisCache:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._closing = False
-        self.hits = 0
-        self.misses = 0
         self.failures = 0
         #: values that nobody with the secret wrote
         self.forged = 0
@@ -125,8 +123,6 @@ class RedisCache:
                 if value is not None and (jpeg := self._read(user, key, value)) is not None:
                     found[key] = jpeg
                     break
-        self.hits += len(found)
-        self.misses += len(keys) - len(found)
         return found
 
     async def put_all(self, user: int, pictures: Mapping[bytes, bytes]) -> None:
@@ -282,26 +278,31 @@ class _Seal:
 
     def __init__(self, realm: str, secret: bytes | None) -> None:
         self.is_keyed = secret is not None
-        self._realm = realm.encode()
         # of any length to BLAKE2's 64 bytes
-        self._key = b"" if secret is None else hashlib.blake2b(secret, person=b"secret").digest()
+        key = b"" if secret is None else hashlib.blake2b(secret, person=b"secret").digest()
+        self._names = hashlib.blake2b(_counted(realm.encode()), digest_size=_NAME_BYTES, key=key, person=b"name")
+        self._macs = hashlib.blake2b(_counted(realm.encode()), digest_size=_MAC_BYTES, key=key, person=b"mac")
 
     def name(self, user: int, key: bytes) -> bytes:
         """How `key` is called in Redis: nothing of it can be read there."""
-        return self._hash(b"name", _NAME_BYTES, user, key)
+        hashed = self._names.copy()
+        hashed.update(self._whose(user) + _counted(key))
+        return hashed.digest()
 
     def mac(self, user: int, key: bytes, jpeg: bytes) -> bytes:
         """What only who has the secret can say of that picture."""
-        return self._hash(b"mac", _MAC_BYTES, user, key, jpeg)
-
-    def _hash(self, purpose: bytes, size: int, user: int, *parts: bytes) -> bytes:
-        whose = b"" if self.is_keyed else b"%d" % user
-        hashed = hashlib.blake2b(digest_size=size, key=self._key, person=purpose)
-        for part in (self._realm, whose, *parts):
-            # with their lengths, so that no two lists of parts are the same bytes
-            hashed.update(len(part).to_bytes(8, "big"))
-            hashed.update(part)
+        hashed = self._macs.copy()
+        hashed.update(self._whose(user) + _counted(key))
+        hashed.update(jpeg)
         return hashed.digest()
+
+    def _whose(self, user: int) -> bytes:
+        return _counted(b"" if self.is_keyed else b"%d" % user)
+
+
+def _counted(part: bytes) -> bytes:
+    """With its length, so that no two lists of parts are the same bytes."""
+    return len(part).to_bytes(8, "big") + part
 
 
 def _segment_number(value: bytes | None) -> int | None:

@@ -17,7 +17,7 @@ from ..omero.permits import Permits
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
 from .admission import Admission
-from .caches import MEMORY, Caches
+from .caches import Caches
 from .drawing import JoinLost
 from .model import (
     NotModified,
@@ -107,8 +107,7 @@ class Thumbnails:
             if thumbnail is None:
                 return None
             found.append(thumbnail)
-        self._caches.watcher.cache_used(len(found), 0, 0)
-        self._caches.watcher.pictures(MEMORY, len(found))
+        self._caches.watcher.remembered(len(found))
         return found
 
     async def get_all(

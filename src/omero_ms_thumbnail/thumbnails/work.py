@@ -93,21 +93,26 @@ class SessionWork:
 
         NotModified is only for a picture of which the client has the key's tag, one of `tags`.
         """
-        believed = [self.remembered(request) for request in requests]
-        missing = [request for request, one in zip(requests, believed, strict=True) if one is None]
-        sources: Counter[str] = Counter({MEMORY: len(requests) - len(missing)})
-        outcomes = iter(await self._ask_omero(missing, timeout, tags, sources) if missing else ())
-        self._tell(sources)
-        return [next(outcomes) if one is None else one for one in believed]
+        if self._permits is not None and self._permits.hangs():
+            return [self.remembered(request) or hanging(self._permits) for request in requests]
+        deadline = self._loop.time() + timeout
+        items = [self._item(request, tags, is_alone=len(requests) == 1) for request in requests]
+        for item in items:
+            item.waiters += 1
+        try:
+            for item in items:
+                await until_done(item.done, deadline - self._loop.time())
+            self._tell(items)
+            return [_outcome(item) for item in items]
+        finally:
+            for item in items:
+                self._wait_no_more(item)
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What is believed to be what the session's user would be given, and is in memory."""
         memory = self._caches.memory
-        found = self._knowledge.of(request) if memory is not None else None
-        if found is None or memory is None:
-            return None
-        key = self._knowledge.believed_key(request, found)
-        return memory.get(key) if key is not None else None
+        key = self._knowledge.believed_key(request) if memory is not None else None
+        return memory.get(key) if memory is not None and key is not None else None
 
     def forget(self) -> None:
         """The session is over: whoever waits is told, and nothing of it waits for the garbage collector."""
@@ -119,32 +124,15 @@ class SessionWork:
         for part in (self._drawing, self._questions, self._unconfirmed):
             part.close()
 
-    def _tell(self, sources: Counter[str]) -> None:
+    def _tell(self, items: Sequence[Item]) -> None:
+        """Where what is answered came from."""
         watcher = self._caches.watcher
-        remembered = sources[MEMORY] + sources[NOT_MODIFIED]
-        watcher.cache_used(remembered, sources[REDIS], sources.total() - remembered - sources[REDIS])
+        sources = {items[0].source: 1} if len(items) == 1 else Counter(item.source for item in items)
+        remembered, shared = sources.get(MEMORY, 0) + sources.get(NOT_MODIFIED, 0), sources.get(REDIS, 0)
+        watcher.cache_used(remembered, shared, len(items) - remembered - shared)
         for source, count in sources.items():
-            if source and count:
+            if source:
                 watcher.pictures(source, count)
-
-    async def _ask_omero(
-        self, requests: Sequence[ThumbnailRequest], timeout: float, tags: frozenset[str], sources: Counter[str]
-    ) -> list[Outcome]:
-        if self._permits is not None and self._permits.hangs():
-            sources[""] += len(requests)
-            return [hanging(self._permits) for _ in requests]
-        deadline = self._loop.time() + timeout
-        items = [self._item(request, tags, is_alone=len(requests) == 1) for request in requests]
-        for item in items:
-            item.waiters += 1
-        try:
-            for item in items:
-                await until_done(item.done, deadline - self._loop.time())
-            sources.update(item.source for item in items)
-            return [_outcome(item) for item in items]
-        finally:
-            for item in items:
-                self._wait_no_more(item)
 
     def _item(self, request: ThumbnailRequest, tags: frozenset[str], *, is_alone: bool) -> Item:
         """The item that is on its way for `request`, or a new one."""
@@ -306,7 +294,8 @@ class SessionWork:
         assert item.facts is not None  # noqa: S101 - it was asked for by them
         self._done(item, thumbnail, source)
         self._unconfirmed.add(item, item.facts, thumbnail)
-        self._questions.confirm_soon()
+        key = item.key
+        self._questions.confirm_soon(is_waited_for=key is not None and self._caches.flights.is_waited_for(key, item))
 
     def _done(self, item: Item, outcome: Thumbnail | NotModified, source: str) -> None:
         item.source = source

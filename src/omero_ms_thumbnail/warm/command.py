@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TextIO
 
-from ..config import ConfigError, load_settings
+from ..config import ConfigError, OmeroServerSettings, Settings, load_settings
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.messages import MESSAGE_SIZE_MAX
@@ -62,29 +62,52 @@ def warm(
     *,
     targets: Iterable[str],
     who: Who,
+    server: str | None = None,
     size: int,
     concurrency: int,
     state: Path | None,
     out: TextIO,
 ) -> int:
-    """Warm the images of `targets` up; the exit status. `size` is in pixels. Raises CannotWarm."""
+    """Warm the images of `targets` up; the exit status. `size` is in pixels. Raises CannotWarm.
+
+    `server` is the number or the name of one of several OMERO.servers; None: that of requests that name none.
+    """
     try:
-        server = omero_server(load_settings(config, environ))
+        settings = load_settings(config, environ)
+        chosen = _server(settings, server)
+        omero = omero_server(settings, chosen)
         asked = [*parse_targets(targets)]
     except (ConfigError, ValueError) as error:
         raise CannotWarm(str(error)) from error
     if not asked:
         raise CannotWarm("nothing is named: write Project:1, Dataset:2, … or ids on standard input")
     try:
-        done = State(state, omero=str(server), size=size)
+        done = State(state, omero=str(omero), server=chosen.id if settings.omero.servers else None, size=size)
     except StateUnusable as error:
         raise CannotWarm(str(error)) from error
     try:
-        return asyncio.run(_Run(server, who, size, concurrency, done, progress_on(out)).run(asked))
+        return asyncio.run(_Run(omero, who, size, concurrency, done, progress_on(out)).run(asked))
     except StateUnusable as error:
         raise CannotWarm(str(error)) from error
     finally:
         done.close()
+
+
+def _server(settings: Settings, server: str | None) -> OmeroServerSettings:
+    """The OMERO.server that is meant. Raises CannotWarm."""
+    omero = settings.omero
+    if server is None:
+        return omero.all_servers[0]
+    if not omero.servers:
+        raise CannotWarm(
+            f"--server {server}: the configuration names one OMERO only, at {omero.all_servers[0]}; leave --server "
+            "out, or write omero.servers"
+        )
+    chosen = omero.server(server)
+    if chosen is None:
+        known = ", ".join(f"{one.id} ({one.name or one})" for one in omero.all_servers)
+        raise CannotWarm(f"--server {server}: none of omero.servers has that number or name; there are {known}")
+    return chosen
 
 
 class _Run:

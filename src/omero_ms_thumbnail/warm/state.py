@@ -19,14 +19,16 @@ class StateUnusable(Exception):
 class State:
     """The images that are done; without a path they are known in memory only."""
 
-    def __init__(self, path: Path | None, *, omero: str, size: int) -> None:
-        """Read the file, or begin it. Raises StateUnusable."""
+    def __init__(self, path: Path | None, *, omero: str, size: int, server: int | None = None) -> None:
+        """Read the file, or begin it. `server` is the number of the OMERO, of several. Raises StateUnusable."""
         self.path = path
         self._done: set[int] = set()
         self._file: TextIO | None = None
         if path is None:
             return
-        header = {"omero": omero, "size": size}
+        header: dict[str, object] = {"omero": omero, "size": size}
+        if server is not None:
+            header["server"] = server
         try:
             self._file = path.open("a+", encoding="ascii")
             self._file.seek(0)
@@ -65,10 +67,7 @@ class State:
             raise StateUnusable(f"--state {path} is not a file of this command: name another one")
         if found != header:
             self.close()
-            raise StateUnusable(
-                f"--state {path} is about size {found.get('size')} at {found['omero']}, not {header['size']} at "
-                f"{header['omero']}: name another file"
-            )
+            raise StateUnusable(f"--state {path} is about {_about(found)}, not {_about(header)}: name another file")
         self._done.update(int(line) for line in lines if line.isdigit())
 
     def _write(self, text: str) -> None:
@@ -80,3 +79,9 @@ class State:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise StateUnusable(f"--state {self.path} cannot be written: {error.strerror}") from error
+
+
+def _about(header: dict[str, object]) -> str:
+    server = header.get("server")
+    which = f" (server {server})" if server is not None else ""
+    return f"size {header.get('size')} at {header['omero']}{which}"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from .asgi import Headers, Receive, Scope, Send, beginning, end, left
-from .asking import Asker, RequestHeaders
+from .asking import RequestHeaders
 from .cors import CrossOrigin
 from .gallery_pages import GalleryPages
 from .health import Health
@@ -100,7 +100,7 @@ class Application:
             return
         headers, method, path = Headers(scope["headers"]), scope["method"], scope["path"]
         request: ObservedRequest = self._observer.began(headers)
-        name, response, asker = await self._answer(scope, headers, receive)
+        name, response, user_id = await self._answer(scope, headers, receive)
         if self._cross_origin.is_on:
             response = self._cross_origin.allowing(response, headers)
         try:
@@ -114,13 +114,13 @@ class Application:
                 route=name,
                 response=response,
                 seconds=time.perf_counter() - request.began,
-                user=asker.user_id if asker else None,
+                user=user_id,
             )
 
     async def _answer(
         self, scope: Scope, headers: RequestHeaders, receive: Receive
-    ) -> tuple[str, Response, Asker | None]:
-        """The route's name, the answer, and who asked where that is known."""
+    ) -> tuple[str, Response, int | None]:
+        """The route's name, the answer, and the OMERO user who asked, where that is known."""
         method: str = scope["method"]
         try:
             if method == "OPTIONS":
@@ -136,13 +136,13 @@ class Application:
                     response, asker = await self._thumbnails.answer(
                         found, headers, query_string, partial(left, receive), f"{self._prefix[:-1]}{path}"
                     )
-                except ClientLeft:
-                    return found.kind.value, Response(CLIENT_LEFT, ()), None
+                except ClientLeft as gone:
+                    return found.kind.value, Response(CLIENT_LEFT, ()), gone.user_id
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, headers.get("accept"))
                     refusing = (picture or _refusal(refused))._replace(cause=refused.cause)
-                    return found.kind.value, self._thumbnails.varying(refusing), None
-                return found.kind.value, response, asker
+                    return found.kind.value, self._thumbnails.varying(refusing), refused.user_id
+                return found.kind.value, response, asker.user_id
             return *await self._answer_other(path, query_string, headers, asked=scope["path"]), None
         except RequestRefused as refused:
             return "other", _refusal(refused), None

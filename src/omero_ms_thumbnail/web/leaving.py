@@ -23,7 +23,9 @@ CLIENT_LEFT: Final = 499
 
 
 class ClientLeft(Exception):
-    """The client did not wait for its answer."""
+    """The client did not wait for its answer. `user_id` is who asked, where that is known."""
+
+    user_id: int | None = None
 
 
 async def while_there(left: Left, answering: Coroutine[Any, Any, T]) -> T:

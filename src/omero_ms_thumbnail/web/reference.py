@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from omero_ms_thumbnail.version import VERSION
+from omero_ms_thumbnail.web.asking import SERVER_PARAMETER
 from omero_ms_thumbnail.web.openapi import Access, describe
 from omero_ms_thumbnail.web.parsing import Limits
 
@@ -24,6 +25,11 @@ ignored.
 A request says who is asking by one of these, looked at in this order:
 """
 
+_SERVER: Final = f"""\
+Where there are several `omero.servers`, `{SERVER_PARAMETER}` in the query says by number or name which of them a key in
+the header or the query is of, and is a parameter of every path there; without it, it is the first.
+"""
+
 
 def reference() -> str:
     """The whole of `docs/http.md`."""
@@ -34,6 +40,7 @@ def reference() -> str:
         [
             _OPENING,
             *_schemes(components["securitySchemes"]),
+            _SERVER,
             "## Paths\n",
             *_paths(document["paths"]),
             "## Parameters\n",

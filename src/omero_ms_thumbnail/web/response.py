@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
-_NOSNIFF: Final = ("x-content-type-options", "nosniff")
+#: browsers are not to guess what an answer is
+NOSNIFF: Final = ("x-content-type-options", "nosniff")
 
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 _ENTITY_TAG: Final = re.compile(r'"([^"]*)"')
@@ -35,8 +36,11 @@ def quoted(text: str, most: int = 40) -> str:
 class RequestRefused(Exception):
     """The request cannot be answered; `status` and the sentence say why.
 
-    `cause` says it of status 503 in a word or two, of which there are few.
+    `cause` says it of status 503 in a word or two, of which there are few. `user_id` is who asked, where that is known:
+    for the log.
     """
+
+    user_id: int | None = None
 
     def __init__(self, status: int, sentence: str, headers: Headers = (), cause: str = "") -> None:
         super().__init__(sentence)
@@ -47,7 +51,7 @@ class RequestRefused(Exception):
 
 def body(content_type: str, content: bytes, status: int = 200, extra: Iterable[tuple[str, str]] = ()) -> Response:
     """An answer with a body."""
-    headers = (("content-type", content_type), ("content-length", str(len(content))), _NOSNIFF, *extra)
+    headers = (("content-type", content_type), ("content-length", str(len(content))), NOSNIFF, *extra)
     return Response(status, headers, content)
 
 
@@ -91,5 +95,5 @@ def with_validator(response: Response, tag: str, tags: frozenset[str]) -> Respon
 
 def not_modified(tag: str, headers: Headers) -> Response:
     """304, with those of the `headers` of the answer whose place it takes that it needs."""
-    kept = tuple((name, value) for name, value in headers if name in ("cache-control", _NOSNIFF[0]))
+    kept = tuple((name, value) for name, value in headers if name in ("cache-control", NOSNIFF[0]))
     return Response(304, (("etag", f'W/"{tag}"'), *kept))

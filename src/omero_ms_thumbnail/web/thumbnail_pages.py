@@ -22,16 +22,16 @@ from ..thumbnails.model import (
 )
 from .asking import Asker, RequestHeaders, WhoIsAsking
 from .complaints import complain
-from .leaving import Left, while_there
+from .leaving import ClientLeft, Left, while_there
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import (
+    ANY_TAG,
+    NOSNIFF,
     RETRY_AFTER,
     RequestRefused,
     Response,
-    body,
     javascript,
     json_body,
-    not_modified,
     tags_of,
     with_validator,
 )
@@ -49,8 +49,8 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
 
 #: answered with JSON
 _JSON: Final = (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
+_JPEG: Final = ("content-type", "image/jpeg")
 _NO_TAGS: Final[frozenset[str]] = frozenset()
-_NOTHING: Final = Thumbnail(b"")
 
 #: as the Java microservice names the span of what is done for a request behind HTTP
 _SPANS: Final = {
@@ -88,22 +88,33 @@ class ThumbnailPages:
     ) -> None:
         self._span = span
         self._who_is_asking = who_is_asking
-        self._sources = sources or (lambda _server_id: source)
+        self._source = source
+        self._sources = sources
         self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
         self._vary = ("vary", who_is_asking.vary)
+        #: what every answer with a picture has, and every one that says that the client has it
+        self._of_pictures = (NOSNIFF, self._cache_control, self._vary)
 
     async def answer(
         self, route: Route, headers: RequestHeaders, query_string: str, left: Left, path: str = ""
     ) -> tuple[Response, Asker]:
         """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that.
 
-        `path` is that of the request as OMERO.web sees it: with its prefix.
+        Either says who asked where that is known. `path` is that of the request as OMERO.web sees it: with its prefix.
         """
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         parsed = self._parse(route, query_string)
         asker = await self._who_is_asking(headers, parsed.query, path)
-        named = tags_of(headers.get("if-none-match"))
+        try:
+            return await self._answer_to(asker, route, parsed, tags_of(headers.get("if-none-match")), left, path)
+        except (RequestRefused, ClientLeft) as refusal:
+            refusal.user_id = asker.user_id
+            raise
+
+    async def _answer_to(
+        self, asker: Asker, route: Route, parsed: Asked, named: frozenset[str], left: Left, path: str
+    ) -> tuple[Response, Asker]:
         # of JSON it is the answer that has a tag, not the picture
         tags = _NO_TAGS if route.kind in _JSON else named
         with self._span(_SPANS[route.kind]):
@@ -116,21 +127,27 @@ class ThumbnailPages:
                     if visitor is None:
                         raise self._refused(asker, error) from error
                 asker = visitor
-        return self.varying(self._answer(route.kind, asked, outcomes, named)), asker
+        return self._answer(route.kind, asked, outcomes, named), asker
 
     def _answer(self, kind: Kind, asked: Asked, outcomes: Sequence[Outcome], tags: frozenset[str]) -> Response:
         if kind is Kind.GET_THUMBNAILS:
-            response = self._json(_data_uris(asked.requests, outcomes), asked.callback)
-            return with_validator(response, digest_of(response.body), tags)
-        if isinstance(outcomes[0], NotModified):
-            return not_modified(outcomes[0].tag, self._one(kind, _NOTHING, None).headers)
-        thumbnail = _available(outcomes[0])
-        response = self._one(kind, thumbnail, asked.callback)
+            return self._json(_data_uris(asked.requests, outcomes), asked.callback, tags)
+        first = outcomes[0]
+        if isinstance(first, NotModified):
+            return self._not_modified(first.tag)
+        if isinstance(first, ThumbnailError):
+            raise refused(first) from first
         if kind is Kind.GET_THUMBNAIL:
-            return with_validator(response, digest_of(response.body), tags)
+            return self._json(_data_uri(first), asked.callback, tags)
         # the client may have it from before it was certain what it shows
-        tag = thumbnail.digest if not thumbnail.tag or (tags and thumbnail.digest in tags) else thumbnail.tag
-        return with_validator(response, tag, tags)
+        tag = first.digest if not first.tag or (tags and first.digest in tags) else first.tag
+        if tags and (tag in tags or ANY_TAG in tags):
+            return self._not_modified(tag)
+        size = ("content-length", str(len(first.jpeg)))
+        return Response(200, (_JPEG, size, *self._of_pictures, ("etag", f'W/"{tag}"')), first.jpeg)
+
+    def _not_modified(self, tag: str) -> Response:
+        return Response(304, (("etag", f'W/"{tag}"'), *self._of_pictures))
 
     def varying(self, response: Response) -> Response:
         """`response`, saying that it depends on who asked: no cache then gives it to anybody else."""
@@ -151,7 +168,7 @@ class ThumbnailPages:
         self, asker: Asker, asked: Asked, left: Left, tags: frozenset[str], *, has_width: bool
     ) -> tuple[Asked, Sequence[Outcome]]:
         """What is asked for, in this asker's size, and what came of each. Raises ThumbnailError, or as `answer`."""
-        source = source_of(self._sources, asker.server_id)
+        source = source_of(self._sources, asker.server_id) if self._sources is not None else self._source
         size = asker.default_size
         if size is None and asker.is_visitor:
             # nobody has a session here that says it
@@ -164,14 +181,10 @@ class ThumbnailPages:
                 raise outcome
         return asked, outcomes
 
-    def _one(self, kind: Kind, thumbnail: Thumbnail, jsonp: str | None) -> Response:
-        if kind is Kind.GET_THUMBNAIL:
-            return self._json(_data_uri(thumbnail), jsonp)
-        return body("image/jpeg", thumbnail.jpeg, extra=(self._cache_control,))
-
-    def _json(self, value: Any, jsonp: str | None) -> Response:
+    def _json(self, value: Any, callback: str | None, tags: frozenset[str]) -> Response:
         extra = (self._cache_control,)
-        return json_body(value, extra=extra) if jsonp is None else javascript(jsonp, value, extra)
+        response = json_body(value, extra=extra) if callback is None else javascript(callback, value, extra)
+        return self.varying(with_validator(response, digest_of(response.body), tags))
 
 
 async def _get(
@@ -194,13 +207,6 @@ def refused(error: ThumbnailError) -> RequestRefused:
         return RequestRefused(status, str(error))
     complain(status, str(error))
     return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
-
-
-def _available(outcome: Outcome) -> Thumbnail:
-    if isinstance(outcome, ThumbnailError):
-        raise refused(outcome) from outcome
-    assert isinstance(outcome, Thumbnail)  # noqa: S101 - no tag was named where this is asked
-    return outcome
 
 
 def _data_uris(requests: Sequence[ThumbnailRequest], outcomes: Sequence[Outcome]) -> dict[str, str | None]:

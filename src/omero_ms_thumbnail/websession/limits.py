@@ -11,7 +11,7 @@ class Limits:
 
     OMERO.web's sessions are 1 to 100 KiB and a few hundred values. The largest hold the ids of a deletion of many
     thousand images under ``callback``. The bounds leave a megabyte of such data room, whichever serializer wrote it,
-    and let the worst of payloads cost about 200 ms of a processor and 38 MB.
+    and let the worst of payloads cost some 200 ms of a processor and 40 MB.
     """
 
     stored_bytes: int = 2 * 1024 * 1024
@@ -21,8 +21,8 @@ class Limits:
     memory: int = 26 * 1000 * 1000
     """Bytes that its values take in this process; estimated from above, while they are made."""
     plain_memory: int = 39_500_000
-    """The same for pickles that are read at once: estimated before there is any value, for what OMERO.web writes at
-    twice what it takes, for the worst that can be written at as much."""
+    """The same for pickles and msgpack that are read at once: the most that can be for how often each byte is there at
+    all, estimated before there is any value. What OMERO.web writes takes half or two thirds of it, the worst all."""
     values: int = 600_000
     """Steps of reading, each of which takes about as long as any other; making a value is one, and most take no more.
     Numbers and texts of one size that follow each other are read in one step."""

@@ -1,7 +1,8 @@
 """Reads msgpack, the part of it that Django data has: nil, bool, numbers, text, bytes, arrays, maps.
 
 The format is the msgpack specification's. Read here rather than by the ``msgpack`` package, which allocates an array
-as long as the bytes claim it to be, once for each level of nesting.
+as long as the bytes claim it to be, once for each level of nesting; large ones are the package's where they keep what
+they claim (`plain_message_pack`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
+from omero_ms_thumbnail.websession import plain_message_pack
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 
 if TYPE_CHECKING:
@@ -55,6 +57,10 @@ def is_map(data: bytes) -> bool:
 
 def loads(data: bytes, limits: Limits) -> object:
     """The value that the whole of data is; `SessionDecodeError` if it is damaged or exceeds a limit."""
+    if len(data) >= plain_message_pack.LARGE:
+        plain = plain_message_pack.read(data, limits)
+        if plain is not None:
+            return plain
     unpacker = _Unpacker(data, limits)
     value = unpacker.value(0)
     if unpacker.position != len(data):

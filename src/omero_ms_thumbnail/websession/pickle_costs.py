@@ -11,6 +11,8 @@ INTEGER: Final = 40
 LIST, DICT, FIRST_ITEM, SET = 56, 64, 120, 216
 ITEM, PAIR, MEMBER = 8, 64, 72
 OTHER_NUMBER_IN_MEMO: Final = 150
+# So many members have room in a set itself.
+SMALL_SET: Final = 4
 # What is named is judged, which takes the time of a thousand bytes' worth of values.
 NAMED: Final = 1000
 INSTANCE: Final = 56

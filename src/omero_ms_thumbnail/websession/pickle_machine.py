@@ -20,11 +20,12 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     OTHER_NUMBER_IN_MEMO,
     PAIR,
+    SMALL_SET,
     TEXT,
 )
 from omero_ms_thumbnail.websession.pickle_keys import Keys
 from omero_ms_thumbnail.websession.pickle_memo import Memo
-from omero_ms_thumbnail.websession.pickle_types import NESTED_NAME
+from omero_ms_thumbnail.websession.pickle_types import INSTANCE_MAKERS, NESTED_NAME
 from omero_ms_thumbnail.websession.placeholder import Placeholder
 
 if TYPE_CHECKING:
@@ -48,13 +49,6 @@ _TUPLE_2 = 0x86
 _CONSTANTS: dict[int, object] = {ord("N"): None, 0x88: True, 0x89: False, ord(")"): ()}
 
 pack_index = struct.Struct("<I").pack
-
-# Functions that make an instance of the class they are called with (module names of Python 3 and of Python 2).
-_INSTANCE_MAKERS = frozenset(
-    f"{module}.{function}"
-    for module in ("copyreg", "copy_reg")
-    for function in ("_reconstructor", "__newobj__", "__newobj_ex__")
-)
 
 # Names are put together anew each time, of two texts that the memo may hold only once.
 _MAX_NAME = 500
@@ -232,7 +226,9 @@ class Machine:
     def add(self, items: list[object]) -> None:
         target = self.stack[-1]
         if isinstance(target, set):
-            self.charge(MEMBER * len(items))
+            size = len(target) + len(items)
+            if size > SMALL_SET:
+                self.charge(MEMBER * (len(items) if len(target) > SMALL_SET else size) + FIRST_ITEM)
             target.update(map(self.keys.key, items))
         elif not isinstance(target, Placeholder):
             raise damaged("it adds to something else than a set")
@@ -258,7 +254,7 @@ class Machine:
         if name in NESTED_NAME:
             self.push_new(_nested(name, arguments), NAMED)
             return
-        if name in _INSTANCE_MAKERS and isinstance(arguments, tuple) and arguments:
+        if name in INSTANCE_MAKERS and isinstance(arguments, tuple) and arguments:
             first = arguments[0]
             name = first.name if isinstance(first, Placeholder) else name
         self.push_new(Placeholder(name), INSTANCE)

@@ -16,6 +16,13 @@ from typing import Final
 NESTED_NAME: Final = frozenset({"builtins.getattr", "__builtin__.getattr"})
 """Protocols below 4 name what is in a class by a call of this one: ``getattr(<the class>, "<the name>")``."""
 
+INSTANCE_MAKERS: Final = frozenset(
+    f"{module}.{function}"
+    for module in ("copyreg", "copy_reg")
+    for function in ("_reconstructor", "__newobj__", "__newobj_ex__")
+)
+"""Functions that make an instance of the class they are called with, by the modules of Python 3 and of Python 2."""
+
 _EXCEPTIONS = " ".join(
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 )

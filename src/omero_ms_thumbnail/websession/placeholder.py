@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
 
 class Placeholder:
     """Stands for whatever a pickle names outside itself; it can do nothing.
@@ -12,9 +17,14 @@ class Placeholder:
 
     __slots__ = ("attributes", "name")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.attributes: dict[object, object] | None = None
+    name: str
+    attributes: dict[object, object] | None
+
+    def __new__(cls, name: str) -> Self:
+        made = object.__new__(cls)
+        made.name = name
+        made.attributes = None
+        return made
 
     def __repr__(self) -> str:
         return f"<placeholder for {self.name[:100]!r}>"

@@ -1,22 +1,20 @@
 """Large pickles of plain data, read at the speed of C.
 
 The machine that `unpickling` has takes half a microsecond for each operation, of which a megabyte has hundreds of
-thousands. Nearly all of a large session is plain data though: dicts with texts for keys, lists, texts, numbers. Where
-a pickle has no operation but those that make such values, there is nothing in it that Python's own unpickler could
-import, look up or call, and so it may read it. One byte that is none of these operations, and the machine reads all.
-
-Which operations there are is found out first, by patterns that take the pickle apart as the unpickler does: each
-operation with the bytes that are its own, one behind the other from the first byte to STOP. Tuples are not among them:
-as keys their hashes can be made to collide, or to take for ever. Then what the values can take in memory is estimated
-from how often each byte is there at all, which is never less than how often it is an operation.
+thousands. Nearly all of a large session is plain data though. Where a pickle has no operation but those of
+`plain_operations`, there is nothing in it that Python's own unpickler could import, look up or call, and so it may read
+it; nor could the one that is used here find a class. One byte that is none of these operations, a tuple for a key, or
+values that might take too much memory, and the machine reads all, or says why not.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
 import re
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from omero_ms_thumbnail.websession.collecting import without_collecting
+from omero_ms_thumbnail.websession.plain_operations import PlainPickle, plain_pickle
 
 if TYPE_CHECKING:
     from omero_ms_thumbnail.websession.limits import Limits
@@ -24,112 +22,139 @@ if TYPE_CHECKING:
 LARGE: Final = 20_000
 """Bytes from which on it is worth while."""
 
-_STOP: Final = ord(".")
-_TEXT: Final = ord("X")  # BINUNICODE
-_SHORT: Final = 256
-
-
-def _counted(prefix: bytes, lengths: int, more: bytes = b"") -> bytes:
-    """Operations with so many bytes as the byte behind the prefix says."""
-    each = b"|".join(b"%b%b.{%d}" % (re.escape(bytes([length])), more, length) for length in range(lengths))
-    return b"%b(?:%b)" % (prefix, each)
-
-
-_OPERATION: Final = b"|".join(
-    (
-        rb"[}\](N\x88\x89\x94eaus]",  # containers, MARK, constants, MEMOIZE, and what fills containers
-        rb"[Khq].",  # BININT1, BINGET, BINPUT
-        _counted(rb"\x8c", _SHORT),  # SHORT_BINUNICODE
-        _counted(rb"X", _SHORT, rb"\x00\x00\x00"),
-        rb"M..",  # BININT2
-        rb"J.{4}",  # BININT
-        rb"G.{8}",  # BINFLOAT
-        _counted(rb"\x8a", 9),  # LONG1 of 64 bits
-        # the memo is as large as its largest number: LONG_BINGET and LONG_BINPUT below half a million
-        rb"[jr]..[\x00-\x07]\x00",
-        rb"\x95.{8}",  # FRAME
-        rb"\x80[\x02-\x05]",  # PROTO
-    )
-)
-_RUN: Final = re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL)
-
 _ENDLESS: Final = 200_000_000
 """Bytes that may be compared on looking for keys: whether a text is one that is there already is seen at its end."""
 
-# Bytes of memory for each, with what it takes on the unpickler's stack and in the list that it comes into while both
-# grow: what tracemalloc saw for pickles of nothing else.
-_TEXT_SIZE, _NUMBER, _SMALL, _LIST, _EMPTY_DICT, _IN_MEMO = 101, 57, 30, 88, 73, 16
-#: of a dict with its first pair, which has room for five, and of each pair beyond one for each dict
-_FIRST_PAIR, _PAIR = 120, 64
+# An empty bytearray and a MARK before the pickle, a tuple of what is behind the MARK and one of both at its end: a
+# pickle that leaves more than one value, or a MARK of its own, makes something else of these. It has no bytearrays.
+_BEFORE: Final = b"\x96" + bytes(8) + b"("
+_BEHIND: Final = b"t\x86."
+_BINPERSID: Final = b"Q"
+_FRAME: Final = b"\x95"
+
+# Bytes of memory: of one value's place on the unpickler's stack, in the list that it is taken from there in, and in the
+# one that it comes into, while all are there; and of values without their places.
+_PLACE: Final = 25
+_NUMBER, _TEXT, _LIST, _DICT, _TUPLE, _WIDE_TUPLE, _IN_MEMO = 32, 75, 70, 64, 31, 49, 16
+#: of a dict's first pair, with room for five; of each beyond one for each dict, when the largest of all dicts grows
+_FIRST_PAIR, _PAIR = 110, 58
+#: the memo, whatever its largest number is among those that are plain, and how to see whether there may be one
+_MEMO: Final = 2_100_000
+_LONG_PUT: Final = re.compile(rb"r..[\x00-\x01]\x00", re.DOTALL)
+#: with what UTF-8 begins a character beyond the sixteenth bit
+_WIDEST: Final = tuple(bytes([code]) for code in range(0xF0, 0xF5))
 
 
 def read(data: bytes, limits: Limits) -> dict[object, object] | None:
     """The dict that data begins with the pickle of; None where it is for `unpickling` to read, or to say why not."""
-    longest = _longest_text(data)
-    if longest is None:
+    plain = plain_pickle(data)
+    if plain is None:
         return None
-    gets = data.count(b"h") + data.count(b"j")
-    if longest * gets > _ENDLESS or _memory(data, gets, longest) > limits.plain_memory:
+    if _gets(data) * plain.longest > _ENDLESS:
+        return None
+    plain.put_behind_tuples(_BINPERSID)
+    if _memory(data, plain) > limits.plain_memory:
         return None
     try:
-        value = _Unpickler(io.BytesIO(data)).load()
+        return _loaded(plain.parts)
     except Exception:  # noqa: BLE001 - of what it raises for damaged ones there is no list, and the machine says why
         return None
-    return value if type(value) is dict else None
+
+
+class _Tuple(tuple[object, ...]):
+    """A tuple that is no key: those of chosen numbers all have one hash, and each is compared with all before it."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Unpickler(pickle.Unpickler):
-    """Python's, which is given what names nothing."""
+    """Python's, which finds no class. BINPERSID, which no pickle has that comes here, takes a tuple its hash."""
+
+    persistent_load: Any = _Tuple
 
     def find_class(self, _module: str, _name: str) -> NoReturn:
         raise pickle.UnpicklingError
 
 
-def _longest_text(data: bytes) -> int | None:
-    """Bytes of the longest text of a pickle that has only plain operations; None of any other."""
-    longest, position, end = _SHORT, 0, len(data)
-    while position < end:
-        run = _RUN.match(data, position)
-        position = run.end() if run is not None else position
-        code = data[position] if position < end else None
-        if code == _STOP:
-            return longest
-        if code == _TEXT:
-            length = int.from_bytes(data[position + 1 : position + 5], "little")
-            if length >= _SHORT:
-                longest = max(longest, length)
-                position += 5 + length
-                continue
-        if run is None or code is None:
-            return None
+def _loaded(parts: list[bytes]) -> dict[object, object] | None:
+    """What parts are the pickle of, but for its STOP, if it is one dict. They are taken, not to be there twice."""
+    parts[:0] = [_BEFORE]
+    parts.append(_BEHIND)
+    data = b"".join(parts)
+    parts[:] = [_FRAME, len(data).to_bytes(8, "little"), data]
+    del data
+    with without_collecting():
+        match _Unpickler(_Frame(parts)).load():
+            case bytearray(), (dict() as value,):
+                return value
     return None
 
 
-def _memory(data: bytes, gets: int, longest: int) -> int:
-    """Bytes of memory that the values take at most."""
+class _Frame:
+    """A file of one frame, which the unpickler has all of at once and nobody copies."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._parts = parts
+
+    def read(self, _size: int) -> bytes:
+        """What comes next: the operation, its length, and what is in the frame."""
+        return self._parts.pop(0)
+
+    def readline(self) -> NoReturn:
+        """A line that is not in the frame."""
+        raise EOFError
+
+
+def _memory(data: bytes, plain: PlainPickle) -> int:
+    """Bytes of memory that the values take at most.
+
+    Estimated before there are any, from how often each byte is there at all, which is never less than how often it is
+    an operation; of tuples, from how often it is before what was put behind them.
+    """
     count = data.count
-    texts = count(b"\x8c") + count(b"X")
-    numbers = count(b"M") + count(b"J") + count(b"G") + count(b"\x8a")
-    small = count(b"K")
-    constants = count(b"N") + count(b"\x88") + count(b"\x89")
+    gets = _gets(data)
+    texts = count(b"\x8c") + count(b"X") + count(b"C") + count(b"B")
+    short, long = count(b"M") + count(b"\x8a"), count(b"J") + count(b"G")
+    small = count(b"K") + gets
+    constants = count(b"N") + count(b"\x88") + count(b"\x89") + count(b")")
     dicts, lists = count(b"}"), count(b"]")
+    tuples, wide_tuples = (
+        sum(part.count(code + _BINPERSID) for part in plain.parts for code in codes)
+        for codes in ((b"\x85", b"\x86", b"\x87"), (b"t",))
+    )
+    values = texts + short + long + small + constants + dicts + lists + tuples + wide_tuples
     # of small numbers and constants no dict can have more than there are
-    keys = texts + numbers + gets + min(small, 256 * dicts) + 3 * dicts
-    pairs = min((texts + numbers + small + constants + dicts + lists + gets) // 2, keys)
+    keys = texts + short + long + gets + min(small, 256 * dicts) + 4 * dicts
+    pairs = min(values // 2, keys)
+    filled = min(dicts, pairs, count(b"s") + count(b"u"))
     # A text takes as many bytes for each character as its widest one: where one is beyond the sixteenth bit, four.
     width = 4 if any(code in data for code in _WIDEST) else 2
-    return (
-        texts * _TEXT_SIZE
-        + min(len(data), texts * longest) * width
-        + numbers * _NUMBER
-        + (small + constants + gets) * _SMALL
-        + lists * _LIST
-        + (count(b"\x94") + count(b"q") + count(b"r")) * _IN_MEMO
-        + dicts * _EMPTY_DICT
-        + min(dicts, pairs) * _FIRST_PAIR
-        + max(0, pairs - dicts) * _PAIR
+    # what most bytes of the pickle can be of, those that take most first: memory, bytes in the pickle, how many
+    made = (
+        (_FIRST_PAIR, 1, filled),
+        (_LIST + _PLACE, 1, lists),
+        (_DICT + _PLACE, 1, dicts),
+        (_WIDE_TUPLE + _PLACE, 1, wide_tuples),
+        (_TUPLE + _PLACE, 1, tuples),
+        (_TEXT + _PLACE, 2, texts),
+        (_PLACE, 1, constants),
+        (_NUMBER + _PLACE, 3, short),
+        (_IN_MEMO, 1, count(b"\x94") + count(b"q")),
+        (_NUMBER + _PLACE, 5, long),
+        (_PLACE, 2, small),
+        (width, 1, texts * plain.longest),
     )
+    # the pickle itself is put together anew
+    room, memory = len(data), len(data) + tuples + wide_tuples + (pairs - filled) * _PAIR
+    if _LONG_PUT.search(data):
+        memory += _MEMO
+    for size, length, most in made:
+        number = min(most, room // length + 1)
+        memory += number * size
+        room = max(0, room - number * length)
+    return memory
 
 
-#: with what UTF-8 begins such a character
-_WIDEST: Final = tuple(bytes([code]) for code in range(0xF0, 0xF5))
+def _gets(data: bytes) -> int:
+    return data.count(b"h") + data.count(b"j")

@@ -135,6 +135,12 @@ class Table(Generic[RowT]):
         """The rows of Pixels, by id; not to be changed."""
         return self._by_pixels.get(pixels_id, {})
 
+    def fill_from(self, other: Table[RowT]) -> None:
+        """Have the rows that `other` has, which never change: others take their places."""
+        for row in other._rows.values():
+            self.put(row)
+        self._last_id = other._last_id
+
     def put(self, row: RowT) -> None:
         """Insert or update a row."""
         self._last_id = max(self._last_id, row.id)
@@ -188,6 +194,18 @@ class Database:
             for row in list(self.thumbnails.of(pixels.id)):
                 self.thumbnails.delete(row)
                 self.files.pop(row, None)
+
+    def copy(self) -> Database:
+        """The same on its own, without what happened before, as a dump has it: it goes on with the same ids."""
+        copied = Database(files=dict(self.files))
+        for image in self.images.values():
+            other = replace(image, pixels=[])
+            other.pixels = [replace(pixels, image=other) for pixels in image.pixels]
+            copied.add_image(other)
+        copied.rendering_defs.fill_from(self.rendering_defs)
+        copied.thumbnails.fill_from(self.thumbnails)
+        copied.uuid, copied.clock, copied._last_event = self.uuid, self.clock, self._last_event
+        return copied
 
     def save_settings(
         self, pixels: Pixels, owner_id: int, look: Any, *, default_z: int | None = None, default_t: int = 0

@@ -129,17 +129,17 @@ def _facts_and_content(asked: Asked) -> Iterable[Row]:
 def _facts_and_content_of(asked: Asked, pixels: Pixels, place: int) -> Row:
     image, user, size = pixels.image, asked.id("user"), asked.id("size")
     event = pixels.update_event
-    return (
+    told = (
         pixels.id,
         image.id,
         image.group_id,
         image.owner_id,
         PERMISSION_BITS[asked.call.people.permissions_of(image.group_id)],
-        Int(place),
-        Int(pixels.size_x),
-        Int(pixels.size_y),
+        place,
+        pixels.size_x,
+        pixels.size_y,
         event.id,
-        Time(event.time // 1000),
+        _time(event),
         _newest_settings(asked.settings_of(pixels, user)),
         _newest_settings(asked.settings_of(pixels, image.owner_id)),
         *(
@@ -147,18 +147,19 @@ def _facts_and_content_of(asked: Asked, pixels: Pixels, place: int) -> Row:
             for owner in (user, image.owner_id)
         ),
     )
+    return ("/".join(map(str, told)),)
 
 
-def _newest_settings(found: Sequence[RenderingDef]) -> str | None:
+def _newest_settings(found: Sequence[RenderingDef]) -> str:
     if not found:
-        return None
+        return ""
     newest = max(f"{_time(one.event)}.{one.event.id}.{one.id}" for one in found)
     return f"{newest}.{len(found)}.{len({one.event.time for one in found})}"
 
 
-def _newest_row(found: Sequence[Thumbnail]) -> str | None:
+def _newest_row(found: Sequence[Thumbnail]) -> str:
     if not found:
-        return None
+        return ""
     newest = max(
         f"{_time(row.event)}.{row.event.id}.{row.id}.{row.version or 0}.{row.size_x}.{row.size_y}" for row in found
     )

@@ -27,17 +27,27 @@ _SUMMARIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a request may say who is asking: the name of OMERO.web's session cookie, and what else is taken."""
+    """How a request may say who is asking: the name of OMERO.web's session cookie, and what else is taken.
+
+    `servers` are the numbers and names of the OMERO.servers that a session key may be of, where there are several.
+    """
 
     cookie_name: str
     key_header: bool
     key_parameter: bool
+    servers: tuple[str, ...] = ()
+
+    @property
+    def takes_a_server(self) -> bool:
+        """Whether a request may say which OMERO.server its key is of: a cookie's session says it itself."""
+        return bool(self.servers) and (self.key_header or self.key_parameter)
 
 
 def describe(version: str, limits: Limits, access: Access) -> Json:
     """The document, of a service with these settings."""
     schemes = _security_schemes(access)
-    thumbnails = {template: _thumbnail_path(template, schemes) for template in TEMPLATES}
+    server = ("server",) if access.takes_a_server else ()
+    thumbnails = {template: _thumbnail_path(template, schemes, server) for template in TEMPLATES}
     return {
         "openapi": "3.1.1",
         "info": {
@@ -51,7 +61,7 @@ def describe(version: str, limits: Limits, access: Access) -> Json:
         "paths": {**thumbnails, **_service_paths()},
         "components": {
             "headers": HEADERS,
-            "parameters": parameters(limits),
+            "parameters": parameters(limits, access.servers if server else ()),
             "responses": RESPONSES,
             "securitySchemes": schemes,
         },
@@ -83,7 +93,7 @@ def _security_schemes(access: Access) -> Json:
     return schemes
 
 
-def _thumbnail_path(template: str, schemes: Json) -> Json:
+def _thumbnail_path(template: str, schemes: Json, server: tuple[str, ...]) -> Json:
     kind = Kind(template.split("/")[2])
     is_json = kind in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
     names = [
@@ -91,6 +101,7 @@ def _thumbnail_path(template: str, schemes: Json) -> Json:
         *(("ids",) if kind is Kind.GET_THUMBNAILS else ()),
         *("rdefId", "z", "t", "version", "_"),
         *(("callback",) if is_json else ()),
+        *server,
         "ifNoneMatch",
     ]
     shared = {

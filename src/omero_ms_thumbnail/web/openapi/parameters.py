@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...thumbnails.model import IMAGE_ID_MAX
+from ..asking import SERVER_PARAMETER
 from ..parsing import CALLBACK, CALLBACK_LENGTH_MAX, SECTION_MAX, Limits
 from .responses import Json
 
 
-def parameters(limits: Limits) -> Json:
-    """Every parameter, by the name under which operations refer to it."""
+def parameters(limits: Limits, servers: Sequence[str] = ()) -> Json:
+    """Every parameter, by the name under which operations refer to it; a session key may be of any of `servers`."""
     size = _whole(1, limits.longest_side)
     return {
+        **({"server": _server(servers)} if servers else {}),
         "image": in_path("image", "the image's id", _whole(0, IMAGE_ID_MAX)),
         "width": in_path("width", "pixels; of the longest side where the path has no height", size),
         "height": in_path("height", "pixels; the picture has this width and height", size),
@@ -24,7 +28,7 @@ def parameters(limits: Limits) -> Json:
         ),
         "z": _in_query("z", "the section's z; of no effect on several images", _or_empty(SECTION_MAX)),
         "t": _in_query("t", "the section's time point; of no effect on several images", _or_empty(SECTION_MAX)),
-        "version": _in_query("version", "anything: another value asks past the caches", {"type": "string"}),
+        "version": _in_query("version", "anything: OMERO is asked at once what is seen", {"type": "string"}),
         "_": _in_query("_", "as version", {"type": "string"}),
         "callback": _in_query(
             "callback",
@@ -38,6 +42,15 @@ def parameters(limits: Limits) -> Json:
             "schema": {"type": "string"},
         },
     }
+
+
+def _server(servers: Sequence[str]) -> Json:
+    return _in_query(
+        SERVER_PARAMETER,
+        "the OMERO.server that the session key is of, by its number or name; without it "
+        f"{servers[0]}, and of no effect on a session that a cookie names",
+        {"oneOf": [{"enum": [*servers]}, {"type": "string", "maxLength": 0}]},
+    )
 
 
 def _whole(least: int, most: int) -> Json:
