@@ -339,10 +339,11 @@ class Drawing:
         self._loop.call_later(seconds, self._ask_again, item)
 
     def _refused(self, item: Item) -> None:
-        """For good, unless a set was, or what was remembered of the image, such as its group, is not true any more."""
+        """For good, unless a set was, or what was told of the image, such as its group, is not true any more."""
         if item.facts is not None and item.way.lane is not None and not item.is_single:
             self._comes_alone(item)
-        elif item.is_remembered:
+        elif item.facts is not None and item.doubted is None:
+            # once: rights and settings may have changed between the question and the call
             item.doubted = item.facts
             self._ask_again(item)
         else:

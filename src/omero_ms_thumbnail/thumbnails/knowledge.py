@@ -69,8 +69,6 @@ class Knowledge:
 
         Raises what OMERO throws, or IceException.
         """
-        if self._caches.by_content:
-            self._session.begin_database()
         viewer = await self._know_viewer()
         asked_at = asyncio.get_running_loop().time()
         if named:
@@ -79,7 +77,6 @@ class Knowledge:
             )
         else:
             found, told = await self._ask(sorted(image_ids), viewer.user_id, size), {}
-        await self._know_database()
         self._beliefs.remember(found.values(), asked_at)
         return Answer(asked_at, found, told)
 
@@ -152,7 +149,13 @@ class Knowledge:
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
         return self._viewer
 
-    async def _know_database(self) -> None:
+    def begin_database(self) -> None:
+        """Ask, in the background, for what `know_database` waits for."""
+        if self._caches.by_content and not self._database:
+            self._session.begin_database()
+
+    async def know_database(self) -> None:
+        """Know which database keys are of. Not to be waited for in a flight: it needs a permit of its own."""
         if self._database or not self._caches.by_content:
             return
         try:

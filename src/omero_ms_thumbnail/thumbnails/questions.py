@@ -143,10 +143,12 @@ class Questions:
         named = {item.request.rendering_def_id for item in asked}
         for item in items:
             item.is_asked = True
+        self._knowledge.begin_database()
         try:
             answer = await self._knowledge.ask(
                 {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
             )
+            await self._knowledge.know_database()
         except (IceException, UserException) as error:
             log.info("facts of images were not given: %s", error)
             self._unconfirmed.give_up(had)
