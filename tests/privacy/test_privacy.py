@@ -21,3 +21,4 @@ def test_every_answer_is_one_that_omero_would_have_given(tmp_path: Path, redis_p
     # all of it has happened
     assert min(watch.shown, watch.refused) > ANSWERS / 20
     assert watch.logged_out > 0
+    assert watch.torn < ANSWERS / 20
