@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -41,13 +42,17 @@ class Trick:
     statuses: tuple[int, ...] = (503,)
 
 
+_EVENTS = itertools.count(8)
+
+
 def _facts(request: Request) -> list[list[RType]]:
     (_, parameters) = IQUERY["projection"].decode_arguments(request.parameters)
     ids = parameters.map["ids"].val
     # group, owner, permissions, place; width and height; the event of the Pixels, and its time
     same = "3/2/-56/0/256/192/5/20261130110000000000"
     # settings of the user's and the owner's; stored thumbnails of theirs
-    settings, row = "20261130120000000000.6.7.1.1", "20261130120001000000.8.9.0.96.72.1"
+    # each time another: else one session is given what another has drawn
+    settings, row = "20261130120000000000.6.7.1.1", f"20261130120001000000.{next(_EVENTS)}.9.0.96.72.1"
     return [[RString(f"{1_000 + wanted.val}/{wanted.val}/{same}/{settings}/{settings}/{row}/{row}")] for wanted in ids]
 
 

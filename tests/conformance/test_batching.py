@@ -178,7 +178,7 @@ async def test_an_image_that_fails_for_another_reason_is_looked_up_once_more_and
         omero_standin.set_image(12, behaviour="fails")
         with pytest.raises(ImageUnavailable, match="cannot give a thumbnail of image 12"):
             await heart.get(12, height=48)
-    assert omero_standin.stats()["calls"]["projection"] == 2
+    assert omero_standin.stats()["calls"]["projection"] == 3
     assert omero_standin.stats()["calls"]["getThumbnailDirect"] == 1
 
 

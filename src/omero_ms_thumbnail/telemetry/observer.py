@@ -159,8 +159,7 @@ class Telemetry:
         self._told: dict[tuple[str, int], _Told] = {}
         self._spans: dict[tuple[str, str], Observed] = {}
         self._calls: dict[str, Ended] = {}
-        #: requests that have come and are not answered; told when somebody looks
-        self._flying = 0
+        self._in_flight = self._metrics.in_flight.of()
         self._memory_hits = self._metrics.cache_lookups.of("memory", "hit")
         self._memory_misses = self._metrics.cache_lookups.of("memory", "miss")
         self._lookups: dict[str, Counted] = {}
@@ -194,7 +193,7 @@ class Telemetry:
         current.set(request)
         if self._tracer is not None:
             request.span = self._tracer.begin_request("request", headers)
-        self._flying += 1
+        self._in_flight.add(1)
         return request
 
     def answered(
@@ -222,7 +221,7 @@ class Telemetry:
             told.rejected.add()
         if status == 503 and response.cause:
             self._metrics.unavailable.of(response.cause).add()
-        self._flying -= 1
+        self._in_flight.add(-1)
         if request.span is not None:
             request.span.end_request(name=f"{method} {route}", method=method, path=path, status=status)
         if self._write is not None:
@@ -344,7 +343,6 @@ class Telemetry:
         metrics.cache_bytes.of().set(now.cache_bytes)
         metrics.cache_entries.of().set(now.cache_entries)
         metrics.cache_failures.of().set(now.cache_failures)
-        metrics.in_flight.of().set(self._flying)
         metrics.facts_remembered.of().set(now.facts_remembered)
         metrics.tasks.of().set(now.tasks)
         for permits in self._permits():

@@ -43,6 +43,7 @@ class Knowledge:
         life = caches.belief if caches.by_content else _LIFE_WITHOUT_CONTENT
         self._beliefs = Beliefs(life, caches.count_facts)
         self._viewer: Viewer | None = None
+        self._groups: frozenset[int] = frozenset()
         self._database = ""
 
     def of(self, request: ThumbnailRequest) -> ImageFacts | None:
@@ -128,7 +129,7 @@ class Knowledge:
 
     def key_of(self, request: ThumbnailRequest, found: ImageFacts, way: Way, named: Saved | None) -> bytes | None:
         """The key of what OMERO gives that way, if there is one."""
-        if not self._database:
+        if not self._database or not self._is_drawn_for_them(found):
             return None
         if not way.is_direct:
             return content.stored_key(self._database, found)
@@ -143,9 +144,14 @@ class Knowledge:
         assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
         return self._viewer
 
+    def _is_drawn_for_them(self, found: ImageFacts) -> bool:
+        """Whether OMERO draws what it tells of: it tells of one's own in a group that one has left, and refuses it."""
+        return self.viewer.is_admin or found.group_id in self._groups
+
     async def _know_viewer(self) -> Viewer:
         if self._viewer is None:
             context = await self._session.event_context()
+            self._groups = frozenset(context.memberOfGroups)
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
         return self._viewer
 
