@@ -215,7 +215,9 @@ async def test_a_web_server_that_leads_to_the_port_for_ice_alone(omero_standin: 
     with front(tmp_path, documented_location(omero_standin.plain.port)) as at:
         code, _ = await _codes(_behind(at, tls=False))
         assert code in ("websocket-plain-ice", "websocket-silent", "websocket-nobody-behind")
-        with pytest.raises(ConnectFailedException, match=r"OMERO's port for (ws|Ice alone)|did not answer the request for WebSocket"):
+        # on a busy machine nginx has nothing to hand on
+        sentence = r"OMERO's port for (ws|Ice alone)|did not answer the request for WebSocket"
+        with pytest.raises(ConnectFailedException, match=sentence):
             await _behind(at, tls=False).connect()
 
 
