@@ -95,7 +95,6 @@ NAMED_SETTINGS = (
 ).replace("TIME", _TIME)
 
 #: OMERO marks a thumbnail that is only a clock with version -1 (``PROGRESS_VERSION`` of omero-server's `ThumbnailBean`)
-PIXELS_IN_PROGRESS = "select t.pixels.id from Thumbnail t where t.pixels.id in (:ids) and t.version = -1"
 IMAGES_IN_PROGRESS = (
     "select distinct t.pixels.image.id from Thumbnail t where t.pixels.image.id in (:ids) and t.version = -1"
 )

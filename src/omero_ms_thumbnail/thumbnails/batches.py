@@ -52,8 +52,6 @@ class Item:
     is_lost: bool = False
     #: OMERO has said once to try again
     was_tried_again: bool = False
-    #: the facts are from an earlier request, and may not be true any more
-    is_remembered: bool = False
     #: facts with which OMERO refused it
     doubted: ImageFacts | None = None
     #: the rendering settings that are named, if they are those of this image

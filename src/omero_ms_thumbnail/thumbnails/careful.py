@@ -41,17 +41,6 @@ async def render(
     return Thumbnail(jpeg, in_progress=await store.is_in_progress(context))
 
 
-async def is_in_progress(store: ThumbnailStore, facts: ImageFacts) -> bool:
-    """Whether OMERO has only a clock for an image now, asked on a new `store`: it knows once it has drawn.
-
-    Raises what OMERO throws, or IceException.
-    """
-    context = {GROUP: str(facts.group_id)}
-    await store.set_pixels_id(facts.pixels_id, context)
-    await store.get_thumbnail_by_longest_side_direct(facts.size, context)
-    return await store.is_in_progress(context)
-
-
 async def _choose_settings(store: ThumbnailStore, request: ThumbnailRequest, context: dict[str, str]) -> bool:
     if request.rendering_def_id is None:
         return False

@@ -223,7 +223,6 @@ class Drawing:
             if told is None or item.done.done():
                 self._is_gone(item, told)
                 continue
-            item.is_remembered = False
             way = self._knowledge.way_of(item, told)
             lane = lane or way.lane
             if way.lane is None or way.lane != lane:
@@ -245,7 +244,6 @@ class Drawing:
         told = answer.found.get(item.request.image_id)
         if item.done.done():
             return False
-        item.is_remembered = False
         if told is None:
             self._is_gone(item, told)
             return False

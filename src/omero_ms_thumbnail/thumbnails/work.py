@@ -153,7 +153,6 @@ class SessionWork:
         if believed is None:
             self._questions.ask_about(item)
         else:
-            item.is_remembered = True
             self._look_for([(item, believed)])
         return item
 
@@ -177,7 +176,6 @@ class SessionWork:
         if item.done.done():
             return
         item.facts = None
-        item.is_remembered = False
         self._leave_flight(item)
         self._knowledge.forget(item.request.image_id)
         self._questions.ask_about(item)

@@ -193,15 +193,6 @@ def _is_in_progress(asked: Asked, pixels: Pixels) -> bool:
     return any(row.version == PROGRESS_VERSION for row in asked.rows_of(pixels))
 
 
-def _pixels_in_progress(asked: Asked) -> Iterable[Row]:
-    return [
-        (row.pixels_id,)
-        for pixels in asked.pixels()
-        for row in asked.rows_of(pixels)
-        if row.version == PROGRESS_VERSION
-    ]
-
-
 def _images_in_progress(asked: Asked) -> Iterable[Row]:
     return [(image.id,) for image in asked.images() if any(_is_in_progress(asked, pixels) for pixels in image.pixels)]
 
@@ -269,7 +260,6 @@ QUERIES: dict[str, Answer] = {
     hql.FACTS: _facts,
     hql.FACTS_AND_CONTENT: _facts_and_content,
     hql.NAMED_SETTINGS: _named_settings,
-    hql.PIXELS_IN_PROGRESS: _pixels_in_progress,
     hql.IMAGES_IN_PROGRESS: _images_in_progress,
     hql.DEFAULT_SECTION: _default_section,
     hql.NEWEST_IMAGES: _newest_images,
