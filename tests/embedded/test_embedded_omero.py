@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.images.two_channels import look_of
-from omero_ms_thumbnail.embedded.model.folder import thumbnail_path
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.images.two_channels import look_of
+from omero_embedded.model.folder import thumbnail_path
+from omero_embedded.server import EmbeddedOmero
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
 from omero_ms_thumbnail.omero.exceptions import (

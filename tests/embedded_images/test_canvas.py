@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from omero_ms_thumbnail.embedded.images.canvas import Canvas, detect
-from omero_ms_thumbnail.embedded.images.products import product
-from omero_ms_thumbnail.embedded.images.shapes import bodies, spread
+from omero_embedded.images.canvas import Canvas, detect
+from omero_embedded.images.products import product
+from omero_embedded.images.shapes import bodies, spread
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 300, 7), (300, 40, 500), (400, 400, 400)])

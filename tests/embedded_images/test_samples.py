@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from omero_ms_thumbnail.embedded.images.picture import Picture, fit
-from omero_ms_thumbnail.embedded.images.render import render_jpeg
-from omero_ms_thumbnail.embedded.images.samples import Collection, sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
+from omero_embedded.images.picture import Picture, fit
+from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.samples import Collection, sample_collection
+from omero_embedded.images.settings import default_settings
 
 from .looking import opened, pixels, scene_difference
 
@@ -88,10 +88,10 @@ def test_every_call_gives_the_same_pictures(pictures: list[Picture], thumbnails:
 def test_another_process_gives_the_same_bytes(pictures: list[Picture], thumbnails: list[bytes]) -> None:
     program = (
         "import sys\n"
-        "from omero_ms_thumbnail.embedded.images.samples import sample_collection\n"
-        "from omero_ms_thumbnail.embedded.images.render import render_jpeg\n"
-        "from omero_ms_thumbnail.embedded.images.settings import default_settings\n"
-        "from omero_ms_thumbnail.embedded.images.picture import fit\n"
+        "from omero_embedded.images.samples import sample_collection\n"
+        "from omero_embedded.images.render import render_jpeg\n"
+        "from omero_embedded.images.settings import default_settings\n"
+        "from omero_embedded.images.picture import fit\n"
         "import hashlib\n"
         "for dataset in sample_collection().datasets:\n"
         "    p = dataset.pictures[0]\n"

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from .asgi import Headers, Receive, Scope, Send, beginning, end, left
 from .asking import RequestHeaders
 from .cors import CrossOrigin
-from .gallery_pages import GalleryPages
+from .demo_pages import DemoPages
 from .health import Health
 from .leaving import CLIENT_LEFT, ClientLeft
 from .placeholder import placeholder
@@ -80,7 +80,7 @@ class Application:
         health: Health,
         observer: Observer,
         description: Mapping[str, Any],
-        gallery: GalleryPages | None = None,
+        gallery: DemoPages | None = None,
         cross_origin: CrossOrigin | None = None,
         prefix: str = "",
     ) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from omero_ms_thumbnail.embedded.model import calls
-from omero_ms_thumbnail.embedded.model.calls import Call
-from omero_ms_thumbnail.embedded.model.drawing import Drawing, StoreState
-from omero_ms_thumbnail.embedded.model.thumbnail_context import ThumbnailContext, widths
-from omero_ms_thumbnail.embedded.model.thumbnail_store import ThumbnailStore
+from omero_embedded.model import calls
+from omero_embedded.model.calls import Call
+from omero_embedded.model.drawing import Drawing, StoreState
+from omero_embedded.model.thumbnail_context import ThumbnailContext, widths
+from omero_embedded.model.thumbnail_store import ThumbnailStore
 
 if TYPE_CHECKING:
     import pytest

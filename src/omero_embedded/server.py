@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..ice.references import socket_endpoint
-from ..ice.server import ObjectAdapter
-from ..ice.tls import anonymous_server_context
-from ..omero.session import CLIENT_UUID
+from omero_ms_thumbnail.ice.references import socket_endpoint
+from omero_ms_thumbnail.ice.tls import anonymous_server_context
+from omero_ms_thumbnail.omero.session import CLIENT_UUID
+
 from .driving import Driver
+from .ice_server import ObjectAdapter
 from .joins import Omero, OmeroJoin
 from .model.data import Pixels
 from .model.drawing import Drawing

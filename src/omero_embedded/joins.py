@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..ice.references import Identity, ObjectPrx
-from ..ice.server import Current, Servant
+from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
+
 from .driving import Driver
 from .faults import over_ice
+from .ice_server import Current, Servant
 from .model.calls import Steps
 from .model.errors import OmeroError
 from .model.server import OmeroServer

@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from ..ice.references import Identity, ObjectPrx
-from ..ice.server import Current
-from ..omero.exceptions import ApiUsageException
-from ..omero.rtypes import RBool, RDouble, RInt, RList, RLong, RString, RTime, RType
-from ..omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
-from ..omero.system import EventContext, Parameters, Permissions
+from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
+from omero_ms_thumbnail.omero.exceptions import ApiUsageException
+from omero_ms_thumbnail.omero.rtypes import RBool, RDouble, RInt, RList, RLong, RString, RTime, RType
+from omero_ms_thumbnail.omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
+from omero_ms_thumbnail.omero.system import EventContext, Parameters, Permissions
+
 from .faults import thrown
 from .groups import SET_SECURITY_CONTEXT, ExperimenterGroup, IObject
+from .ice_server import Current
 from .joins import JoinServant
 from .model.queries import Int, Plain, Time
 from .thumbnail_store import ThumbnailStoreServant

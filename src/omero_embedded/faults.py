@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
-from ..ice.errors import ObjectNotExistException
-from ..ice.glacier2 import PermissionDeniedException
-from ..omero import exceptions
-from ..omero.exceptions import InternalException, ServerError, WrappedCreateSessionException
+from omero_ms_thumbnail.ice.errors import ObjectNotExistException
+from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
+from omero_ms_thumbnail.omero import exceptions
+from omero_ms_thumbnail.omero.exceptions import InternalException, ServerError, WrappedCreateSessionException
+
 from .model.errors import OmeroError
 
 ErrorT = TypeVar("ErrorT", bound=ServerError)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Union
 
-from ...omero import hql
+from omero_ms_thumbnail.omero import hql
+
 from .calls import Call
 from .containers import Containers
 from .data import PROGRESS_VERSION, Event, Image, Pixels, RenderingDef, Thumbnail

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
-from .connection import Connection
-from .errors import (
+from omero_ms_thumbnail.ice.connection import Connection
+from omero_ms_thumbnail.ice.errors import (
     FacetNotExistException,
     IceException,
     MarshalException,
@@ -22,7 +22,7 @@ from .errors import (
     OperationNotExistException,
     RequestFailedException,
 )
-from .messages import (
+from omero_ms_thumbnail.ice.messages import (
     MESSAGE_SIZE_MAX,
     OperationMode,
     ReplyStatus,
@@ -31,10 +31,10 @@ from .messages import (
     encode_request_failed,
     encode_unknown,
 )
-from .operations import OBJECT_OPERATIONS, Operation
-from .protocol import Role
-from .references import Identity
-from .values import UserException
+from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
+from omero_ms_thumbnail.ice.protocol import Role
+from omero_ms_thumbnail.ice.references import Identity
+from omero_ms_thumbnail.ice.values import UserException
 
 log: Final = logging.getLogger(__name__)
 

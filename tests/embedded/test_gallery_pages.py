@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from omero_ms_thumbnail.web.gallery_pages import DemoUser, Gallery, GalleryPages
+from omero_embedded.gallery_pages import DemoUser, Gallery, GalleryPages
 from omero_ms_thumbnail.web.response import Response
 from tests.web.requests import Headers
 

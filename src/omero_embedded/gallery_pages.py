@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
-from .asking import RequestHeaders
-from .parsing import Query
-from .response import Response, body, json_body, sentence
+from omero_ms_thumbnail.web.asking import RequestHeaders
+from omero_ms_thumbnail.web.parsing import Query
+from omero_ms_thumbnail.web.response import Response, body, json_body, sentence
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",

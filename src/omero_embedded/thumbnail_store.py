@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..ice.server import Current
-from ..omero.rtypes import RInt
-from ..omero.services import THUMBNAIL_STORE
+from omero_ms_thumbnail.omero.rtypes import RInt
+from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
+
+from .ice_server import Current
 from .joins import JoinServant, OmeroJoin
 
 

@@ -10,19 +10,20 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, Protocol
 
-from ..ice.connection import Connection
-from ..ice.errors import ObjectNotExistException
-from ..ice.glacier2 import (
+from omero_ms_thumbnail.ice.connection import Connection
+from omero_ms_thumbnail.ice.errors import ObjectNotExistException
+from omero_ms_thumbnail.ice.glacier2 import (
     ICE_ADD_PROXY,
     ROUTER_OPERATIONS,
     SESSION_EXISTS,
     CannotCreateSessionException,
     SessionNotExistException,
 )
-from ..ice.messages import Request
-from ..ice.references import Endpoint, Identity, ObjectPrx
-from ..ice.server import Current, Servant
-from ..omero.session import ROUTER
+from omero_ms_thumbnail.ice.messages import Request
+from omero_ms_thumbnail.ice.references import Endpoint, Identity, ObjectPrx
+from omero_ms_thumbnail.omero.session import ROUTER
+
+from .ice_server import Current, Servant
 
 log: Final = logging.getLogger(__name__)
 
