@@ -1,6 +1,6 @@
 """`docs/http.md`, written from the description of the interface.
 
-``python -m omero_ms_thumbnail.web.reference > docs/http.md`` renews it; a test compares the two.
+``python -m tools.reference.http > docs/http.md`` renews it; a test compares the two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`docs/troubleshooting.md`, written from the diagnoses.
 
-``python -m omero_ms_thumbnail.check.troubleshooting > docs/troubleshooting.md`` renews it; a test compares the two.
+``python -m tools.reference.troubleshooting > docs/troubleshooting.md`` renews it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from .diagnoses import DIAGNOSES
-from .diagnosis import Diagnosis
-from .names import STEPS
+from omero_ms_thumbnail.check.diagnoses import DIAGNOSES
+from omero_ms_thumbnail.check.diagnosis import Diagnosis
+from omero_ms_thumbnail.check.names import STEPS
 
 _OPENING: Final = """\
 # Troubleshooting
@@ -34,7 +34,7 @@ What it can tell, by step:
 """
 
 
-def troubleshooting() -> str:
+def reference() -> str:
     """The whole of `docs/troubleshooting.md`."""
     parts = [_OPENING]
     for step in STEPS:
@@ -51,4 +51,4 @@ def _entry(diagnosis: Diagnosis) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(troubleshooting())
+    sys.stdout.write(reference())

@@ -1,6 +1,6 @@
 """`docs/metrics.md`, written from what `/metrics` exposes.
 
-``python -m omero_ms_thumbnail.telemetry.reference > docs/metrics.md`` renews it, on Linux, where processes tell most of
+``python -m tools.reference.metrics > docs/metrics.md`` renews it, on Linux, where processes tell most of
 themselves; a test compares the two.
 """
 

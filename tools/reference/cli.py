@@ -1,6 +1,6 @@
 """`docs/cli.md`, written from the parsers of the command line.
 
-``python -m omero_ms_thumbnail.cli_reference > docs/cli.md`` renews it; a test compares the two. argparse has no public
+``python -m tools.reference.cli > docs/cli.md`` renews it; a test compares the two. argparse has no public
 way to look at a parser, so the names with an underscore that it has had since Python 2.7 are used.
 """
 

@@ -1,6 +1,6 @@
 """`docs/configuration.md`, written from the definitions of the keys.
 
-``python -m omero_ms_thumbnail.config.reference > docs/configuration.md`` renews it; a test compares the two.
+``python -m tools.reference.configuration > docs/configuration.md`` renews it; a test compares the two.
 """
 
 from __future__ import annotations
