@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.images.two_channels import look_of
 from omero_embedded.model.folder import thumbnail_path
 from omero_embedded.server import EmbeddedOmero
 from omero_embedded.workload import Latency
@@ -24,6 +23,7 @@ from omero_ms_thumbnail.omero.exceptions import (
 from omero_ms_thumbnail.omero.services import ICONFIG, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.embedded.over_ice import LAB, MEMBER, OWNER, RawStore, joined, plain_world, save, started, store_of
+from tests.embedded.two_channels import look_of
 from tests.omero.small_omero import hold, server_of
 
 #: a deadline, not a wait

@@ -24,7 +24,8 @@ class _Steps(Picture):
 
     def intensities(self, width: int, height: int, z: int, t: int) -> list[Plane]:
         across = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), (height, width))
-        return [across * np.float32(1 - 0.3 * z), np.ascontiguousarray(across.T) * np.float32(1 - 0.5 * t)]
+        down = np.broadcast_to(np.linspace(0, 1, height, dtype=np.float32)[:, None], (height, width))
+        return [across * np.float32(1 - 0.3 * z), down * np.float32(1 - 0.5 * t)]
 
 
 @pytest.mark.parametrize(

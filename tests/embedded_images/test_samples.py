@@ -156,11 +156,11 @@ def test_the_plate_shows_dose_and_controls(collection: Collection) -> None:
     wells = collection.plates[0].wells
 
     def light(column: int) -> float:
-        return float(np.mean([wells[row, column].intensities(64, 64, 0, 0)[2].mean() for row in range(2, 14)]))
+        return float(np.mean([wells[row, column].intensities(64, 64, 0, 0)[0].mean() for row in range(2, 14)]))
 
     untreated, killed = light(0), light(1)
     assert killed < untreated / 2
-    toxic = [wells[8, column].intensities(64, 64, 0, 0)[2].mean() for column in (2, 3, 4, 19, 20, 21)]
+    toxic = [wells[8, column].intensities(64, 64, 0, 0)[0].mean() for column in (2, 3, 4, 19, 20, 21)]
     assert sum(toxic[3:]) < sum(toxic[:3]) / 2
 
 

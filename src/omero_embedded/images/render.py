@@ -9,7 +9,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from .picture import Picture, Plane
-from .products import product
 from .settings import RenderingSettings
 
 
@@ -58,9 +57,10 @@ def _colored(settings: RenderingSettings, planes: list[Plane]) -> npt.NDArray[np
         colors = np.full((1, 3), 255, np.float32)
     else:
         colors = np.array([settings.colors[channel] for channel in shown], np.float32)
-    values = np.stack([_windowed(planes[channel], settings.windows[channel]).ravel() for channel in shown], axis=1)
-    rgb = product(values, colors)
-    return np.clip(rgb + 0.5, 0, 255, out=rgb).astype(np.uint8).reshape(height, width, 3)
+    rgb = np.full((height, width, 3), 0.5, np.float32)
+    for channel, color in zip(shown, colors, strict=True):
+        rgb += _windowed(planes[channel], settings.windows[channel])[:, :, None] * color
+    return np.clip(rgb, 0, 255, out=rgb).astype(np.uint8)
 
 
 def _windowed(plane: Plane, window: tuple[float, float]) -> Plane:
