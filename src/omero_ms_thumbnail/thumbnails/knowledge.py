@@ -24,6 +24,8 @@ log: Final = logging.getLogger(__name__)
 #: seconds for which facts without content are believed: an image may be moved to another group or be given to another
 #: user. What they show is asked of OMERO each time
 _LIFE_WITHOUT_CONTENT: Final = 60.0
+#: seconds for which a session's user is believed to be in the groups that OMERO told of
+_VIEWER_LIFE: Final = 60.0
 
 
 class Answer(NamedTuple):
@@ -43,6 +45,7 @@ class Knowledge:
         life = caches.belief if caches.by_content else _LIFE_WITHOUT_CONTENT
         self._beliefs = Beliefs(life, caches.count_facts)
         self._viewer: Viewer | None = None
+        self._viewer_until = 0.0
         self._groups: frozenset[int] = frozenset()
         self._database = ""
 
@@ -56,6 +59,15 @@ class Knowledge:
     def forget(self, image_id: int) -> None:
         """What is remembered of it has proved wrong, or soon will."""
         self._beliefs.forget(image_id)
+
+    def doubt_viewer(self) -> None:
+        """OMERO has refused what they may see: the next question asks who they are, too."""
+        self._viewer_until = 0.0
+
+    async def is_viewer_still(self, viewer: Viewer) -> bool:
+        """Whether, asked now, OMERO says what it said of the session's user. Raises what it throws, or IceException."""
+        self.doubt_viewer()
+        return await self._know_viewer() == viewer
 
     def forget_all(self) -> None:
         """The session is over."""
@@ -149,8 +161,10 @@ class Knowledge:
         return self.viewer.is_admin or found.group_id in self._groups
 
     async def _know_viewer(self) -> Viewer:
-        if self._viewer is None:
-            context = await self._session.event_context()
+        now = asyncio.get_running_loop().time()
+        if self._viewer is None or now >= self._viewer_until:
+            context = await self._session.event_context(anew=self._viewer is not None)
+            self._viewer_until = now + _VIEWER_LIFE
             self._groups = frozenset(context.memberOfGroups)
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
         return self._viewer

@@ -193,7 +193,7 @@ class SessionWork:
                 continue
             if told is None:
                 item.done.set_exception(unreadable(item))
-            elif told == item.doubted:
+            elif (told, self._knowledge.viewer) == item.doubted:
                 item.done.set_exception(no_thumbnail(item))
             else:
                 item.named = self._knowledge.named_of(item, answer)
