@@ -19,14 +19,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.clock import clock_jpeg
+from omero_embedded.images.rendering import default_settings
 from omero_embedded.images.samples import sample_collection
-from omero_embedded.images.settings import default_settings
 from omero_embedded.model import data
 from omero_embedded.model.data import Event, Pixels
 from omero_embedded.model.thumbnail_context import widths
-from omero_embedded.server import EmbeddedOmero
-from omero_embedded.services import VERSION
+from omero_embedded.servants import VERSION
 from omero_embedded.workload import Latency, parse_latency
 from omero_embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
 from omero_ms_thumbnail.thumbnails.content import stored_key

@@ -19,8 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omero_embedded.model.drawing import Drawing
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.model.thumbnail_drawing import Drawing
 from omero_embedded.workload import Latency
 
 from .costly_world import CostlyWorld, picture

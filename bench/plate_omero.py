@@ -10,11 +10,11 @@ import asyncio
 import json
 import sys
 
-from omero_embedded.content import sample_world
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.picture import fit
+from omero_embedded.images.rendering import default_settings
 from omero_embedded.images.samples import sample_collection
-from omero_embedded.images.settings import default_settings
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.sample_world import sample_world
 from omero_embedded.workload import REALISTIC
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omero_embedded.images.picture import Picture
-from omero_embedded.images.settings import RenderingSettings
+from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.renderer import Renderer
 
 #: as a JPEG begins: what does not is taken for no picture by the shared cache

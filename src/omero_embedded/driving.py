@@ -6,8 +6,8 @@ import asyncio
 import inspect
 from typing import Any, Final, TypeVar
 
-from .model.calls import Connection, Steps, Work
-from .model.limits import Limits
+from .model.call import Connection, Steps, Work
+from .model.server_limits import Limits
 from .workload import Workload
 
 ResultT = TypeVar("ResultT")

@@ -10,13 +10,13 @@ from typing import TypeVar
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
 
 from .driving import Driver
-from .faults import over_ice
 from .ice_server import Current, Servant
-from .model.calls import Steps
-from .model.errors import OmeroError
-from .model.server import OmeroServer
-from .model.sessions import OmeroSession
+from .model.call import Steps
+from .model.omero_errors import OmeroError
+from .model.omero_server import OmeroServer
+from .model.omero_sessions import OmeroSession
 from .renderer import Renderer
+from .thrown import over_ice
 from .world import User, World
 
 ResultT = TypeVar("ResultT")

@@ -100,16 +100,16 @@ def _run(pipe: Connection, latency: Latency, images: Path | None, data_dir: Path
 
 
 async def _serve(pipe: Connection, latency: Latency, images: Path | None, data_dir: Path | None) -> None:
-    from .content import USERS, folder_world, sample_world
+    from .embedded_omero import EmbeddedOmero
     from .listing import contents, role
-    from .server import EmbeddedOmero
+    from .sample_world import USERS, folder_world, sample_world
 
     if images is None:
         from .images.samples import sample_collection
 
         world = sample_world(sample_collection())
     else:
-        from .images.folder import pictures_from_folder
+        from .images.from_folder import pictures_from_folder
 
         world = folder_world(images.name, pictures_from_folder(images))
     omero = EmbeddedOmero(world, latency=latency, time_to_idle=_TIME_TO_IDLE, data_dir=data_dir)

@@ -10,8 +10,8 @@ from typing import Final
 from .images.clock import clock_jpeg
 from .images.picture import Picture
 from .images.render import render_jpeg
-from .images.settings import RenderingSettings
-from .model.drawing import Drawing
+from .images.rendering import RenderingSettings
+from .model.thumbnail_drawing import Drawing
 
 #: bytes of JPEGs that are kept
 _KEPT_MAX: Final = 128 * 1024 * 1024

@@ -17,7 +17,7 @@ from .model.people import PERMISSION_BITS, ROOT, SYSTEM_GROUP, USER_GROUP, Group
 
 if TYPE_CHECKING:
     from .images.picture import Picture
-    from .images.settings import RenderingSettings
+    from .images.rendering import RenderingSettings
 
 __all__ = [
     "PERMISSION_BITS",

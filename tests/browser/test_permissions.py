@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from omero_embedded.content import sample_world
 from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
 from omero_embedded.world import Image, ImageState, User, World
 from tests.browser.chromium import Gallery
 

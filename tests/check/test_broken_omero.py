@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from omero_embedded.ice_server import ObjectAdapter
-from omero_embedded.model.queries import QUERIES, Asked, Row
-from omero_embedded.sessions import OmeroSession
+from omero_embedded.model.omero_sessions import OmeroSession
+from omero_embedded.model.projections import QUERIES, Asked, Row
 from omero_embedded.workload import Latency
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.model.folder import ThumbnailFolder
+from omero_embedded.model.data_folder import ThumbnailFolder
 from omero_ms_thumbnail.check import folder
 from omero_ms_thumbnail.check.diagnosis import Diagnosis
 from omero_ms_thumbnail.check.finding import Finding, Outcome

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, Image, User, World
 from omero_ms_thumbnail.ice.references import ObjectPrx
 from omero_ms_thumbnail.omero.rtypes import RInt

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.model.folder import thumbnail_path
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.model.data_folder import thumbnail_path
 from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from omero_embedded.images.picture import Channel, Picture, Plane, Rgb
-from omero_embedded.images.settings import RenderingSettings
+from omero_embedded.images.rendering import RenderingSettings
 
 COLOURS: Final[dict[str, Rgb]] = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 

@@ -8,8 +8,8 @@ import pytest
 
 from omero_embedded.images.picture import Picture, fit
 from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import default_settings
 from omero_embedded.images.samples import Collection, sample_collection
-from omero_embedded.images.settings import default_settings
 
 
 @cache

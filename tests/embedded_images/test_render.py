@@ -10,8 +10,8 @@ import pytest
 from omero_embedded.images.clock import clock_jpeg
 from omero_embedded.images.picture import Channel, Picture, Plane, fit
 from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import alternative_settings, default_settings
 from omero_embedded.images.samples import Collection
-from omero_embedded.images.settings import alternative_settings, default_settings
 
 from .looking import difference, opened, pixels
 

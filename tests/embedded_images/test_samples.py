@@ -13,8 +13,8 @@ from PIL import Image
 
 from omero_embedded.images.picture import Picture, fit
 from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import default_settings
 from omero_embedded.images.samples import Collection, sample_collection
-from omero_embedded.images.settings import default_settings
 
 from .looking import opened, pixels, scene_difference
 
@@ -90,7 +90,7 @@ def test_another_process_gives_the_same_bytes(pictures: list[Picture], thumbnail
         "import sys\n"
         "from omero_embedded.images.samples import sample_collection\n"
         "from omero_embedded.images.render import render_jpeg\n"
-        "from omero_embedded.images.settings import default_settings\n"
+        "from omero_embedded.images.rendering import default_settings\n"
         "from omero_embedded.images.picture import fit\n"
         "import hashlib\n"
         "for dataset in sample_collection().datasets:\n"

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omero_embedded.images.settings import default_settings
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.rendering import default_settings
 from omero_embedded.joins import OmeroJoin
-from omero_embedded.server import EmbeddedOmero
 from omero_embedded.workload import Latency
 from omero_embedded.world import ImageState
 from tests.conformance.processes import Child, ProcessEnded

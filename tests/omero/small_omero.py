@@ -9,12 +9,12 @@ from functools import partial
 
 import numpy as np
 
-from omero_embedded.content import sample_world
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.picture import Channel, Picture, Plane
+from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.images.samples import Collection, Dataset, Plate
-from omero_embedded.images.settings import RenderingSettings
 from omero_embedded.renderer import Renderer
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.sample_world import sample_world
 from omero_embedded.workload import Latency
 from omero_embedded.world import World
 from omero_ms_thumbnail.omero.pool import SessionPool

@@ -15,8 +15,8 @@ import pytest
 
 import omero_ms_thumbnail
 from omero_embedded.router import Router
-from omero_embedded.services import ConfigServant
-from omero_embedded.thumbnail_store import ThumbnailStoreServant
+from omero_embedded.servants import ConfigServant
+from omero_embedded.thumbnail_store_servant import ThumbnailStoreServant
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice import types
 from omero_ms_thumbnail.ice.classes import ClassType

@@ -8,7 +8,7 @@ import gc
 
 import pytest
 
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectFailedException, InvocationTimeoutException
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException

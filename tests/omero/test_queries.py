@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from omero_embedded.ice_server import Current
-from omero_embedded.services import ConfigServant
+from omero_embedded.servants import ConfigServant
 from omero_ms_thumbnail.omero import queries
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
 from omero_ms_thumbnail.omero.hql import NEWEST_IMAGES

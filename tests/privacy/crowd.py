@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 
 from omero_embedded.images.picture import Channel, Picture, Plane
-from omero_embedded.images.settings import RenderingSettings, default_settings
-from omero_embedded.sessions import OmeroSessions
+from omero_embedded.images.rendering import RenderingSettings, default_settings
+from omero_embedded.model.omero_sessions import OmeroSessions
 from omero_embedded.world import (
     PERMISSION_BITS,
     SYSTEM_GROUP,

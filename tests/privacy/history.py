@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from omero_embedded.images.settings import RenderingSettings
+from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.model import data
 from omero_embedded.world import Group, Image, User, World
 

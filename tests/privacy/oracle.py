@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from omero_embedded.images.picture import fit
-from omero_embedded.images.settings import RenderingSettings, default_settings
+from omero_embedded.images.rendering import RenderingSettings, default_settings
 from omero_embedded.world import Image, ImageState, User
 from tests.privacy.history import ImageFacts, RecordedWorld
 from tests.telling_pictures import told, told_clock

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.workload import Latency
 from tests.privacy.crowd import Changes, crowd
 from tests.privacy.history import RecordedWorld

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.machine import machine
 from bench.processes import service
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.workload import Latency
 from tests.privacy.crowd import Changes, crowd
 from tests.privacy.instances import Cookies

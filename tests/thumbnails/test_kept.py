@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from omero_embedded.content import sample_world
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.samples import sample_collection
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.sample_world import sample_world
 from omero_embedded.world import Image, ImageState
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from omero_embedded.images.picture import Picture
-from omero_embedded.images.settings import RenderingSettings
+from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.renderer import Renderer
 from omero_ms_thumbnail.config import Settings
 from omero_ms_thumbnail.omero.pool import SessionPool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.thumbnails.caches import Caches, Unwatched
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.workload import Latency
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest, TooManyWaiting
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

@@ -114,7 +114,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Cells(Picture):
+class CellPicture(Picture):
     """Cultured cells under fluorescence: their nuclei, a structure of theirs, and specks in them.
 
     The structure is tubulin, actin, junctions, neurites or cytoplasm. What moves in time is a wound that closes, a
@@ -233,7 +233,7 @@ TISSUES: Final = {
 
 
 @dataclass(frozen=True)
-class Tissue(Picture):
+class TissuePicture(Picture):
     """A thin section of one of `TISSUES` in one of `STAINS` under white light; an overview has glass around it."""
 
     name: str

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from .picture import Picture, Plane
-from .settings import RenderingSettings
+from .rendering import RenderingSettings
 
 
 def render_jpeg(

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from .generator import STAINS, TISSUES, Cells, Tissue
+from .generator import STAINS, TISSUES, CellPicture, TissuePicture
 from .picture import Channel, Picture, Rgb
 
 _PALETTES: Final[tuple[tuple[Rgb, Rgb, Rgb], ...]] = (
@@ -80,12 +80,12 @@ def _channels(names: str, colors: tuple[Rgb, ...]) -> tuple[Channel, ...]:
     return tuple(Channel(name, color) for name, color in zip(names.split(), colors, strict=False))
 
 
-def _cells(number: int) -> Cells:
+def _cells(number: int) -> CellPicture:
     rng = random.Random(number)  # noqa: S311 - for pictures
     structure = _STRUCTURES[number % len(_STRUCTURES)]
     size_x, size_y = rng.choice(_SHAPES)
     spacing = rng.uniform(*{"junctions": (150, 220), "neurites": (300, 420)}.get(structure, (190, 300)))
-    return Cells(
+    return CellPicture(
         f"{structure}_{number + 1:03d}.nd2",
         100 + number,
         _channels(f"DAPI {structure} mitochondria", rng.choice(_PALETTES)),
@@ -100,18 +100,18 @@ def _cells(number: int) -> Cells:
     )
 
 
-def _tissue(number: int) -> Tissue:
+def _tissue(number: int) -> TissuePicture:
     rng = random.Random(1000 + number)  # noqa: S311 - for pictures
     tissue, overview = tuple(TISSUES)[number % len(TISSUES)], number % 5 == 4
     size_x, size_y = _OVERVIEWS[number // 5 % len(_OVERVIEWS)] if overview else rng.choice(_SHAPES)
     stain, zoom = rng.choice(("H&E", "H&E", "H&E", *STAINS)), 1.0 if overview else rng.choice((0.6, 0.75, 0.9))
     name = f"{tissue.replace(' ', '_')}_{number + 1:03d}.svs"
-    return Tissue(name, 1000 + number, tissue, stain, overview, zoom, size_x, size_y)
+    return TissuePicture(name, 1000 + number, tissue, stain, overview, zoom, size_x, size_y)
 
 
 def _stacks() -> tuple[Picture, ...]:
     stacks = [
-        Cells(
+        CellPicture(
             f"stack_{number + 1:02d}.czi",
             2000 + number,
             _channels(f"DAPI {structure} mitochondria", _PALETTES[number % len(_PALETTES)]),
@@ -125,7 +125,7 @@ def _stacks() -> tuple[Picture, ...]:
         for number, structure in enumerate(("tubulin", "cytoplasm") * 5)
     ]
     films = [
-        Cells(
+        CellPicture(
             f"{motion}_{number + 1:02d}.nd2",
             2200 + 100 * at + number,
             _channels("H2B sensor", colors),
@@ -168,7 +168,7 @@ def _screen() -> dict[tuple[int, int], Picture]:
                 answer.get(what, 0.0) for what in ("toxic", "enlarging", "arresting", "growing", "moving")
             )
             kept = (1 - 0.85 * toxic) * (1 - 0.6 * large) * (1 - 0.3 * arrested) * rng.uniform(0.85, 1.1)
-            wells[row, column] = Cells(
+            wells[row, column] = CellPicture(
                 f"{chr(ord('A') + row)}{column + 1:02d}",
                 7000 + row * COLUMNS + column,
                 _channels("Hoechst NF-kB Mitochondria", ((90, 110, 255), (50, 255, 90), (255, 70, 50))),

@@ -7,33 +7,34 @@ omero-server rule by rule, and answers as a real server did (``tests/embedded/te
 
 | file | is about |
 | --- | --- |
-| `server` | the model put together: every call of a service |
-| `thumbnail_store`, `drawing` | a store's calls; its state, and drawing |
+| `omero_server` | the model put together: every call of a service |
+| `thumbnail_store`, `thumbnail_drawing` | a store's calls; its state, and drawing |
 | `thumbnail_context` | whose settings and whose rows, and what is made for a set |
 | `rendering_settings`, `persistence` | settings; what a store's Hibernate session has loaded |
-| `files`, `folder` | files on OMERO's disk, by row; in a folder as OMERO has them |
+| `files`, `data_folder` | files on OMERO's disk, by row; in a folder as OMERO has them |
 | `context`, `people` | who acts where (``omero.group``, ``omero.user``) and may do what |
 | `data` | images, settings, rows, events, and transactions on them |
-| `queries`, `containers` | answers to ``IQuery.projection``, by the text of the query |
-| `sessions`, `limits`, `errors` | sessions and refusals; read-only mode, failures on order; what OMERO throws |
+| `projections`, `containers` | answers to ``IQuery.projection``, by the text of the query |
+| `omero_sessions`, `omero_errors` | sessions and refusals; what OMERO throws |
+| `server_limits` | read-only mode, failures on order |
 
 How it is driven
 ----------------
 
-A call is a generator. Make one with a method of `server.OmeroServer`, send it null, and do what it yields:
+A call is a generator. Make one with a method of `omero_server.OmeroServer`, send it null, and do what it yields:
 
-`calls.Connection`
+`call.Connection`
     Take one of `Limits.database_connections` database connections, wait if there is none, and give it back when the
     generator has ended, however that was. A call yields it first, once, or never.
-`calls.Work`
+`call.Work`
     Something that takes time. Let time pass as you like for its `kind`, **let other calls run** meanwhile (that is
     where two calls at once get into each other's way, as in OMERO), and send the result of `make()` back, or throw what
     it raised; without a `make`, send null. `make` draws: it may run in a thread, everything else must not. The model is
     not thread-safe: hold one lock over every `send`, and let go of it while time passes.
 
 The generator's return value is the answer, in plain values: bytes, bool, int, a dictionary from Pixels ids to bytes,
-tuples as rows of a query (`queries.Time` and `queries.Int` mark what is no RLong). `errors.OmeroError` is what OMERO
-throws: make an exception of its `kind`, `message` and `members`, with the class ``ome.conditions.<kind>``.
+tuples as rows of a query (`projections.Time` and `projections.Int` mark what is no RLong). `omero_errors.OmeroError` is
+what OMERO throws: make an exception of its `kind`, `message` and `members`, with the class ``ome.conditions.<kind>``.
 ObjectNotExistException among the kinds is Ice's, PermissionDeniedException Glacier2's. OMERO cannot cancel a call: once
 begun, drive it to its end, whether or not somebody still waits for it.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .calls import Call
+from .call import Call
 
 #: the id of the one project, and of the one screen
 _ONLY = 1

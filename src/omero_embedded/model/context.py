@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .data import Event
-from .errors import OmeroError
+from .omero_errors import OmeroError
 from .people import SYSTEM_GROUP, USER_GROUP, People, User, is_granted
 
 GROUP = "omero.group"

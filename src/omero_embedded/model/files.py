@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 
-from .errors import OmeroError, null_pointer
+from .omero_errors import OmeroError, null_pointer
 
 
 class ThumbnailFiles:

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .calls import Call
+from .call import Call
 from .context import check_link, check_update
 from .data import Event, Pixels, RenderingDef, Thumbnail
-from .errors import OmeroError
+from .omero_errors import OmeroError
 
 
 @dataclass(eq=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .calls import Call, Steps, Work
+from .call import Call, Steps, Work
 from .data import Pixels, RenderingDef
-from .errors import CONCURRENCY, OmeroError
+from .omero_errors import CONCURRENCY, OmeroError
 from .persistence import HibernateSession
 
 #: the look of an image that nobody has changed

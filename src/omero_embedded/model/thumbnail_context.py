@@ -8,10 +8,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable
 
-from .calls import Call, Steps, java_order
+from .call import Call, Steps, java_order
 from .data import Pixels, RenderingDef, Thumbnail
-from .errors import OmeroError
 from .files import ThumbnailFiles
+from .omero_errors import OmeroError
 from .persistence import HibernateSession, Metadata
 from .rendering_settings import Defaults, are_compatible, reset_defaults_in_set, settings_of
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .calls import Call, Steps, Work
+from .call import Call, Steps, Work
 from .data import PROGRESS_VERSION
-from .drawing import StoreState, sane_sizes
-from .errors import CONCURRENCY, OmeroError, null_pointer
+from .omero_errors import CONCURRENCY, OmeroError, null_pointer
 from .persistence import Metadata
 from .rendering_settings import reset_defaults
 from .thumbnail_context import Dimension, NoThumbnail, ThumbnailContext, has_no_thumbnail, new_metadata, widths
+from .thumbnail_drawing import StoreState, sane_sizes
 
 
 class ThumbnailStore(StoreState):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from omero.rtypes import unwrap
 
 from omero_embedded.model.context import enter, may_read
-from omero_embedded.model.drawing import Drawing
-from omero_embedded.model.errors import OmeroError
+from omero_embedded.model.omero_errors import OmeroError
 from omero_embedded.model.thumbnail_context import widths
+from omero_embedded.model.thumbnail_drawing import Drawing
 from tests.conformance.standin.dispatch import thrown
 from tests.conformance.standin.drawing import Drawer
 from tests.conformance.standin.ledger import Ledger

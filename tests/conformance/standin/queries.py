@@ -14,7 +14,7 @@ import omero.api
 import omero.clients
 from omero.rtypes import rbool, rdouble, rint, rlong, rmap, rstring, rtime, unwrap
 
-from omero_embedded.model.queries import Int, Time
+from omero_embedded.model.projections import Int, Time
 from omero_ms_thumbnail.omero import hql
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, error, operation, serves

@@ -29,7 +29,7 @@ from typing import Any
 
 from omero_embedded.model.containers import Containers, PlateListing
 from omero_embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
-from omero_embedded.model.folder import new_folder
+from omero_embedded.model.data_folder import new_folder
 from omero_embedded.model.people import Group, People, User
 from omero_embedded.model.thumbnail_context import widths
 

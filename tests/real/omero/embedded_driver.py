@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.picture import Channel, Picture, Plane
-from omero_embedded.images.settings import RenderingSettings, default_settings
-from omero_embedded.server import EmbeddedOmero
+from omero_embedded.images.rendering import RenderingSettings, default_settings
 from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User, World
 from omero_ms_thumbnail.omero.session import OmeroServer
 from tests.real.omero.hand import Hand

@@ -12,12 +12,12 @@ from omero_ms_thumbnail.omero.rtypes import RBool, RDouble, RInt, RList, RLong, 
 from omero_ms_thumbnail.omero.services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from omero_ms_thumbnail.omero.system import EventContext, Parameters, Permissions
 
-from .faults import thrown
 from .groups import SET_SECURITY_CONTEXT, ExperimenterGroup, IObject
 from .ice_server import Current
 from .joins import JoinServant
-from .model.queries import Int, Plain, Time
-from .thumbnail_store import ThumbnailStoreServant
+from .model.projections import Int, Plain, Time
+from .thrown import thrown
+from .thumbnail_store_servant import ThumbnailStoreServant
 
 _SERVICE = "::omero::api::ServiceInterface"
 _OBJECT = "::Ice::Object"

@@ -9,7 +9,7 @@ from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.exceptions import InternalException, ServerError, WrappedCreateSessionException
 
-from .model.errors import OmeroError
+from .model.omero_errors import OmeroError
 
 ErrorT = TypeVar("ErrorT", bound=ServerError)
 

@@ -15,9 +15,9 @@ from .context import EventContext, enter
 from .context import is_graph_critical as context_is_graph_critical
 from .context import may_read as context_may_read
 from .data import Database, Image, Pixels, Transaction
-from .errors import OmeroError
-from .limits import Limits
+from .omero_errors import OmeroError
 from .people import People, User
+from .server_limits import Limits
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .calls import Call, Connection, Steps, Work
+from .call import Call, Connection, Steps, Work
 from .containers import Containers
 from .context import leader_of
 from .data import Database
-from .drawing import Draw
-from .errors import OmeroError
 from .files import ThumbnailFiles
-from .limits import Limits
+from .omero_errors import OmeroError
+from .omero_sessions import OmeroSession, OmeroSessions
 from .people import PERMISSION_BITS, People
-from .queries import Asked, Row, answer
+from .projections import Asked, Row, answer
 from .rendering_settings import Defaults, reset_defaults_in_set
-from .sessions import OmeroSession, OmeroSessions
+from .server_limits import Limits
+from .thumbnail_drawing import Draw
 from .thumbnail_store import ThumbnailStore
 
 

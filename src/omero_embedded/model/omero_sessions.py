@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import OmeroError
+from .omero_errors import OmeroError
 from .people import People, User
 
 CLIENT_UUID = "omero.client.uuid"

@@ -14,10 +14,10 @@ from typing import Any, Union
 
 from omero_ms_thumbnail.omero import hql
 
-from .calls import Call
+from .call import Call
 from .containers import Containers
 from .data import PROGRESS_VERSION, Event, Image, Pixels, RenderingDef, Thumbnail
-from .errors import OmeroError
+from .omero_errors import OmeroError
 from .people import PERMISSION_BITS
 from .thumbnail_context import widths
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from .errors import OmeroError
+from .omero_errors import OmeroError
 
 
 class Limits:

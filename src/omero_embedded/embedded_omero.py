@@ -15,14 +15,14 @@ from .driving import Driver
 from .ice_server import ObjectAdapter
 from .joins import Omero, OmeroJoin
 from .model.data import Pixels
-from .model.drawing import Drawing
-from .model.folder import new_folder
-from .model.limits import Limits
-from .model.server import OmeroServer
-from .model.sessions import OmeroSessions
+from .model.data_folder import new_folder
+from .model.omero_server import OmeroServer
+from .model.omero_sessions import OmeroSessions
+from .model.server_limits import Limits
+from .model.thumbnail_drawing import Drawing
 from .renderer import Renderer
 from .router import Router
-from .services import ServiceFactoryServant
+from .servants import ServiceFactoryServant
 from .workload import Latency, Workload
 from .world import World
 
@@ -106,6 +106,6 @@ class EmbeddedOmero:
 
 def _default_look(pixels: Pixels) -> Any:
     # not before it is needed: it takes the image libraries
-    from .images.settings import default_settings
+    from .images.rendering import default_settings
 
     return default_settings(pixels.source)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .images.picture import Picture
+from .images.rendering import alternative_settings, default_settings
 from .images.samples import Collection
-from .images.settings import alternative_settings, default_settings
 from .world import (
     ROOT,
     SYSTEM_GROUP,

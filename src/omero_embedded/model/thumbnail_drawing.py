@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .calls import Call, Steps, Work
+from .call import Call, Steps, Work
 from .data import Pixels, RenderingDef
-from .errors import CONCURRENCY, OmeroError, null_pointer
 from .files import ThumbnailFiles
+from .omero_errors import CONCURRENCY, OmeroError, null_pointer
 from .persistence import HibernateSession, Metadata
 from .rendering_settings import Defaults
 from .thumbnail_context import Dimension, ThumbnailContext, new_metadata
