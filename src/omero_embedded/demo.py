@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from omero_ms_thumbnail.config import ConfigError, OmeroSettings, SessionStoreSettings, Settings
-from omero_ms_thumbnail.server import CannotServe, Demo, begin_logging, serve, url
+from omero_ms_thumbnail.preflight import CannotServe, begin_logging, url
+from omero_ms_thumbnail.server import Demo, serve
 from omero_ms_thumbnail.telemetry.log import LogOptions
 from omero_ms_thumbnail.websession import WebSession
 

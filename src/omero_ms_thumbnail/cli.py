@@ -293,7 +293,8 @@ def _add_nginx(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _serve(arguments: argparse.Namespace) -> None:
     from .config import ConfigError, load_settings
-    from .server import CannotServe, begin_logging, log_options, serve
+    from .preflight import CannotServe, begin_logging, log_options
+    from .server import serve
 
     try:
         settings = load_settings(arguments.config, os.environ)
@@ -369,7 +370,7 @@ def _nginx(arguments: argparse.Namespace) -> None:
 def _upstream(config: Path | None, workers: int | None) -> str:
     from .config import ConfigError, load_settings
     from .nginx import upstream
-    from .own_ports import own_ports
+    from .parts import worker_ports
 
     if config is None:
         return upstream(worker_ports=range(_FIRST_WORKER_PORT, _FIRST_WORKER_PORT + workers) if workers else ())
@@ -377,7 +378,7 @@ def _upstream(config: Path | None, workers: int | None) -> str:
         settings = load_settings(config, os.environ)
         if workers is not None:
             settings = replace(settings, workers=workers)
-        ports = own_ports(settings)
+        ports = worker_ports(settings)
     except ConfigError as error:
         raise _Failed(str(error)) from error
     if workers is not None and not ports:
