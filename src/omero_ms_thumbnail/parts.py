@@ -21,7 +21,7 @@ from .websession import (
     MemorySessionStore,
     PostgresSessionStore,
     RedisSessionStore,
-    SessionStore,
+    RememberingStore,
     SessionStoreChain,
     SigningKeys,
     WebSession,
@@ -31,7 +31,7 @@ from .websession.redis_store import redis_or_cluster_client
 _PORT_MAX: Final = 65_535
 
 
-def session_store(settings: Settings, in_memory: Mapping[str, WebSession] | None = None) -> SessionStore:
+def session_store(settings: Settings, in_memory: Mapping[str, WebSession] | None = None) -> RememberingStore:
     """The store of OMERO.web's sessions, or of those that are `in_memory`.
 
     Raises ConfigError where the settings cannot be used.
@@ -42,7 +42,7 @@ def session_store(settings: Settings, in_memory: Mapping[str, WebSession] | None
     return stores[0] if len(stores) == 1 else SessionStoreChain(stores)
 
 
-def _session_store(store: SessionStoreSettings, omero_web: OmeroWebSettings) -> SessionStore:
+def _session_store(store: SessionStoreSettings, omero_web: OmeroWebSettings) -> RememberingStore:
     plain = plain_session_store(store, omero_web)
     if isinstance(plain, MemorySessionStore):
         return plain

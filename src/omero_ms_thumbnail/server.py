@@ -164,6 +164,7 @@ class Service:
         self._make_omeros(settings)
         authenticate = Authenticator(
             self._look_up,
+            remembered=self._store.remembered,
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
