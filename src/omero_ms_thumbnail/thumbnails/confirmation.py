@@ -67,6 +67,11 @@ class Unconfirmed:
         """The stored size in which OMERO has to be asked about the first of those that are stored."""
         return next((one.facts.size for one in self._had.values() if not one.item.way.is_direct), None)
 
+    @property
+    def oldest(self) -> float | None:
+        """Since when the first of them is here, by the loop's clock."""
+        return next((one.had_at for one in self._had.values()), None)
+
     def in_size(self, size: int) -> list[Item]:
         """Those about which OMERO may be asked together with what is stored in `size`."""
         return [one.item for one in self._had.values() if one.item.way.is_direct or one.facts.size == size]

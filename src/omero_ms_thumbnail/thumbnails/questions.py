@@ -26,11 +26,11 @@ IDS_MAX: Final = 500
 _ON_TOP: Final = 25
 #: the size in which stored thumbnails are looked for until one is asked for that is stored: OMERO.web's
 _STORED_SIZE: Final = 96
-#: seconds for which what was had is collected before OMERO is asked about it alone, between looks whether OMERO still
-#: works for somebody who waits, and for which that puts the question off
-_COLLECT: Final = 0.05
-_LOOK_AGAIN: Final = 0.25
+#: seconds after which OMERO is asked about what was had alone, if no other question has told it meanwhile; for how long
+#: that is put off while OMERO works for somebody who waits, and how often that is looked at
+_COLLECT: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
+_LOOK_AGAIN: Final = 0.25
 
 
 def _unheard(*_: object) -> None:
@@ -55,6 +55,7 @@ class Questions:
         is_busy: Callable[[], bool],
         waiting: Callable[[], int],
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._session = session
         self._knowledge = knowledge
         self._unconfirmed = unconfirmed
@@ -100,21 +101,16 @@ class Questions:
             self._rounds.begin(self._begin)
 
     async def _collect(self) -> None:
-        """Put the question off until nobody waits for OMERO any more, or for a second."""
-        await self._pause(_COLLECT)
-        put_off = _COLLECT
-        while (
-            (self._is_busy() or self._items)
-            and put_off < _PUT_OFF_MAX
-            and len(self._unconfirmed) < ENOUGH
-            and self._session.is_active
-        ):
-            await self._pause(_LOOK_AGAIN)
-            put_off += _LOOK_AGAIN
+        """Ask about what was had, unless other questions do; not while somebody waits for OMERO, but for a second."""
+        while (had_at := self._unconfirmed.oldest) is not None and self._session.is_active:
+            age = self._loop.time() - had_at
+            is_quiet = not self._is_busy() and not self._items
+            if age >= _PUT_OFF_MAX or (age >= _COLLECT and is_quiet) or len(self._unconfirmed) >= ENOUGH:
+                self._is_due = True
+                self._begin()
+                break
+            await self._pause(_COLLECT - age if age < _COLLECT else _LOOK_AGAIN)
         self._is_collecting = False
-        if len(self._unconfirmed):
-            self._is_due = True
-            self._begin()
 
     async def _pause(self, seconds: float) -> None:
         """Let time pass, unless the session goes before."""
