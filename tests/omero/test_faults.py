@@ -6,7 +6,7 @@ import pytest
 
 from omero_ms_thumbnail.ice import errors, glacier2
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.faults import Fault, back_off, described, fault_of
 

@@ -19,7 +19,7 @@ from omero_ms_thumbnail.embedded.services import ConfigServant
 from omero_ms_thumbnail.embedded.thumbnail_store import ThumbnailStoreServant
 from omero_ms_thumbnail.embedded.world import ImageState
 from omero_ms_thumbnail.ice import types
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.glacier2 import ROUTER_OPERATIONS
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import PROXY

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from omero_ms_thumbnail.ice.errors import UnknownException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.faults import Fault, described, fault_of
 from omero_ms_thumbnail.omero.secrets import leave_out

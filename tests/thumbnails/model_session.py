@@ -10,7 +10,7 @@ from typing import Any
 from omero_ms_thumbnail.embedded.model.calls import Steps, Work
 from omero_ms_thumbnail.embedded.model.errors import OmeroError
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.permits import Permit, Permits
 from omero_ms_thumbnail.omero.rtypes import RList, RType

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import images_in_progress, newest_images, readable_images

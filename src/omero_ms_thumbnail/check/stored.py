@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..ice.errors import UnknownException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.exceptions import ResourceError
 from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession

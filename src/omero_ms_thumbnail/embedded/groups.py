@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from ..ice.classes import ClassType
+from ..ice.encoding import ClassType
 from ..ice.messages import OperationMode
 from ..ice.operations import Operation
-from ..ice.types import BOOL, LONG, Dictionary, Members, Sequence
-from ..ice.values import Value
+from ..ice.types import BOOL, LONG, Dictionary, Members, Sequence, Value
 from ..omero.exceptions import ServerError
 from ..omero.rtypes import RBool, RInt, RLong, RString
 

@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
         if self._failure is not None:
             raise _fresh(self._failure)
         request_id = self._protocol.next_request_id()
-        parameters = operation.encode_arguments(arguments, ENCODING_1_1)
+        parameters = operation.encode_arguments(arguments)
         message = encode_request(
             request_id, proxy.identity, operation.name, operation.mode, context, parameters, ENCODING_1_1
         )

@@ -1,7 +1,7 @@
 """Ice's run-time exceptions, under Ice's own names.
 
 `IceException` is what Ice calls a local exception: something went wrong on the way. What an operation declares with
-``throws`` is a `~omero_ms_thumbnail.ice.classes.UserException` and lives with the classes it is encoded like.
+``throws`` is a `~omero_ms_thumbnail.ice.types.UserException` and lives with the classes it is declared like.
 Every message is a sentence for the person who reads it; none carries a session key or a payload.
 """
 
@@ -36,7 +36,7 @@ class UnsupportedProtocolException(ProtocolException):
 
 
 class UnsupportedEncodingException(ProtocolException):
-    """An encapsulation uses an encoding other than 1.0 or 1.1."""
+    """An encapsulation uses an encoding other than 1.1, or an endpoint's other than 1.0 or 1.1."""
 
 
 class UnknownMessageException(ProtocolException):

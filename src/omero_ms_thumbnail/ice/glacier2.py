@@ -21,8 +21,7 @@ from .errors import (
 from .messages import OperationMode, Reply
 from .operations import OBJECT_OPERATIONS, Operation
 from .references import PROXY, Identity, ObjectPrx
-from .types import INT, LONG, STRING, VOID, Members, Sequence
-from .values import UserException
+from .types import INT, LONG, STRING, VOID, Members, Sequence, UserException
 
 R = TypeVar("R")
 

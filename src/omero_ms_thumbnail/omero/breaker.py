@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 
 #: joins in a row that have to fail: one broken connection is nobody else's
 FAILURES_TO_OPEN: Final = 3

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..ice.errors import IceException, InvocationTimeoutException
 from ..ice.messages import Reply
 from ..ice.operations import Operation
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .waiting import until_done
 
 #: call time-outs after which a call is lost that OMERO has not answered

@@ -10,8 +10,7 @@ import re
 from typing import ClassVar, Final
 
 from ..ice.glacier2 import CannotCreateSessionException
-from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence
-from ..ice.values import UserException
+from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence, UserException
 
 #: what OMERO's session keys look like (``java.util.UUID``), wherever one may be quoted, such as in a file's path
 _KEY: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -15,7 +15,7 @@ from ..ice.errors import (
     UnknownLocalException,
 )
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException, SessionNotExistException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .exceptions import (
     ConcurrencyException,
     RemovedSessionException,

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from ..ice.errors import ConnectFailedException, RequestFailedException, UnknownException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .bells import Bells
 from .permit_table import NO_SLOT, PermitTable, Usage
 

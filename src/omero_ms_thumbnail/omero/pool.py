@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from ..ice.errors import IceException, InvocationTimeoutException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .breaker import CircuitBreaker, JoinsSuspended
 from .faults import Fault, fault_of
 from .session import JoinedSession

@@ -15,7 +15,7 @@ from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .faults import Fault, fault_of
 from .refusals import Refusal, refusal_of
 from .session import JoinedSession, OmeroServer

@@ -31,7 +31,7 @@ from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .calls import LOST_AFTER, OngoingCall
 from .permits import Permit, Permits
 from .read_only import READ_ONLY_KEYS, ReadOnlyMode

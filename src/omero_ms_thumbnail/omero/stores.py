@@ -30,7 +30,7 @@ from ..ice.errors import (
 )
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .calls import LOST_AFTER, OngoingCall
 from .permits import Permit
 from .rtypes import RInt

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits

@@ -14,7 +14,7 @@ from ..config import ConfigError, OmeroServerSettings, Settings, load_settings
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.messages import MESSAGE_SIZE_MAX
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, described, fault_of
 from ..omero.pool import SessionPool
 from ..omero.queries import NoSuchContainer, images_in

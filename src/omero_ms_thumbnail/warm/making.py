@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from ..ice.errors import IceException, UnknownException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.breaker import JoinsSuspended
 from ..omero.exceptions import ApiUsageException, ConcurrencyException, SecurityViolation
 from ..omero.faults import Fault, fault_of

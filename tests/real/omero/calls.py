@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from omero_ms_thumbnail.ice.errors import IceException
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.types import BYTE_SEQ
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import BYTE_SEQ, UserException
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import GROUP, USER, JoinedSession
