@@ -49,6 +49,11 @@ _ADVICE: Final[dict[Refusal, str]] = {
 }
 
 
+def url_of(host: str, port: int, path: str, *, secure: bool) -> str:
+    """The URL of a WebSocket endpoint, for people."""
+    return f"{'wss' if secure else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}{path}"
+
+
 def rejected(url: str, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> UpgradeRefusedException:
     """The status of an answer that does not upgrade; of its `body`, what has come."""
     fields = dict(headers)
