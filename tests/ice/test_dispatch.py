@@ -347,7 +347,7 @@ async def test_a_request_larger_than_message_size_max_closes_its_connection() ->
         (connection,) = server.locator.seen
         assert await server.locator.gone.get() is connection
         with pytest.raises(IceException, match="MessageSizeMax is 200") as info:
-            connection.begin(proxy_for("client"), TWICE, (1,), {})
+            connection.send(proxy_for("client"), TWICE, (1,), {})
     assert type(info.value) is MemoryLimitException
 
 

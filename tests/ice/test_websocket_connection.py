@@ -252,7 +252,7 @@ async def test_what_comes_after_our_goodbye_is_nobodys() -> None:
         await wire.ended()
 
     async with raw_server(agreeing(go_on)) as port, _connected(port) as connection:
-        call = connection.begin(proxy_for("peer"), PEER["twice"], (2,), {})
+        call = connection.send(proxy_for("peer"), PEER["twice"], (2,), {})
         closing = asyncio.create_task(connection.close(0.05))
         with pytest.raises(IceException):
             await call

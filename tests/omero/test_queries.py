@@ -135,12 +135,12 @@ def test_what_is_known_of_it_is_known_for_some_minutes() -> None:
     now = 0.0
     mode = ReadOnlyMode(now=lambda: now)
     assert not mode.is_known
-    mode.learn_from(ApiUsageException(message="no such Pixels"))
+    mode.update_from(ApiUsageException(message="no such Pixels"))
     assert not mode.is_known
-    mode.learn({})
+    mode.update({})
     assert mode.is_known
     assert not mode.is_on
-    mode.learn({"omero.cluster.read_only.runtime.db": "false", "omero.cluster.read_only.runtime.repo": "true"})
+    mode.update({"omero.cluster.read_only.runtime.db": "false", "omero.cluster.read_only.runtime.repo": "true"})
     assert mode.is_on
     now += 299.0
     assert mode.is_on

@@ -15,6 +15,7 @@ from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.faults import Fault, described, fault_of
 from omero_ms_thumbnail.omero.secrets import leave_out
 from omero_ms_thumbnail.omero.session import JoinedSession
+from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from omero_ms_thumbnail.thumbnails.model import (
     ImageUnavailable,
     OmeroUnavailable,
@@ -69,7 +70,7 @@ async def test_each_way_to_call_leaves_it_out() -> None:
         omero.sessions.keep(user, key)
         session = await JoinedSession.join(server_of(omero), key)
         with throwing(omero, "", lambda: cannot_read(key)):
-            for asking in (session.projection("select i.id from Image i", {}), session.create_thumbnail_store()):
+            for asking in (session.projection("select i.id from Image i", {}), create_thumbnail_store(session.calls)):
                 with pytest.raises(ResourceError) as raised:
                     await asking
                 assert key not in all_that_is_shown(raised.value) + raised.value.message

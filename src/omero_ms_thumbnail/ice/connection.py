@@ -50,7 +50,7 @@ _MESSAGE_TIMEOUT: Final = 60.0
 _REQUESTS_MAX: Final = 1_000
 
 #: around what may take as long as it takes; `asyncio.timeout(None)` would do it in five times the time
-_UNTIMED: Final = contextlib.nullcontext()
+UNTIMED: Final = contextlib.nullcontext()
 
 
 class Dispatcher(Protocol):
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         """Wait until the transport is gone."""
         await asyncio.shield(self._lost)
 
-    def begin(
+    def send(
         self, proxy: ObjectPrx, operation: Operation[Any], arguments: tuple[Any, ...], context: Mapping[str, str]
     ) -> asyncio.Future[Reply]:
         """Send a request now and return the reply to come; raises IceException if the connection is not active."""
@@ -202,9 +202,9 @@ class Connection(asyncio.Protocol):
         after `timeout` seconds (None: wait as long as it takes).
         """
         try:
-            async with asyncio.timeout(timeout) if timeout is not None else _UNTIMED:
+            async with asyncio.timeout(timeout) if timeout is not None else UNTIMED:
                 await self._writable.wait()
-                reply = await self.begin(proxy, operation, arguments, context or {})
+                reply = await self.send(proxy, operation, arguments, context or {})
         except TimeoutError:
             raise InvocationTimeoutException(
                 f"{self.peer} did not answer {operation.name} within {timeout:g} s"

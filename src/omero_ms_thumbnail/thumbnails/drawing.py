@@ -95,7 +95,7 @@ class Drawing:
         """OMERO has thrown `error`, or could not be asked."""
         fault = fault_of(error)
         if fault is Fault.TOO_SLOW:
-            self._session.doubt()
+            self._session.check_connection()
         for item in items:
             self._knowledge.forget(item.request.image_id)
             if item.done.done():
