@@ -13,7 +13,7 @@ from omero_ms_thumbnail.ice.errors import UnknownException
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.faults import Fault, described, fault_of
-from omero_ms_thumbnail.omero.secrets import leave_out
+from omero_ms_thumbnail.omero.secrets import redact
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from omero_ms_thumbnail.thumbnails.model import (
@@ -55,8 +55,8 @@ def test_a_key_of_any_shape_is_left_out_of_what_is_thrown_to_its_join() -> None:
         message="cannot read /OMERO/odd key/1", serverStackTrace="at odd key", serverExceptionClass=""
     )
     unknown = UnknownException("java.lang.RuntimeException: odd key")
-    leave_out("odd key", thrown)
-    leave_out("odd key", unknown)
+    redact("odd key", thrown)
+    redact("odd key", unknown)
     assert str(thrown) == "omero.ResourceError: cannot read /OMERO/<session key>/1"
     assert "odd key" not in thrown.serverStackTrace
     assert str(unknown) == "java.lang.RuntimeException: <session key>"

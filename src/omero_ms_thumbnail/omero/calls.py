@@ -19,7 +19,7 @@ from ..ice.references import ObjectPrx
 from ..ice.types import UserException
 from .permits import Permit, Permits
 from .read_only import ReadOnlyMode
-from .secrets import leave_out
+from .secrets import redact
 from .waiting import until_done
 
 #: after so many call time-outs a call is lost that OMERO has not answered
@@ -129,7 +129,7 @@ class Calls:
 
     def failed(self, error: Exception) -> None:
         """For `OngoingCall`: a call raised `error`, which goes on to whoever called."""
-        leave_out(self.secret, error)
+        redact(self.secret, error)
         self._read_only.update_from(error)
 
 

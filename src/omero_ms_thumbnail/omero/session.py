@@ -33,7 +33,7 @@ from .calls import TIMEOUTS_UNTIL_LOST, Calls, Observe, unobserved
 from .permits import Permits
 from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
-from .secrets import leave_out
+from .secrets import redact
 from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
@@ -152,7 +152,7 @@ class JoinedSession:
             )
         except BaseException as error:
             if isinstance(error, Exception):
-                leave_out(secret, error)
+                redact(secret, error)
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
