@@ -18,7 +18,7 @@ from .ice.tls import client_context
 from .omero.permits import JOIN_PERMITS, Permits, patience
 from .omero.pool import SessionPool
 from .omero.probe import reach
-from .omero.public_user import PUBLIC_KEY, PublicUser
+from .omero.public_session import PUBLIC_KEY, PublicUser
 from .omero.session import JoinedSession, OmeroServer
 from .omero.thumbnail_files import ThumbnailFiles
 from .telemetry.observer import Census, PermitCensus, Telemetry

@@ -48,7 +48,7 @@ def test_the_model_is_plain_python_that_3_10_reads_and_knows_no_room_but_the_tex
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             elif isinstance(node, ast.ImportFrom) and node.level > 1:
-                assert (node.level, node.module, [one.name for one in node.names]) == (3, "omero", ["hql"]), file
+                assert (node.level, node.module, [one.name for one in node.names]) == (3, "omero", ["queries"]), file
                 continue
             else:
                 continue

@@ -50,7 +50,7 @@ def an(kind: type[Exception]) -> Exception:
     if issubclass(kind, exceptions.WrappedCreateSessionException):
         return kind(reason="no", concurrency=False, backOff=0, type="")
     if issubclass(kind, errors.UpgradeRefusedException):
-        return kind("went wrong", errors.Refusal.NOBODY_BEHIND)
+        return kind("went wrong", errors.UpgradeRefusal.NOBODY_BEHIND)
     return kind() if issubclass(kind, UserException) else kind("went wrong")
 
 

@@ -23,7 +23,8 @@ from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.glacier2 import ROUTER_OPERATIONS
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import PROXY
-from omero_ms_thumbnail.omero import hql, services, system
+from omero_ms_thumbnail.omero import queries as hql
+from omero_ms_thumbnail.omero import services, system
 from omero_ms_thumbnail.omero.rtypes import RTYPE
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest

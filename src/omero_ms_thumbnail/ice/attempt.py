@@ -12,7 +12,7 @@ from .errors import ConnectionLostException, ProtocolException
 from .websocket_refusals import url_of
 
 if TYPE_CHECKING:
-    from .websocket import WebSocket
+    from .websocket_protocol import WebSocket
 
 
 @dataclass

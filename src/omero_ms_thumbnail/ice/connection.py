@@ -35,7 +35,7 @@ from .messages import (
     encode_request_failed,
 )
 from .operations import Operation
-from .protocol import IceProtocol, Role, State
+from .protocol import IceProtocol, ProtocolState, Role
 from .references import Identity, ObjectPrx
 from .streams import ENCODING_1_1
 
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
             self._abort(error)
             return
         self._watch_message(is_new=bool(messages))
-        if self._protocol.state is not State.NOT_VALIDATED and not self._validated.done():
+        if self._protocol.state is not ProtocolState.NOT_VALIDATED and not self._validated.done():
             self._validated.set_result(None)
         for message in messages:
             if isinstance(message, Reply):
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_active(self) -> bool:
         """Whether calls can be made."""
-        return self._protocol.state is State.ACTIVE and self._failure is None
+        return self._protocol.state is ProtocolState.ACTIVE and self._failure is None
 
     async def validated(self) -> None:
         """Wait until the peer has validated the connection; raises IceException if it never will."""
@@ -372,7 +372,7 @@ async def connect(
         if not path:
             return connection
         # imported by those who have one in their way
-        from .websocket import WebSocket
+        from .websocket_protocol import WebSocket
         from .websocket_transport import WebSocketTransport
 
         attempt.websocket = WebSocket(host, port, path, secure=tls is not None, size_max=message_size_max)

@@ -84,7 +84,7 @@ class ConnectTimeoutException(ConnectFailedException):
     """The peer did not accept the connection, or did not validate it, in time."""
 
 
-class Refusal(Enum):
+class UpgradeRefusal(Enum):
     """Why no WebSocket came about where a connection did."""
 
     #: it sends elsewhere (status 3xx)
@@ -110,7 +110,7 @@ class Refusal(Enum):
 class UpgradeRefusedException(ConnectFailedException):
     """What listens does not agree to carry Ice over WebSocket."""
 
-    def __init__(self, sentence: str, refusal: Refusal) -> None:
+    def __init__(self, sentence: str, refusal: UpgradeRefusal) -> None:
         # both are needed to make another one of the same kind
         super().__init__(sentence, refusal)
         self.refusal = refusal

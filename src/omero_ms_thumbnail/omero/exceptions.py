@@ -181,7 +181,12 @@ _OTHERS: Final[dict[str, tuple[type[ServerError], Members]]] = {
     "OmeroFSError": (ServerError, (("reason", STRING),)),
 }
 
-for _name, (_base, _members) in _OTHERS.items():
-    globals()[_name] = type(
-        _name, (_base,), {"__module__": __name__, "ICE_ID": f"::omero::{_name}", "MEMBERS": _members}
-    )
+
+def _declare_others() -> None:
+    for name, (base, members) in _OTHERS.items():
+        globals()[name] = type(
+            name, (base,), {"__module__": __name__, "ICE_ID": f"::omero::{name}", "MEMBERS": members}
+        )
+
+
+_declare_others()
