@@ -81,16 +81,16 @@ def _nothing_told() -> None:
 
 
 def _askers_known() -> None:
-    known: dict[str | None, asking.Asker] = {}
-    find = asking.WhoIsAsking.__call__
+    known: dict[str | None, asking.User] = {}
+    find = asking.Authenticator.__call__
 
-    async def remembered(self: asking.WhoIsAsking, headers: Any, query: Any, path: str = "") -> asking.Asker:
+    async def remembered(self: asking.Authenticator, headers: Any, query: Any, path: str = "") -> asking.User:
         cookie = headers.get("cookie")
         if cookie not in known:
             known[cookie] = await find(self, headers, query, path)
         return known[cookie]
 
-    asking.WhoIsAsking.__call__ = remembered
+    asking.Authenticator.__call__ = remembered
 
 
 def _no_limits_of_time() -> None:
@@ -98,11 +98,11 @@ def _no_limits_of_time() -> None:
         await future
         return True
 
-    async def while_there(_client: Any, answering: Any) -> Any:
+    async def cancel_on_disconnect(_client: Any, answering: Any) -> Any:
         return await answering
 
     work.until_done = stores.until_done = calls.until_done = until_done
-    thumbnail_pages.while_there = while_there
+    thumbnail_pages.cancel_on_disconnect = cancel_on_disconnect
 
 
 def _paths_known() -> None:
@@ -124,7 +124,7 @@ def _no_digest() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "facts": _facts_known,
     "telemetry": _nothing_told,
-    "asker": _askers_known,
+    "user": _askers_known,
     "time-limits": _no_limits_of_time,
     "path": _paths_known,
     "etag": _no_digest,

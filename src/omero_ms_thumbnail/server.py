@@ -41,14 +41,14 @@ from .version import VERSION
 from .visitors import public_user
 from .web.application import Application
 from .web.asgi import Receive, Scope, Send
-from .web.asking import FoundSession, SessionUnreadable, StoreDown, WhoIsAsking
+from .web.auth import Authenticator
 from .web.cors import CrossOrigin
 from .web.gallery_pages import Gallery, GalleryPages
 from .web.health import Health
 from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
-from .websession import SessionStoreUnavailable, WebSession
+from .websession import SessionUnreadable, WebSession
 
 log: Final = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Service:
         )
         self._session_span = of_session_store(settings.session_stores[0].type)
         self._make_omeros(settings)
-        who_is_asking = WhoIsAsking(
+        authenticate = Authenticator(
             self._look_up,
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
@@ -185,11 +185,11 @@ class Service:
         self._application = Application(
             version=VERSION,
             thumbnails=ThumbnailPages(
-                who_is_asking,
+                authenticate,
                 self._omeros[settings.omero.all_servers[0].id].thumbnails,
                 limits=limits,
                 cache_control=settings.cache_control,
-                span=self._telemetry.work,
+                span=self._telemetry.work if self._telemetry.is_tracing else None,
                 sources=self._source if settings.omero.servers else None,
             ),
             health=Health({"session store": self._store.ping}, {one.name: one.reach for one in self._omeros.values()}),
@@ -266,7 +266,7 @@ class Service:
         server = self._settings.omero.server(server_id)
         return self._omeros[server.id].thumbnails if server is not None else None
 
-    async def _look_up(self, session_id: str) -> FoundSession | None:
+    async def _look_up(self, session_id: str) -> WebSession | None:
         began = time.perf_counter()
         outcome = "unavailable"
         try:
@@ -276,8 +276,6 @@ class Service:
                 outcome = "unreadable"
                 raise SessionUnreadable
             outcome = "unknown" if found is None else "found"
-        except SessionStoreUnavailable as error:
-            raise StoreDown(str(error)) from error
         finally:
             self._telemetry.session_read(outcome, time.perf_counter() - began)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from omero_ms_thumbnail.omero.folder_proof import DISTRUST, FIRST_PICTURES, FIRST_ROWS, FolderProof
+from omero_ms_thumbnail.omero.folder_proof import DISTRUST, FIRST_PICTURES, FIRST_ROWS, PAUSE, FolderProof
 
 EVERY = 5
 BLANK = b"an empty well"
@@ -29,6 +29,7 @@ class Mounting(RuleBasedStateMachine):
         self.pictures: set[bytes] = set()
         self.rows: set[int] = set()
         self.since_compared = 0
+        self.asked_at = 0.0
         self.distrusted_until = 0.0
 
     def stored(self, row_id: int) -> bytes:
@@ -46,9 +47,9 @@ class Mounting(RuleBasedStateMachine):
         if not self.proof.wants_comparison():
             assert len(self.pictures) >= FIRST_PICTURES or len(self.rows) >= FIRST_ROWS
             self.since_compared += 1
-            assert self.since_compared < EVERY
+            assert self.since_compared < EVERY or self.now < self.asked_at + PAUSE
             return
-        self.since_compared = 0
+        self.since_compared, self.asked_at = 0, self.now
         # OMERO may fail, or the row change meanwhile
         if is_given:
             self.compare(row_id, stored)
@@ -71,6 +72,7 @@ class Mounting(RuleBasedStateMachine):
         elif not was_distrusted:
             self.pictures.add(stored)
             self.rows.add(row_id)
+            self.asked_at = self.now
 
     @rule(is_right=st.booleans())
     def mount(self, is_right: bool) -> None:
@@ -105,8 +107,15 @@ def test_the_same_row_over_and_over_proves_nothing() -> None:
 
 
 def test_three_different_pictures_prove_it_and_then_one_of_many_is_compared() -> None:
-    proof = FolderProof(every=EVERY)
+    now = 1000.0
+    proof = FolderProof(every=EVERY, now=lambda: now)
     for row_id in range(1, FIRST_PICTURES + 1):
         assert proof.wants_comparison()
         proof.compared(row_id, picture(row_id), picture(row_id))
-    assert [proof.wants_comparison() for _ in range(2 * EVERY)] == [*[False] * (EVERY - 1), True] * 2
+    for _ in range(2):
+        # however many are shown within a minute
+        assert [proof.wants_comparison() for _ in range(3 * EVERY)] == [False] * 3 * EVERY
+        now += PAUSE
+        assert proof.wants_comparison()
+    now += PAUSE
+    assert [proof.wants_comparison() for _ in range(EVERY)] == [*[False] * (EVERY - 1), True]

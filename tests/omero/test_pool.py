@@ -62,7 +62,7 @@ async def test_a_join_that_fails_is_given_to_all_who_wait() -> None:
 async def test_a_key_that_was_refused_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         now = 100.0
-        monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
+        monkeypatch.setattr(pool, "_now", lambda: now)
         for _ in range(20):
             with pytest.raises(PermissionDeniedException):
                 await lend(pool, "no-such-key")
@@ -81,7 +81,6 @@ async def test_a_key_that_was_refused_is_not_tried_again_at_once(monkeypatch: py
 
 async def test_what_says_nothing_against_a_key_is_asked_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
     joins = 0
 
     async def join(_key: str) -> JoinedSession:
@@ -90,6 +89,7 @@ async def test_what_says_nothing_against_a_key_is_asked_again_after_a_second(mon
         raise CannotCreateSessionException(reason="User 7 is in no group")
 
     pool = SessionPool(join, idle_timeout=60)
+    monkeypatch.setattr(pool, "_now", lambda: now)
     for _ in range(20):
         with pytest.raises(CannotCreateSessionException):
             await lend(pool, "key")
@@ -130,7 +130,7 @@ async def test_refusals_that_are_remembered_are_few() -> None:
 async def test_refusals_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         now = 100.0
-        monkeypatch.setattr("omero_ms_thumbnail.omero.pool._now", lambda: now)
+        monkeypatch.setattr(pool, "_now", lambda: now)
         for number in range(100):
             pool._remember_refusal(f"key {number}", PermissionDeniedException(reason="no"), 1.0)
             now += 0.3

@@ -21,7 +21,7 @@ from omero_ms_thumbnail.thumbnails.model import (
 )
 from omero_ms_thumbnail.web import application
 from omero_ms_thumbnail.web.application import Application
-from omero_ms_thumbnail.web.asking import SERVER_PARAMETER, WhoIsAsking
+from omero_ms_thumbnail.web.auth import SERVER_PARAMETER, Authenticator
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.openapi import Access, describe
 from omero_ms_thumbnail.web.parsing import Limits
@@ -155,7 +155,7 @@ OUTCOMES: dict[str, tuple[Thumbnail | ThumbnailError, int]] = {
 @pytest.mark.parametrize(("outcome", "status"), OUTCOMES.values(), ids=OUTCOMES)
 async def test_whatever_comes_of_it_is_described(outcome: Thumbnail | ThumbnailError, status: int) -> None:
     pages = ThumbnailPages(
-        WhoIsAsking(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
+        Authenticator(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         Source(outcome),
         limits=Limits(),
         cache_control="private, no-cache",

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.web import asking
-from omero_ms_thumbnail.web.asking import (
+from omero_ms_thumbnail.web.auth import (
     KEY_HEADER,
-    Asker,
-    FoundSession,
+    Authenticator,
     NobodyKnown,
+    SessionStoreUnavailable,
     SessionUnreadable,
-    StoreDown,
-    WhoIsAsking,
+    User,
+    WebSession,
 )
 from omero_ms_thumbnail.web.parsing import Query
 from omero_ms_thumbnail.web.public import PublicVisitors
@@ -41,13 +41,13 @@ class Session:
 
 
 #: who comes, by the cookie; and what the store says of it
-COMERS: dict[str | None, FoundSession | Exception | None] = {
+COMERS: dict[str | None, WebSession | Exception | None] = {
     None: None,
     "expired": None,
     "logged-in": Session(OWN),
     "made-by-omero-web-for-its-public-user": Session(PUBLIC, is_public=True),
     "unreadable": SessionUnreadable(),
-    "store-is-down": StoreDown("the session store does not answer"),
+    "store-is-down": SessionStoreUnavailable("the session store does not answer"),
 }
 
 
@@ -55,7 +55,7 @@ class Wrong(AssertionError):
     """Somebody is answered as somebody else."""
 
 
-async def _look_up(cookie: str) -> FoundSession | None:
+async def _look_up(cookie: str) -> WebSession | None:
     found = COMERS[cookie]
     if isinstance(found, Exception):
         raise found
@@ -69,7 +69,7 @@ def _comes(cookie: str | None, path: str, *, is_let_in: bool, key: str | None) -
     if key is not None:
         # a session key is tried, whatever it is; what can be none is nobody's
         right = OWN if key == OWN else as_visitor
-    elif isinstance(said, StoreDown):
+    elif isinstance(said, SessionStoreUnavailable):
         right = "503"
     elif isinstance(said, SessionUnreadable):
         right = "403"
@@ -89,7 +89,7 @@ async def every_way() -> None:
     """Everybody comes in every way. Raises Wrong."""
     for cookie, path, is_let_in, key in _everybody():
         visitors = PublicVisitors(PUBLIC, re.compile("^/webgateway"), lambda let_in=is_let_in: not let_in)
-        who = WhoIsAsking(
+        who = Authenticator(
             _look_up,
             cookie_name="sessionid",
             accept_key_header=True,
@@ -98,8 +98,8 @@ async def every_way() -> None:
         )
         headers, right = _comes(cookie, path, is_let_in=is_let_in, key=key)
         try:
-            asker = await who(headers, Query(""), path)
-            answered = asker.session_key
+            user = await who(headers, Query(""), path)
+            answered = user.session_key
         except RequestRefused as refused:
             answered = str(refused.status)
         if answered != right:
@@ -113,24 +113,24 @@ async def test_everybody_is_who_they_are() -> None:
 def _as_visitor_for(*errors: type[BaseException]) -> Callable[[pytest.MonkeyPatch], None]:
     """Whoever cannot be looked up for that reason is a visitor."""
 
-    async def found(self: WhoIsAsking, session_id: str) -> FoundSession | None:
+    async def found(self: Authenticator, session_id: str) -> WebSession | None:
         try:
             return await self._lookup(session_id)
         except errors as error:
             raise NobodyKnown("") from error
 
-    return lambda patch: patch.setattr(WhoIsAsking, "_found", found)
+    return lambda patch: patch.setattr(Authenticator, "_found", found)
 
 
 def _visitors_first(patch: pytest.MonkeyPatch) -> None:
     """Where all is public, nobody is looked up."""
-    original: Any = WhoIsAsking.__call__
+    original: Any = Authenticator.__call__
 
-    async def call(self: WhoIsAsking, headers: Any, query: Any, path: str = "") -> Asker:
+    async def call(self: Authenticator, headers: Any, query: Any, path: str = "") -> User:
         visitor = self.as_visitor(path)
         return visitor if visitor is not None else await original(self, headers, query, path)
 
-    patch.setattr(WhoIsAsking, "__call__", call)
+    patch.setattr(Authenticator, "__call__", call)
 
 
 def _everywhere(patch: pytest.MonkeyPatch) -> None:
@@ -138,18 +138,18 @@ def _everywhere(patch: pytest.MonkeyPatch) -> None:
 
 
 def _not_let_in(patch: pytest.MonkeyPatch) -> None:
-    original = asking.WhoIsAsking.as_visitor
+    original = asking.Authenticator.as_visitor
 
-    def as_visitor(self: Any, path: str, size: int | None = None) -> Asker | None:
+    def as_visitor(self: Any, path: str, size: int | None = None) -> User | None:
         if original(self, path, size) is not None or not self._visitors.may_see(path):
             return original(self, path, size)
-        return Asker(self._visitors.session_key, is_visitor=True)
+        return User(self._visitors.session_key, is_visitor=True)
 
-    patch.setattr(WhoIsAsking, "as_visitor", as_visitor)
+    patch.setattr(Authenticator, "as_visitor", as_visitor)
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "whose session store is down is a visitor": _as_visitor_for(StoreDown),
+    "whose session store is down is a visitor": _as_visitor_for(SessionStoreUnavailable),
     "whose session cannot be read is a visitor": _as_visitor_for(SessionUnreadable),
     "who is logged in is a visitor": _visitors_first,
     "everything is public": _everywhere,

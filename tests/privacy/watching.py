@@ -17,8 +17,6 @@ from tests.privacy.questions import Question, pictures
 
 #: seconds
 _PERIOD = 30.0
-#: seconds after a change of rights for which a refusal too many is counted, and is no error: it shows nobody anything
-_SETTLED = 5.0
 
 
 @dataclass
@@ -107,7 +105,7 @@ class Watch:
                 if picture in right:
                     continue
                 if picture is None and (
-                    not self.oracle.is_steady(user, asked, began - call - _SETTLED, end)
+                    not self.oracle.is_steady(user, asked, began - call, end)
                     or self.oracle.was_locked_out(session_key, user, began - window, end)
                 ):
                     self.torn += 1

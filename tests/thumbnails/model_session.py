@@ -59,8 +59,8 @@ class ModelSession:
         self.stores = ThumbnailStores(self, stores)  # type: ignore[arg-type]
         self._closed = asyncio.Event()
 
-    async def event_context(self) -> EventContext:
-        who = await drive(self._server.who_am_i(self._session))
+    async def event_context(self, *, anew: bool = False) -> EventContext:
+        who = await drive(self._server.who_am_i(self._session, {"omero.group": "-1"}))
         return EventContext(userId=who.user_id, isAdmin=who.is_admin, memberOfGroups=who.member_of)
 
     def begin_database(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from omero_ms_thumbnail.embedded.model.data import Pixels
 from omero_ms_thumbnail.omero.permits import Permits
-from omero_ms_thumbnail.thumbnails import beliefs, saves
+from omero_ms_thumbnail.thumbnails import beliefs, knowledge, saves
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
@@ -227,6 +227,32 @@ async def test_who_is_no_administrator_any_more_makes_their_own() -> None:
         stage.server.people.set_groups(PEOPLE["root"], (503, 1))
         assert await root.see(1) == [[96, 72, "default"]]
     assert settings_of(stage, 1) == {"root": 1}
+
+
+@pytest.mark.parametrize("group", ["rw----", "rwr---", *SHARED])
+async def test_who_is_administrator_since_they_were_joined_is_shown_what_only_one_may_see(group: str) -> None:
+    stage = stage_of(group, ["owner saves red"], [])
+    stage.server.people.set_groups(PEOPLE["root"], (503, 1))
+    async with Asker(stage, "root") as root:
+        await root.see(0)
+        stage.server.people.set_groups(PEOPLE["root"], (503, 0, 1))
+        # an image without settings, which may be made in the owner's name alone
+        assert await root.see(1) == [[96, 72, "default"]]
+    assert settings_of(stage, 1) == {"owner": 1}
+
+
+async def test_who_was_let_into_a_group_since_they_were_joined_has_its_pictures_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(knowledge, "_VIEWER_LIFE", 0.0)
+    stage = stage_of("rwrw--", ["owner saves red"])
+    stage.server.people.set_groups(PEOPLE["member"], (1,))
+    async with Asker(stage, "member", caches=Caches(MemoryCache(bytes_max=1 << 20, life=60), belief=0.0)) as member:
+        assert await member.see(0) == ["ImageUnavailable"]
+        stage.server.people.set_groups(PEOPLE["member"], (503, 1))
+        for _ in range(3):
+            assert await member.see(0) == [[96, 72, "red"]]
+        assert len(member.session.sets()) == 1
 
 
 @pytest.mark.parametrize("who", ["owner", "member", "root"])

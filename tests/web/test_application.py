@@ -19,9 +19,9 @@ from omero_ms_thumbnail.thumbnails.model import (
     ThumbnailRequest,
 )
 from omero_ms_thumbnail.web.application import Application
-from omero_ms_thumbnail.web.asking import Lookup, WhoIsAsking
+from omero_ms_thumbnail.web.auth import Authenticator, Lookup
+from omero_ms_thumbnail.web.disconnect import ClientLeft
 from omero_ms_thumbnail.web.health import Health
-from omero_ms_thumbnail.web.leaving import ClientLeft
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.websession import WebSession
@@ -59,7 +59,7 @@ async def _somebody(_session_id: str) -> WebSession:
 
 def _application(fault: Exception | None = None, lookup: Lookup = _nobody) -> Application:
     pages = ThumbnailPages(
-        WhoIsAsking(lookup, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
+        Authenticator(lookup, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         Source(fault),
         limits=Limits(),
         cache_control="private, no-cache",

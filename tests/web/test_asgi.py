@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from omero_ms_thumbnail.web.asgi import beginning, left
+from omero_ms_thumbnail.web.asgi import beginning, disconnected
 from tests.web.requests import Client, Headers
 
 
@@ -29,7 +29,7 @@ def test_no_byte_is_lost() -> None:
 async def test_what_a_client_sends_of_a_body_does_not_mean_that_it_left() -> None:
     client = Client()
     client.sends = [{"type": "http.request", "body": b"x" * 1_000, "more_body": more} for more in (True, True, False)]
-    leaving = asyncio.create_task(left(client.receive))
+    leaving = asyncio.create_task(disconnected(client.receive))
     while client.sends:
         await asyncio.sleep(0)
     assert not leaving.done()

@@ -8,7 +8,7 @@ from django.http.cookie import parse_cookie
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.web.asking import Asker, WhoIsAsking
+from omero_ms_thumbnail.web.auth import Authenticator, User
 from omero_ms_thumbnail.web.parsing import Query
 from omero_ms_thumbnail.web.response import RequestRefused
 from tests.web.requests import Headers
@@ -31,15 +31,15 @@ async def _any(session_id: str) -> Session:
     return Session(session_id)
 
 
-_WHO = WhoIsAsking(_any, cookie_name="sessionid", accept_key_header=False, accept_key_parameter=False)
+_WHO = Authenticator(_any, cookie_name="sessionid", accept_key_header=False, accept_key_parameter=False)
 
 
 async def _session_id(*cookies: str | bytes) -> str | None:
     try:
-        asker: Asker = await _WHO(Headers(*(("cookie", cookie) for cookie in cookies)), Query(""))
+        user: User = await _WHO(Headers(*(("cookie", cookie) for cookie in cookies)), Query(""))
     except RequestRefused:
         return None
-    return asker.session_key
+    return user.session_key
 
 
 _IDS = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
@@ -141,7 +141,7 @@ async def test_a_session_id_is_not_repeated_to_who_sent_it() -> None:
     async def nobody(_session_id: str) -> None:
         return None
 
-    who = WhoIsAsking(nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
+    who = Authenticator(nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
     for headers, query in [
         (Headers(("cookie", f"sessionid={django_site.OMERO_SESSION_KEY}")), ""),
         (Headers(("x-omero-session-key", "\x00" + django_site.OMERO_SESSION_KEY)), ""),

@@ -7,7 +7,7 @@ import pytest
 from omero_ms_thumbnail.telemetry.observer import Telemetry
 from omero_ms_thumbnail.thumbnails.model import ImageUnavailable, Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.web.application import Application
-from omero_ms_thumbnail.web.asking import WhoIsAsking
+from omero_ms_thumbnail.web.auth import Authenticator
 from omero_ms_thumbnail.web.cors import CrossOrigin
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Limits
@@ -47,7 +47,7 @@ async def _answer(
     cross_origin: CrossOrigin | None = None,
     prefix: str = "",
 ) -> Client:
-    who = WhoIsAsking(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
+    who = Authenticator(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
     application = Application(
         version="1.2.3",
         thumbnails=ThumbnailPages(who, Source(), limits=Limits(), cache_control="private, no-cache"),

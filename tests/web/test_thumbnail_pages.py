@@ -21,7 +21,7 @@ from omero_ms_thumbnail.thumbnails.model import (
     TooManyWaiting,
 )
 from omero_ms_thumbnail.web import complaints
-from omero_ms_thumbnail.web.asking import WhoIsAsking
+from omero_ms_thumbnail.web.auth import Authenticator
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.response import RequestRefused, Response
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
@@ -79,7 +79,7 @@ async def _answer(
         return session or Session()
 
     pages = ThumbnailPages(
-        WhoIsAsking(look_up, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
+        Authenticator(look_up, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         source,
         limits=Limits(longest_side=2000, batch=50),
         cache_control="private, max-age=60",

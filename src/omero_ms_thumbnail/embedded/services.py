@@ -133,10 +133,10 @@ class AdminServant(JoinServant):
     ICE_IDS: ClassVar[tuple[str, ...]] = ("::omero::api::IAdmin", _OBJECT, _SERVICE)
     OPERATIONS: ClassVar[Any] = IADMIN
 
-    async def getEventContext(self, _current: Current) -> EventContext:  # noqa: N802
+    async def getEventContext(self, current: Current) -> EventContext:  # noqa: N802
         """Who the session belongs to."""
         omero = self.join.omero
-        who = await omero.run("getEventContext", omero.server.who_am_i(self.join.session))
+        who = await omero.run("getEventContext", omero.server.who_am_i(self.join.session, current.context))
         return EventContext(
             sessionId=who.session_id,
             sessionUuid=who.session_key,

@@ -14,8 +14,9 @@ from typing import Final
 #: different pictures that have to agree at first, or so many rows: pictures that show nothing look alike in every OMERO
 FIRST_PICTURES: Final = 3
 FIRST_ROWS: Final = 30
-#: afterwards one of so many is compared
+#: afterwards one of so many is compared, and none within so many seconds of the last: each costs OMERO an event
 EVERY: Final = 500
+PAUSE: Final = 60.0
 #: seconds that a folder is not used in after a picture was another one
 DISTRUST: Final = 3600.0
 
@@ -38,6 +39,7 @@ class FolderProof:
         self._rows: set[int] = set()
         self._is_proven = False
         self._shown = 0
+        self._asked_at = 0.0
 
     @property
     def is_distrusted(self) -> bool:
@@ -56,7 +58,10 @@ class FolderProof:
         if self.is_distrusted or not self._is_proven:
             return True
         self._shown += 1
-        return self._shown % self._every == 0
+        if self._shown < self._every or self._now() < self._asked_at + PAUSE:
+            return False
+        self._shown, self._asked_at = 0, self._now()
+        return True
 
     def compared(self, row_id: int, stored: bytes, given: bytes) -> bool:
         """Whether the file of a row holds what OMERO gave for it; the row must not have changed between the two."""
@@ -68,5 +73,5 @@ class FolderProof:
             self._pictures.add(blake2b(stored, digest_size=16).digest())
             self._rows.add(row_id)
             if len(self._pictures) >= FIRST_PICTURES or len(self._rows) >= FIRST_ROWS:
-                self._is_proven = True
+                self._is_proven, self._asked_at = True, self._now()
         return True

@@ -155,6 +155,8 @@ class SessionPool:
         sessions_max: int = 2_000,
         breaker: CircuitBreaker | None = None,
     ) -> None:
+        #: idle time is told by the clock of the timers that end it
+        self._now = asyncio.get_running_loop().time
         self._join_session = join
         self._join_timeout = join_timeout
         self._sessions_max = sessions_max
@@ -164,7 +166,7 @@ class SessionPool:
         self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
-        self._breaker = breaker or CircuitBreaker(now=_now)
+        self._breaker = breaker or CircuitBreaker(now=self._now)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -187,7 +189,7 @@ class SessionPool:
         member = self._members.get(key)
         if member is None or member.state is not MemberState.JOINED:
             return None
-        member.last_used = _now()
+        member.last_used = self._now()
         return member.joined.result()
 
     def drop(self, key: str, session: JoinedSession) -> None:
@@ -228,7 +230,7 @@ class SessionPool:
     def give_back(self, member: Member) -> None:
         """For `Loan`: a use that `borrow` counted is over."""
         member.lent -= 1
-        member.last_used = _now()
+        member.last_used = self._now()
         self._schedule_sweep()
 
     # states
@@ -241,7 +243,7 @@ class SessionPool:
             self._check_refusal(key)
             self._breaker.check()
             self._make_room()
-            member = Member(key, _now())
+            member = Member(key, self._now())
             member.overdue = asyncio.get_running_loop().call_later(self._join_timeout, self._give_up, member)
             self._members[key] = member
             self._waiting.append(member)
@@ -253,7 +255,7 @@ class SessionPool:
 
     def _check_refusal(self, key: str) -> None:
         until, error = self._refusals.get(key, (0.0, None))
-        if error is not None and _now() < until:
+        if error is not None and self._now() < until:
             # a copy: what is raised knows its frames, and this one knows what is remembered
             raise copy(error)
 
@@ -261,10 +263,10 @@ class SessionPool:
         self._refusals.pop(key, None)
         for oldest in tuple(islice(self._refusals, 2)):
             # two for one, so that there are never many that are over
-            if self._refusals[oldest][0] < _now() or len(self._refusals) >= _REFUSALS_MAX:
+            if self._refusals[oldest][0] < self._now() or len(self._refusals) >= _REFUSALS_MAX:
                 del self._refusals[oldest]
         # without the frames that it came through, and the connection in them
-        self._refusals[key] = (_now() + seconds, copy(error))
+        self._refusals[key] = (self._now() + seconds, copy(error))
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""
@@ -311,7 +313,7 @@ class SessionPool:
             # those who waited for it were told that it takes too long
             member.joined = asyncio.get_running_loop().create_future()
         member.joined.set_result(session)
-        member.last_used = _now()
+        member.last_used = self._now()
         self._enter(member, MemberState.JOINED)
         self._schedule_sweep()
         await session.wait_closed()
@@ -383,7 +385,7 @@ class SessionPool:
 
     def _sweep_idle(self) -> None:
         self._sweep = None
-        now = _now()
+        now = self._now()
         for member in tuple(self._members.values()):
             if member.is_idle(now, self._idle_timeout):
                 log.debug("leaving an OMERO session that nobody asked for")
@@ -395,11 +397,6 @@ class SessionPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _now() -> float:
-    """Idle time is told by the clock of the timers that end it."""
-    return asyncio.get_running_loop().time()
 
 
 def _result(member: Member) -> JoinedSession | None:

@@ -15,6 +15,7 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from ..ice.attempt import Attempt
@@ -52,6 +53,8 @@ USER: Final = "omero.user"
 
 #: the ``omero.group`` that asks across all groups of the user
 ALL_GROUPS: Final = "-1"
+#: for calls that are about no group: those in the session's own are refused to who is a member of it no longer
+_IN_ALL_GROUPS: Final = MappingProxyType({GROUP: ALL_GROUPS})
 
 #: seconds between heartbeats until the router has said how many it wants
 _JOINING_HEARTBEAT: Final = 15.0
@@ -113,6 +116,7 @@ class JoinedSession:
         )
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
+        self._user_id: int | None = None
         self._database: asyncio.Task[str] | None = None
         self._asking = 0
         #: the ThumbnailStores of this session
@@ -261,24 +265,31 @@ class JoinedSession:
     @property
     def user_id(self) -> int | None:
         """The OMERO user, once `event_context` has been asked for and answered."""
-        task = self._event_context
-        return task.result().userId if task is not None and task.done() and not _failed(task) else None
+        return self._user_id
 
-    async def event_context(self) -> EventContext:
-        """Who this session belongs to; asked for once."""
+    async def event_context(self, *, anew: bool = False) -> EventContext:
+        """Who this session belongs to, and their groups, which may change; asked for once, unless `anew`.
+
+        Then by a call of its own, never by another's, which may wait for a permit that whoever asks has.
+        """
         task = self._event_context
-        return await _shared(self._begin_event_context() if task is None or _failed(task) else task)
+        if task is None or anew or _failed(task):
+            task = self._begin_event_context()
+        return await _shared(task)
 
     def _begin_event_context(self) -> asyncio.Task[EventContext]:
         self._event_context = asyncio.create_task(self._get_event_context())
+        self._event_context.add_done_callback(_failed)
         return self._event_context
 
     async def _get_event_context(self) -> EventContext:
-        context = await self._ask_database(await self._service("getAdminService"), IADMIN["getEventContext"])
+        service = await self._service("getAdminService")
+        context = await self._ask_database(service, IADMIN["getEventContext"], context=_IN_ALL_GROUPS)
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         # of one that a password made, nobody knew the key until now
         self.calls.secret = self.calls.secret or context.sessionUuid or ""
+        self._user_id = context.userId
         return context
 
     async def database(self) -> str:
@@ -298,14 +309,17 @@ class JoinedSession:
     async def _get_database(self) -> str:
         service = await self._service("getConfigService")
         names = await asyncio.gather(
-            self._ask_database(service, ICONFIG["getDatabaseUuid"]), self._ask_database(service, ICONFIG["getVersion"])
+            self._ask_database(service, ICONFIG["getDatabaseUuid"], context=_IN_ALL_GROUPS),
+            self._ask_database(service, ICONFIG["getVersion"], context=_IN_ALL_GROUPS),
         )
         return "-".join(names)
 
     async def client_settings(self) -> dict[str, str]:
         """``omero.client.*`` as OMERO.web loads it into a new session: every user may read it."""
         service = await self._service("getConfigService")
-        values: dict[str, str] = await self._ask_database(service, ICONFIG["getClientConfigValues"])
+        values: dict[str, str] = await self._ask_database(
+            service, ICONFIG["getClientConfigValues"], context=_IN_ALL_GROUPS
+        )
         return values
 
     async def is_read_only(self) -> bool:
@@ -317,7 +331,11 @@ class JoinedSession:
         if not mode.is_known:
             try:
                 service = await self._service("getConfigService")
-                mode.update(await self._ask_database(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS))
+                mode.update(
+                    await self._ask_database(
+                        service, ICONFIG["getConfigValues"], READ_ONLY_KEYS, context=_IN_ALL_GROUPS
+                    )
+                )
             except (IceException, UserException) as error:
                 log.info("OMERO does not say whether it is read-only: %s", error)
         return mode.is_on

@@ -1,4 +1,4 @@
-"""Families of metrics on cells: counters, gauges, histograms, summaries, and their exposition for Prometheus.
+"""Families of metrics on shared values: counters, gauges, histograms, summaries, and their exposition for Prometheus.
 
 `prometheus_client` formats the exposition; its own counters are not used, since they take a lock for each change and
 know one process only.
@@ -19,7 +19,7 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 
-from .cells import Cells, Name
+from .shared_values import Name, SharedValues
 
 Labels = tuple[str, ...]
 
@@ -27,41 +27,43 @@ Labels = tuple[str, ...]
 Sums = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
-class Counted:
-    """One counter or gauge, of one set of labels."""
+class Counter:
+    """One counter or gauge, of one set of labels; `at` is its place among the shared values."""
 
-    __slots__ = ("_at", "_values")
+    __slots__ = ("_values", "at")
 
-    def __init__(self, cells: Cells, name: Name) -> None:
-        self._values = cells.values
-        self._at = cells.index(name)
+    def __init__(self, values: SharedValues, name: Name) -> None:
+        self._values = values.values
+        self.at: Final = values.index(name)
 
     def add(self, amount: float = 1.0) -> None:
         """Add; a gauge may take a negative amount."""
-        self._values[self._at] += amount
+        self._values[self.at] += amount
 
     def set(self, value: float) -> None:
         """Set a gauge, or a counter that is kept elsewhere."""
-        self._values[self._at] = value
+        self._values[self.at] = value
 
 
-class Observed:
-    """One histogram, of one set of labels; without bounds a summary."""
+class Histogram:
+    """One histogram, of one set of labels; without bounds a summary, for which two numbers are enough."""
 
-    __slots__ = ("_bounds", "_buckets", "_count", "_sum", "_values")
+    __slots__ = ("_bounds", "_buckets", "_values", "count_at", "sum_at")
 
-    def __init__(self, cells: Cells, family: str, labels: tuple[tuple[str, str], ...], bounds: Sequence[float]) -> None:
-        self._values = cells.values
+    def __init__(
+        self, values: SharedValues, family: str, labels: tuple[tuple[str, str], ...], bounds: Sequence[float]
+    ) -> None:
+        self._values = values.values
         self._bounds = tuple(bounds)
-        self._sum = cells.index(Name(f"{family}_sum", labels))
-        self._count = cells.index(Name(f"{family}_count", labels))
+        self.sum_at: Final = values.index(Name(f"{family}_sum", labels))
+        self.count_at: Final = values.index(Name(f"{family}_count", labels))
         upper = [*(str(float(bound)) for bound in bounds), "+Inf"] if bounds else []
-        self._buckets = [cells.index(Name(f"{family}_bucket", (*labels, ("le", le)))) for le in upper]
+        self._buckets = [values.index(Name(f"{family}_bucket", (*labels, ("le", le)))) for le in upper]
 
     def observe(self, value: float) -> None:
         """Count a value; a bucket holds those that fall into it alone, and is summed up only when it is read."""
-        self._values[self._sum] += value
-        self._values[self._count] += 1.0
+        self._values[self.sum_at] += value
+        self._values[self.count_at] += 1.0
         if self._buckets:
             self._values[self._buckets[bisect_left(self._bounds, value)]] += 1.0
 
@@ -69,11 +71,11 @@ class Observed:
 class Family:
     """What all families have: a name, what it means, the names of its labels, its children by their values."""
 
-    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+    def __init__(self, numbers: SharedValues, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
         self.name = name
         self.meaning = meaning
         self.label_names = tuple(labels)
-        self._cells = cells
+        self._numbers = numbers
 
     def _labels(self, values: Labels) -> tuple[tuple[str, str], ...]:
         return tuple(zip(self.label_names, values, strict=True))
@@ -91,18 +93,18 @@ class Counters(Family):
     """Counters; the name is without ``_total``. `is_mortal`: what a worker has counted is gone with it."""
 
     def __init__(
-        self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = (), *, is_mortal: bool = False
+        self, numbers: SharedValues, name: str, meaning: str, labels: Sequence[str] = (), *, is_mortal: bool = False
     ) -> None:
-        super().__init__(cells, name, meaning, labels)
+        super().__init__(numbers, name, meaning, labels)
         self._is_mortal = is_mortal
-        self._children: dict[Labels, Counted] = {}
+        self._children: dict[Labels, Counter] = {}
 
-    def of(self, *labels: str) -> Counted:
+    def labels(self, *labels: str) -> Counter:
         """The counter with these labels. Keep it where it is needed often."""
         child = self._children.get(labels)
         if child is None:
             name = Name(f"{self.name}_total", self._labels(labels), is_gauge=self._is_mortal)
-            child = self._children[labels] = Counted(self._cells, name)
+            child = self._children[labels] = Counter(self._numbers, name)
         return child
 
     def samples(self) -> tuple[str, ...]:
@@ -118,16 +120,16 @@ class Counters(Family):
 class Gauges(Family):
     """Gauges, added up over the workers that live."""
 
-    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
-        super().__init__(cells, name, meaning, labels)
-        self._children: dict[Labels, Counted] = {}
+    def __init__(self, numbers: SharedValues, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+        super().__init__(numbers, name, meaning, labels)
+        self._children: dict[Labels, Counter] = {}
 
-    def of(self, *labels: str) -> Counted:
+    def labels(self, *labels: str) -> Counter:
         """The gauge with these labels."""
         child = self._children.get(labels)
         if child is None:
             name = Name(self.name, self._labels(labels), is_gauge=True)
-            child = self._children[labels] = Counted(self._cells, name)
+            child = self._children[labels] = Counter(self._numbers, name)
         return child
 
     def metric(self, sums: Sums) -> Metric:
@@ -140,8 +142,8 @@ class Gauges(Family):
 class Shared(Family):
     """Gauges of what all workers share: whichever of them is asked says the same, and nothing is added up."""
 
-    def __init__(self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
-        super().__init__(cells, name, meaning, labels)
+    def __init__(self, numbers: SharedValues, name: str, meaning: str, labels: Sequence[str] = ()) -> None:
+        super().__init__(numbers, name, meaning, labels)
         self._values: dict[Labels, float] = {}
 
     def set(self, value: float, *labels: str) -> None:
@@ -159,17 +161,17 @@ class Distributions(Family):
     """Histograms with these upper bounds; without bounds, summaries that have a sum and a count."""
 
     def __init__(
-        self, cells: Cells, name: str, meaning: str, labels: Sequence[str] = (), bounds: Sequence[float] = ()
+        self, numbers: SharedValues, name: str, meaning: str, labels: Sequence[str] = (), bounds: Sequence[float] = ()
     ) -> None:
-        super().__init__(cells, name, meaning, labels)
+        super().__init__(numbers, name, meaning, labels)
         self._bounds = tuple(bounds)
-        self._children: dict[Labels, Observed] = {}
+        self._children: dict[Labels, Histogram] = {}
 
-    def of(self, *labels: str) -> Observed:
+    def labels(self, *labels: str) -> Histogram:
         """The histogram or summary with these labels."""
         child = self._children.get(labels)
         if child is None:
-            child = self._children[labels] = Observed(self._cells, self.name, self._labels(labels), self._bounds)
+            child = self._children[labels] = Histogram(self._numbers, self.name, self._labels(labels), self._bounds)
         return child
 
     def samples(self) -> tuple[str, ...]:
@@ -198,14 +200,14 @@ class Distributions(Family):
 class Collector:
     """What `prometheus_client` collects: every family, with the sums over all workers."""
 
-    def __init__(self, cells: Cells, families: Iterable[Family]) -> None:
-        self._cells = cells
+    def __init__(self, numbers: SharedValues, families: Iterable[Family]) -> None:
+        self._numbers = numbers
         self._families: Final = tuple(families)
 
     def collect(self) -> Iterator[Metric]:
         """The families."""
         sums: Sums = defaultdict(dict)
-        for name, value in self._cells.sums().items():
+        for name, value in self._numbers.sums().items():
             sums[name.sample][name.labels] = value
         for family in self._families:
             yield family.metric(sums)

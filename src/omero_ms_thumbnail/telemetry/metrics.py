@@ -10,8 +10,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import Metric
 
-from .cells import Cells
 from .families import Counters, Distributions, Family, Gauges, Shared
+from .shared_values import SharedValues
 
 #: seconds; from a cache hit to the reference's time-out
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
@@ -26,20 +26,20 @@ _PREFIX: Final = "omero_ms_thumbnail_"
 
 
 class Metrics:
-    """The families, on one worker's cells."""
+    """The families, on one worker's numbers."""
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, numbers: SharedValues) -> None:
         def counters(name: str, meaning: str, *labels: str) -> Counters:
-            return Counters(cells, _PREFIX + name, meaning, labels)
+            return Counters(numbers, _PREFIX + name, meaning, labels)
 
         def gauges(name: str, meaning: str, *labels: str) -> Gauges:
-            return Gauges(cells, _PREFIX + name, meaning, labels)
+            return Gauges(numbers, _PREFIX + name, meaning, labels)
 
         def shared(name: str, meaning: str, *labels: str) -> Shared:
-            return Shared(cells, _PREFIX + name, meaning, labels)
+            return Shared(numbers, _PREFIX + name, meaning, labels)
 
         def distributions(name: str, meaning: str, *labels: str, bounds: tuple[float, ...] = _SECONDS) -> Distributions:
-            return Distributions(cells, _PREFIX + name, meaning, labels, bounds)
+            return Distributions(numbers, _PREFIX + name, meaning, labels, bounds)
 
         self.requests = counters("requests", "Requests answered.", "route", "status")
         self.request_seconds = distributions(
@@ -110,7 +110,7 @@ class Metrics:
         self.workers = gauges("workers", "Worker processes.")
         self.tasks = gauges("tasks", "Tasks of asyncio that have not ended.")
         self.spans = Distributions(
-            cells, "spanDuration", "The duration of spans, in milliseconds.", ("spanName", "error")
+            numbers, "spanDuration", "The duration of spans, in milliseconds.", ("spanName", "error")
         )
 
     def families(self) -> Iterator[Family]:
@@ -123,9 +123,9 @@ class Metrics:
 class ProcessMetrics:
     """What every worker says of itself: `prometheus_client`'s process and garbage metrics, with a label ``pid``."""
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, numbers: SharedValues) -> None:
         self._pid = str(os.getpid())
-        self._cells = cells
+        self._numbers = numbers
         self._sources = (
             ProcessCollector(registry=CollectorRegistry()),
             *((GCCollector(registry=CollectorRegistry()),) if hasattr(gc, "get_stats") else ()),
@@ -148,9 +148,9 @@ class ProcessMetrics:
         for sample in metric.samples:
             if family is None:
                 family = self._families[metric.name] = self._family(metric, ("pid", *sample.labels))
-            family.of(self._pid, *sample.labels.values()).set(sample.value)
+            family.labels(self._pid, *sample.labels.values()).set(sample.value)
 
     def _family(self, metric: Metric, labels: tuple[str, ...]) -> Gauges | Counters:
         if metric.type == "counter":
-            return Counters(self._cells, metric.name, metric.documentation, labels, is_mortal=True)
-        return Gauges(self._cells, metric.name, metric.documentation, labels)
+            return Counters(self._numbers, metric.name, metric.documentation, labels, is_mortal=True)
+        return Gauges(self._numbers, metric.name, metric.documentation, labels)

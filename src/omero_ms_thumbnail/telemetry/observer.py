@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from prometheus_client import CollectorRegistry, Gauge, PlatformCollector
 from prometheus_client.exposition import choose_encoder
 
 from .access import access_log
-from .cells import Cells
-from .families import Collector, Counted, Observed
+from .families import Collector, Counter, Histogram
 from .metrics import SOURCES, Metrics, ProcessMetrics
 from .request import Headers, ObservedRequest, RequestIds, RequestSpan, current
+from .shared_values import SharedValues
 from .spans import JOIN, LEAVING, Ended, Spans, of_operation
 from .spans import Tracer as SpanTracer
 
@@ -47,9 +47,6 @@ _SPANS_OF_ROUTE: Final = {
     "get_thumbnail": ("ms_render_thumbnail", "render_thumbnail"),
     "get_thumbnails": ("ms_get_thumbnails", "get_thumbnails"),
 }
-
-
-_NO_SPAN: Final = nullcontext()
 
 
 def _untold(name: str, seconds: float, error: str) -> None:
@@ -114,13 +111,16 @@ class PermitCensus:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is counted for a route and a status; found once, since finding costs more than counting."""
+    """What is counted for a route and a status; found once, since finding costs more than counting.
 
-    requests: Counted
-    seconds: Observed
-    size: Counted
-    spans: tuple[Observed, ...]
-    rejected: Counted | None
+    Numbers by their places among the shared values.
+    """
+
+    requests: int
+    seconds: Histogram
+    size: int
+    spans: tuple[Histogram, ...]
+    rejected: int | None
 
 
 class Telemetry:
@@ -147,26 +147,27 @@ class Telemetry:
         self._has_shared_cache = has_shared_cache
         self._ids = RequestIds()
         self._write = access_log() if access_log_wanted else None
-        self._cells = Cells(folder)
-        self._metrics = Metrics(self._cells)
-        self._process = ProcessMetrics(self._cells)
+        self._numbers = SharedValues(folder)
+        self._values = self._numbers.values
+        self._metrics = Metrics(self._numbers)
+        self._process = ProcessMetrics(self._numbers)
         self._registry = CollectorRegistry()
-        self._registry.register(Collector(self._cells, (*self._metrics.families(), *self._process.families())))
+        self._registry.register(Collector(self._numbers, (*self._metrics.families(), *self._process.families())))
         PlatformCollector(registry=self._registry)
         Gauge("omero_ms_thumbnail_build_info", "The version.", ["version"], registry=self._registry).labels(
             version
         ).set(1)
         self._told: dict[tuple[str, int], _Told] = {}
-        self._spans: dict[tuple[str, str], Observed] = {}
+        self._spans: dict[tuple[str, str], Histogram] = {}
         self._calls: dict[str, Ended] = {}
-        self._in_flight = self._metrics.in_flight.of()
-        self._memory_hits = self._metrics.cache_lookups.of("memory", "hit")
-        self._memory_misses = self._metrics.cache_lookups.of("memory", "miss")
-        self._lookups: dict[str, Counted] = {}
+        self._in_flight = self._metrics.in_flight.labels().at
+        self._memory_hits = self._metrics.cache_lookups.labels("memory", "hit")
+        self._memory_misses = self._metrics.cache_lookups.labels("memory", "miss")
+        self._lookups: dict[str, Counter] = {}
         # from zero: a rate needs a value before the first
-        self._pictures = {source: self._metrics.pictures.of(source) for source in SOURCES}
-        self._disagreed = self._metrics.pictures_disagreed.of()
-        self._metrics.workers.of().set(1)
+        self._pictures = {source: self._metrics.pictures.labels(source) for source in SOURCES}
+        self._disagreed = self._metrics.pictures_disagreed.labels()
+        self._metrics.workers.labels().set(1)
         self._refreshing: asyncio.TimerHandle | None = None
         #: makes spans; for the rooms
         self.spans = Spans(self._span_ended, tracer)
@@ -193,7 +194,7 @@ class Telemetry:
         current.set(request)
         if self._tracer is not None:
             request.span = self._tracer.begin_request("request", headers)
-        self._in_flight.add(1)
+        self._values[self._in_flight] += 1.0
         return request
 
     def answered(
@@ -212,16 +213,18 @@ class Telemetry:
         told = self._told.get((route, status))
         if told is None:
             told = self._told[route, status] = self._tell(route, status)
-        told.requests.add()
+        values = self._values
+        values[told.requests] += 1.0
+        values[told.size] += size
         told.seconds.observe(seconds)
-        told.size.add(size)
         for span in told.spans:
-            span.observe(seconds * 1000)
+            values[span.sum_at] += seconds * 1000
+            values[span.count_at] += 1.0
         if told.rejected is not None:
-            told.rejected.add()
+            values[told.rejected] += 1.0
         if status == 503 and response.cause:
-            self._metrics.unavailable.of(response.cause).add()
-        self._in_flight.add(-1)
+            self._metrics.unavailable.labels(response.cause).add()
+        values[self._in_flight] -= 1.0
         if request.span is not None:
             request.span.end_request(name=f"{method} {route}", method=method, path=path, status=status)
         if self._write is not None:
@@ -245,17 +248,17 @@ class Telemetry:
         if shared or asked:
             self._memory_misses.add(shared + asked)
         if self._has_shared_cache and shared:
-            self._metrics.cache_lookups.of("shared", "hit").add(shared)
+            self._metrics.cache_lookups.labels("shared", "hit").add(shared)
         if self._has_shared_cache and asked:
-            self._metrics.cache_lookups.of("shared", "miss").add(asked)
+            self._metrics.cache_lookups.labels("shared", "miss").add(asked)
 
     def remembered(self, count: int) -> None:
         """For one request, all thumbnails, so many, came from memory without a question: the shortest way there is."""
         request = current.get()
         if request is not None:
             request.cache = "hit"
-        self._memory_hits.add(count)
-        self._pictures["memory"].add(count)
+        self._values[self._memory_hits.at] += count
+        self._values[self._pictures["memory"].at] += count
 
     def pictures(self, source: str, count: int) -> None:
         """So many thumbnails were answered from `source`, one of `metrics.SOURCES`; raises KeyError for another."""
@@ -263,8 +266,8 @@ class Telemetry:
 
     def facts_asked(self, seconds: float, ids: int) -> None:
         """A query for the facts of so many images has been answered after so many seconds."""
-        self._metrics.facts_seconds.of().observe(seconds)
-        self._metrics.facts_ids.of().observe(ids)
+        self._metrics.facts_seconds.labels().observe(seconds)
+        self._metrics.facts_ids.labels().observe(ids)
 
     def disagreed(self, count: int) -> None:
         """So many thumbnails were not kept: a query that began after each was had gave another key."""
@@ -272,32 +275,35 @@ class Telemetry:
 
     def file_refused(self, reason: str) -> None:
         """A file of OMERO's was not shown. `reason` is one of a few words of the code's, never of the file's."""
-        self._metrics.files_refused.of(reason).add()
+        self._metrics.files_refused.labels(reason).add()
 
     def batch(self, size: int) -> None:
         """So many thumbnails were asked for in one call."""
-        self._metrics.batch_size.of().observe(size)
+        self._metrics.batch_size.labels().observe(size)
 
     def made(self, settings: int = 0, thumbnails: int = 0) -> None:
         """Calls of ours had OMERO make so many rendering settings, and store so many thumbnails."""
         if settings:
-            self._metrics.settings_made.of().add(settings)
+            self._metrics.settings_made.labels().add(settings)
         if thumbnails:
-            self._metrics.thumbnails_stored.of().add(thumbnails)
+            self._metrics.thumbnails_stored.labels().add(thumbnails)
 
     def session_read(self, outcome: str, seconds: float) -> None:
         """The session store was asked for a session."""
         counted = self._lookups.get(outcome)
         if counted is None:
-            counted = self._lookups[outcome] = self._metrics.store_reads.of(outcome)
+            counted = self._lookups[outcome] = self._metrics.store_reads.labels(outcome)
         counted.add()
-        self._metrics.store_seconds.of().observe(seconds)
+        self._metrics.store_seconds.labels().observe(seconds)
 
     def work(self, name: str) -> AbstractContextManager[None]:
-        """To be entered around the work for a request, in a trace; how long it takes, the request's own time says."""
-        if self._tracer is None:
-            return _NO_SPAN
+        """To be entered around the work for a request where `is_tracing`; its time is the request's own."""
         return self.spans(name, ended=_untold)
+
+    @property
+    def is_tracing(self) -> bool:
+        """Whether spans are sent anywhere."""
+        return self._tracer is not None
 
     def call(self, operation: str) -> AbstractContextManager[None]:
         """To be entered around a call of that operation of OMERO's."""
@@ -310,41 +316,41 @@ class Telemetry:
 
     def _call_ended(self, operation: str, span: str, seconds: float, error: str) -> None:
         self._span_ended(span, seconds, error)
-        self._metrics.calls.of(operation, error).add()
-        self._metrics.call_seconds.of(operation).observe(seconds)
+        self._metrics.calls.labels(operation, error).add()
+        self._metrics.call_seconds.labels(operation).observe(seconds)
 
     def _span_ended(self, name: str, seconds: float, error: str) -> None:
         span = self._spans.get((name, error))
         if span is None:
-            span = self._spans[name, error] = self._metrics.spans.of(name, error)
+            span = self._spans[name, error] = self._metrics.spans.labels(name, error)
         span.observe(seconds * 1000)
         if name == JOIN:
-            self._metrics.joins.of(error).add()
-            self._metrics.join_seconds.of().observe(seconds)
+            self._metrics.joins.labels(error).add()
+            self._metrics.join_seconds.labels().observe(seconds)
 
     def _tell(self, route: str, status: int) -> _Told:
         metrics = self._metrics
         # as Brave, which the Java microservice uses: whatever is no success is an error
         error = str(status) if status >= 400 else ""
         return _Told(
-            metrics.requests.of(route, str(status)),
-            metrics.request_seconds.of(route, str(status)),
-            metrics.response_bytes.of(route),
-            tuple(metrics.spans.of(name, error) for name in _SPANS_OF_ROUTE.get(route, ())),
-            metrics.rejected.of(_REASONS.get(status, "other")) if status >= 400 else None,
+            metrics.requests.labels(route, str(status)).at,
+            metrics.request_seconds.labels(route, str(status)),
+            metrics.response_bytes.labels(route).at,
+            tuple(metrics.spans.labels(name, error) for name in _SPANS_OF_ROUTE.get(route, ())),
+            metrics.rejected.labels(_REASONS.get(status, "other")).at if status >= 400 else None,
         )
 
     def _refresh(self) -> None:
         metrics, now = self._metrics, self._census()
-        metrics.sessions.of().set(now.sessions)
-        metrics.sessions_max.of().set(now.sessions_max)
-        metrics.stores.of("in use").set(now.stores_in_use)
-        metrics.stores.of("free").set(now.stores_open - now.stores_in_use)
-        metrics.cache_bytes.of().set(now.cache_bytes)
-        metrics.cache_entries.of().set(now.cache_entries)
-        metrics.cache_failures.of().set(now.cache_failures)
-        metrics.facts_remembered.of().set(now.facts_remembered)
-        metrics.tasks.of().set(now.tasks)
+        metrics.sessions.labels().set(now.sessions)
+        metrics.sessions_max.labels().set(now.sessions_max)
+        metrics.stores.labels("in use").set(now.stores_in_use)
+        metrics.stores.labels("free").set(now.stores_open - now.stores_in_use)
+        metrics.cache_bytes.labels().set(now.cache_bytes)
+        metrics.cache_entries.labels().set(now.cache_entries)
+        metrics.cache_failures.labels().set(now.cache_failures)
+        metrics.facts_remembered.labels().set(now.facts_remembered)
+        metrics.tasks.labels().set(now.tasks)
         for permits in self._permits():
             metrics.permits.set(permits.limit, permits.kind, permits.server)
             metrics.permits_in_use.set(permits.in_use, permits.kind, permits.server)

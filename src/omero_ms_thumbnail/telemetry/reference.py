@@ -13,9 +13,9 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from omero_ms_thumbnail.telemetry.cells import Cells
 from omero_ms_thumbnail.telemetry.metrics import Metrics
 from omero_ms_thumbnail.telemetry.observer import Telemetry
+from omero_ms_thumbnail.telemetry.shared_values import SharedValues
 
 _OPENING: Final = """\
 # Metrics
@@ -70,7 +70,7 @@ def exposed() -> Iterator[Exposed]:
     """Every family of `/metrics`, in its order."""
     _, text = Telemetry("0").exposition(None)
     # a family without a sample does not say its labels
-    labels = {family.name: family.label_names for family in Metrics(Cells()).families()}
+    labels = {family.name: family.label_names for family in Metrics(SharedValues()).families()}
     for metric in text_string_to_metric_families(text.decode()):
         found = labels.get(metric.name) or tuple(metric.samples[0].labels if metric.samples else ())
         suffix = "_total" if metric.type == "counter" else ""

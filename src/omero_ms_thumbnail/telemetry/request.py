@@ -10,18 +10,16 @@ import itertools
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final, Protocol
 
-_GIVEN: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_GIVEN: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,64}")
+_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 
 
-class Headers(Protocol):
-    """The headers of a request, names in lower case."""
-
-    def get(self, name: str) -> str | None:
-        """The first value."""
+#: the first value of each header of a request, names in lower case
+Headers = Mapping[bytes, bytes]
 
 
 class RequestSpan(Protocol):
@@ -56,10 +54,10 @@ class RequestIds:
 
     def of(self, headers: Headers) -> str:
         """The id of a request."""
-        given = headers.get("x-request-id")
+        given = headers.get(b"x-request-id")
         if given is not None and _GIVEN.fullmatch(given) is not None:
-            return given
-        parent = headers.get("traceparent")
+            return given.decode("ascii")
+        parent = headers.get(b"traceparent")
         if parent is not None and (found := _TRACEPARENT.fullmatch(parent)) is not None:
-            return found.group(1)
+            return found[1].decode("ascii")
         return f"{self._prefix}-{next(self._numbers):x}"

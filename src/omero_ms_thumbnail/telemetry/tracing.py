@@ -42,8 +42,8 @@ _LINE_EVERY: Final = 60.0
 
 class _HeaderGetter(Getter[Headers]):
     def get(self, carrier: Headers, key: str) -> list[str] | None:
-        value = carrier.get(key)
-        return None if value is None else [value]
+        value = carrier.get(key.encode())
+        return None if value is None else [value.decode("latin-1")]
 
     def keys(self, carrier: Headers) -> list[str]:
         # baggage alone would need it

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .model import ImageFacts, NotModified, Saved, Thumbnail, ThumbnailRequest
-from .ways import DIRECT, Way
+from .ways import DIRECT, Viewer, Way
 
 #: sets of one session on their way at once
 SETS_MAX: Final = 2
@@ -52,8 +52,8 @@ class Item:
     is_lost: bool = False
     #: OMERO has said once to try again
     was_tried_again: bool = False
-    #: facts with which OMERO refused it
-    doubted: ImageFacts | None = None
+    #: what was known of the image, and of who asks, when OMERO refused it
+    doubted: tuple[ImageFacts, Viewer] | None = None
     #: the rendering settings that are named, if they are those of this image
     named: Saved | None = None
     #: under which the picture is kept, if it can be; see `content`

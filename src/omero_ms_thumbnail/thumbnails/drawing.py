@@ -159,6 +159,8 @@ class Drawing:
         items = list(batch.items)
         late = self._loop.call_later(WORTH_SECONDS, self._fall_late, batch) if batch.is_set else None
         try:
+            if not await self._know_in_whose_name(items):
+                return
             if not batch.is_set:
                 if items[0].way.is_direct or await self._may_still_be_stored(items[0]):
                     await self._render_alone(items[0])
@@ -177,6 +179,20 @@ class Drawing:
             if late is not None:
                 late.cancel()
                 self._late.discard(batch)
+
+    async def _know_in_whose_name(self, items: list[Item]) -> bool:
+        """Whether the viewer is who they were, where another's first settings are to be made; else all line up again.
+
+        An administrator's are made in the owner's name, and whether they are one may have changed since the join.
+        """
+        viewer = self._knowledge.viewer
+        if all(one.facts is None or one.facts.is_seen or one.facts.owner_id == viewer.user_id for one in items):
+            return True
+        if await self._knowledge.is_viewer_still(viewer):
+            return True
+        for item in items:
+            self._line_up_again(item)
+        return False
 
     async def _lines_up_directly(self, items: list[Item], error: Exception) -> bool:
         """Whether OMERO refused `items` since it is read-only, and is asked for them without storing anything."""
@@ -341,8 +357,9 @@ class Drawing:
         if item.facts is not None and item.way.lane is not None and not item.is_single:
             self._comes_alone(item)
         elif item.facts is not None and item.doubted is None:
-            # once: rights and settings may have changed between the question and the call
-            item.doubted = item.facts
+            # once: rights and settings may have changed between the question and the call, and who is administrator
+            item.doubted = (item.facts, self._knowledge.viewer)
+            self._knowledge.doubt_viewer()
             self._ask_again(item)
         else:
             item.done.set_exception(no_thumbnail(item))

@@ -24,6 +24,8 @@ log: Final = logging.getLogger(__name__)
 #: seconds for which facts without content are believed: an image may be moved to another group or be given to another
 #: user. What they show is asked of OMERO each time
 _LIFE_WITHOUT_CONTENT: Final = 60.0
+#: seconds for which a session's user is believed to be in the groups that OMERO told of
+_VIEWER_LIFE: Final = 60.0
 
 
 class Answer(NamedTuple):
@@ -35,14 +37,15 @@ class Answer(NamedTuple):
 
 
 class Knowledge:
-    """Of one session. What is believed of images goes with it."""
+    """Of one session. `beliefs`, what is believed of images, go with it."""
 
     def __init__(self, session: JoinedSession, caches: Caches) -> None:
         self._session = session
         self._caches = caches
         life = caches.belief if caches.by_content else _LIFE_WITHOUT_CONTENT
-        self._beliefs = Beliefs(life, caches.count_facts)
+        self.beliefs = Beliefs(life, caches.count_facts)
         self._viewer: Viewer | None = None
+        self._viewer_until = 0.0
         self._groups: frozenset[int] = frozenset()
         self._database = ""
 
@@ -50,20 +53,29 @@ class Knowledge:
         """What is believed, if it is all that `request` has to know; nothing for one that comes with a `version`."""
         if request.version or request.rendering_def_id is not None:
             return None
-        found = self._beliefs.get(request.image_id)
+        found = self.beliefs.get(request.image_id)
         return None if found is None or (request.is_plain and found.size != request.width) else found
 
     def forget(self, image_id: int) -> None:
         """What is remembered of it has proved wrong, or soon will."""
-        self._beliefs.forget(image_id)
+        self.beliefs.forget(image_id)
+
+    def doubt_viewer(self) -> None:
+        """OMERO has refused what they may see: the next question asks who they are, too."""
+        self._viewer_until = 0.0
+
+    async def is_viewer_still(self, viewer: Viewer) -> bool:
+        """Whether, asked now, OMERO says what it said of the session's user. Raises what it throws, or IceException."""
+        self.doubt_viewer()
+        return await self._know_viewer() == viewer
 
     def forget_all(self) -> None:
         """The session is over."""
-        self._beliefs.clear()
+        self.beliefs.clear()
 
     def are_alike(self, items: Iterable[Item]) -> bool:
         """Whether what is known of items of one lane is of this second, so that they are alike now."""
-        return self._beliefs.are_fresh(item.facts for item in items if item.facts is not None)
+        return self.beliefs.are_fresh(item.facts for item in items if item.facts is not None)
 
     async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> Answer:
         """Facts of `image_ids`, with what is stored in `size`, and settings that are `named`.
@@ -78,7 +90,7 @@ class Knowledge:
             )
         else:
             found, told = await self._ask(sorted(image_ids), viewer.user_id, size), {}
-        self._beliefs.remember(found.values(), asked_at)
+        self.beliefs.remember(found.values(), asked_at)
         return Answer(asked_at, found, told)
 
     async def _ask(self, image_ids: list[int], user_id: int, size: int) -> dict[int, ImageFacts]:
@@ -119,12 +131,16 @@ class Knowledge:
         return way_of(request, found, self.viewer)
 
     def believed_key(self, request: ThumbnailRequest) -> bytes | None:
-        """The key of what OMERO would give for `request`, if what was told of its image is believed to say that."""
-        key = self._beliefs.key(request)
-        if key is None and (found := self.of(request)) is not None:
-            key = self.key_of(request, found, self._way_of(request, found), None)
-            if key is not None:
-                self._beliefs.found_key(request, found, key)
+        """The key of what OMERO would give for `request`, if what was told of its image is believed to say that.
+
+        From then on `beliefs` have it.
+        """
+        found = self.of(request)
+        if found is None:
+            return None
+        key = self.key_of(request, found, self._way_of(request, found), None)
+        if key is not None:
+            self.beliefs.found_key(request, found, key)
         return key
 
     def key_of(self, request: ThumbnailRequest, found: ImageFacts, way: Way, named: Saved | None) -> bytes | None:
@@ -149,8 +165,10 @@ class Knowledge:
         return self.viewer.is_admin or found.group_id in self._groups
 
     async def _know_viewer(self) -> Viewer:
-        if self._viewer is None:
-            context = await self._session.event_context()
+        now = asyncio.get_running_loop().time()
+        if self._viewer is None or now >= self._viewer_until:
+            context = await self._session.event_context(anew=self._viewer is not None)
+            self._viewer_until = now + _VIEWER_LIFE
             self._groups = frozenset(context.memberOfGroups)
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
         return self._viewer

@@ -22,6 +22,8 @@ log: Final = logging.getLogger(__name__)
 
 #: images in one query at most
 IDS_MAX: Final = 500
+#: of those that were just had, images that a query may have on top while somebody waits for it: 2 ms at most
+_ON_TOP: Final = 25
 #: the size in which stored thumbnails are looked for until one is asked for that is stored: OMERO.web's
 _STORED_SIZE: Final = 96
 #: seconds for which what was had is collected before OMERO is asked about it alone, between looks whether OMERO still
@@ -136,7 +138,7 @@ class Questions:
 
     async def _ask_once(self) -> None:
         items = self._next()
-        had = self._unconfirmed.in_size(self._size)[: max(IDS_MAX - len(items), 0)]
+        had = self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
         asked = [*items, *had]
         if not asked:
             return
@@ -158,6 +160,12 @@ class Questions:
         if not len(self._unconfirmed):
             self._is_due = False
         self._answered(items, answer)
+
+    def _room_beside(self, items: Sequence[Item]) -> int:
+        """For how many of those that were had there is room in the query about `items`."""
+        if items and len(self._unconfirmed) < ENOUGH:
+            return _ON_TOP
+        return max(IDS_MAX - len(items), 0)
 
     def _next(self) -> list[Item]:
         """Those to be asked about next, all that are stored in one size."""

@@ -111,8 +111,10 @@ class SessionWork:
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What is believed to be what the session's user would be given, and is in memory."""
         memory = self._caches.memory
-        key = self._knowledge.believed_key(request) if memory is not None else None
-        return memory.get(key) if memory is not None and key is not None else None
+        if memory is None:
+            return None
+        key = self._knowledge.beliefs.key(request) or self._knowledge.believed_key(request)
+        return memory.get(key) if key is not None else None
 
     def forget(self) -> None:
         """The session is over: whoever waits is told, and nothing of it waits for the garbage collector."""
@@ -193,7 +195,7 @@ class SessionWork:
                 continue
             if told is None:
                 item.done.set_exception(unreadable(item))
-            elif told == item.doubted:
+            elif (told, self._knowledge.viewer) == item.doubted:
                 item.done.set_exception(no_thumbnail(item))
             else:
                 item.named = self._knowledge.named_of(item, answer)

@@ -9,14 +9,13 @@ import logging
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from .asgi import Headers, Receive, Scope, Send, beginning, end, left
-from .asking import RequestHeaders
+from .asgi import Headers, Receive, Scope, Send, beginning, disconnected
 from .cors import CrossOrigin
+from .disconnect import CLIENT_LEFT, ClientLeft
 from .gallery_pages import GalleryPages
 from .health import Health
-from .leaving import CLIENT_LEFT, ClientLeft
 from .placeholder import placeholder
 from .response import RequestRefused, Response, json_body, quoted, sentence
 from .thumbnail_pages import ThumbnailPages
@@ -43,15 +42,18 @@ class ObservedRequest(Protocol):
         """When it came, as `time.perf_counter` says it."""
 
 
-class Observer(Protocol):
+RequestT = TypeVar("RequestT", bound=ObservedRequest)
+
+
+class Observer(Protocol[RequestT]):
     """Who is told of every request and its answer: logs, metrics, traces."""
 
-    def began(self, headers: RequestHeaders) -> Any:
-        """A request has come: an `ObservedRequest`."""
+    def began(self, headers: Mapping[bytes, bytes]) -> RequestT:
+        """A request has come, with these headers: the first value of each, names in lower case."""
 
     def answered(
         self,
-        request: Any,
+        request: RequestT,
         *,
         method: str,
         path: str,
@@ -66,7 +68,7 @@ class Observer(Protocol):
         """Content type and body of ``/metrics``."""
 
 
-class Application:
+class Application(Generic[RequestT]):
     """Answers requests. `description` is that of the interface, as `openapi.describe` gives it.
 
     Every path is answered below `prefix` too, where OMERO.web has one (``omero.web.prefix``).
@@ -78,7 +80,7 @@ class Application:
         version: str,
         thumbnails: ThumbnailPages,
         health: Health,
-        observer: Observer,
+        observer: Observer[RequestT],
         description: Mapping[str, Any],
         gallery: GalleryPages | None = None,
         cross_origin: CrossOrigin | None = None,
@@ -91,6 +93,7 @@ class Application:
         self._description = json_body(description, extra=(("cache-control", "no-cache"),))
         self._gallery = gallery
         self._cross_origin = cross_origin or CrossOrigin()
+        self._is_cross_origin = self._cross_origin.is_on
         self._prefix = f"{prefix}/" if prefix else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,13 +102,14 @@ class Application:
             await send({"type": "websocket.close", "code": 1000})
             return
         headers, method, path = Headers(scope["headers"]), scope["method"], scope["path"]
-        request: ObservedRequest = self._observer.began(headers)
+        request = self._observer.began(headers.first)
         name, response, user_id = await self._answer(scope, headers, receive)
-        if self._cross_origin.is_on:
+        if self._is_cross_origin:
             response = self._cross_origin.allowing(response, headers)
+        body = b"" if method == "HEAD" else response.body
         try:
             await send(beginning(response.status, response.headers, request.id))
-            await send(end(b"" if method == "HEAD" else response.body))
+            await send({"type": "http.response.body", "body": body})
         finally:
             self._observer.answered(
                 request,
@@ -117,9 +121,7 @@ class Application:
                 user=user_id,
             )
 
-    async def _answer(
-        self, scope: Scope, headers: RequestHeaders, receive: Receive
-    ) -> tuple[str, Response, int | None]:
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Response, int | None]:
         """The route's name, the answer, and the OMERO user who asked, where that is known."""
         method: str = scope["method"]
         try:
@@ -129,20 +131,22 @@ class Application:
             if method not in ("GET", "HEAD"):
                 refusal = f"{method[:_METHOD_SHOWN]} is not allowed here"
                 return "other", sentence(405, refusal, (("allow", _METHODS),)), None
-            path, query_string = self._below_prefix(scope["path"]), scope["query_string"].decode("utf-8", "replace")
+            path, query_string = scope["path"], scope["query_string"].decode("utf-8", "replace")
+            if self._prefix:
+                path = self._below_prefix(path)
             found = route(path)
             if found is not None:
                 try:
-                    response, asker = await self._thumbnails.answer(
-                        found, headers, query_string, partial(left, receive), f"{self._prefix[:-1]}{path}"
+                    response, user = await self._thumbnails.answer(
+                        found, headers, query_string, partial(disconnected, receive), f"{self._prefix[:-1]}{path}"
                     )
                 except ClientLeft as gone:
-                    return found.kind.value, Response(CLIENT_LEFT, ()), gone.user_id
+                    return found.kind, Response(CLIENT_LEFT, ()), gone.user_id
                 except RequestRefused as refused:
                     picture = placeholder(found.kind, refused.status, headers.get("accept"))
                     refusing = (picture or _refusal(refused))._replace(cause=refused.cause)
-                    return found.kind.value, self._thumbnails.varying(refusing), refused.user_id
-                return found.kind.value, response, asker.user_id
+                    return found.kind, self._thumbnails.varying(refusing), refused.user_id
+                return found.kind, response, user.user_id
             return *await self._answer_other(path, query_string, headers, asked=scope["path"]), None
         except RequestRefused as refused:
             return "other", _refusal(refused), None
@@ -152,10 +156,10 @@ class Application:
             return "other", sentence(500, "the thumbnail service has failed; its log says why"), None
 
     def _below_prefix(self, path: str) -> str:
-        return path[len(self._prefix) - 1 :] if self._prefix and path.startswith(self._prefix) else path
+        return path[len(self._prefix) - 1 :] if path.startswith(self._prefix) else path
 
     async def _answer_other(
-        self, path: str, query_string: str, headers: RequestHeaders, *, asked: str
+        self, path: str, query_string: str, headers: Headers, *, asked: str
     ) -> tuple[str, Response]:
         match path:
             case "/healthz":

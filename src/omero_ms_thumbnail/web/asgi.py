@@ -20,33 +20,35 @@ _REMEMBERED_HEADERS: Final = 512
 
 
 class Headers:
-    """The headers of a request, names in lower case: a `web.asking.RequestHeaders`."""
+    """The headers of a request, names in lower case; `first` has the first value of each, as bytes."""
 
-    __slots__ = ("_first", "_pairs")
+    __slots__ = ("_pairs", "first")
 
     def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
         self._pairs = pairs
         # a dictionary keeps the last of several with one name; what counts is the first
-        self._first = dict(reversed(pairs))
+        self.first: Final = dict(reversed(pairs))
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self._first
+        return name.encode() in self.first
 
     def get(self, name: str) -> str | None:
-        value = self._first.get(name.encode())
+        """The first value of that name, as text of Latin-1."""
+        value = self.first.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
     def get_all(self, name: str) -> list[str]:
+        """All values of that name, in their order."""
         wanted = name.encode()
-        if wanted not in self._first:
+        if wanted not in self.first:
             return []
-        if len(self._first) == len(self._pairs):
+        if len(self.first) == len(self._pairs):
             # no name is there twice, as in nearly all requests
-            return [self._first[wanted].decode("latin-1")]
+            return [self.first[wanted].decode("latin-1")]
         return [value.decode("latin-1") for one, value in self._pairs if one == wanted]
 
 
-async def left(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
     """Return when the client has closed its connection. What it sends of a body is nobody's."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -56,11 +58,6 @@ def beginning(status: int, headers: tuple[tuple[str, str], ...], request_id: str
     """The message that an answer begins with."""
     pairs = [*_encoded(headers), (b"x-request-id", request_id.encode("latin-1"))]
     return {"type": "http.response.start", "status": status, "headers": pairs}
-
-
-def end(body: bytes) -> dict[str, Any]:
-    """The message that it ends with."""
-    return {"type": "http.response.body", "body": body}
 
 
 @lru_cache(_REMEMBERED_HEADERS)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from .asking import RequestHeaders
-from .response import Headers, Response
+from .asgi import Headers
+from .response import Response, ResponseHeaders
 
 #: what a page may send beyond what browsers let any send, and seconds for which a browser need not ask again
 _ALLOW_METHODS: Final = "GET, HEAD, OPTIONS"
@@ -43,7 +43,7 @@ class CrossOrigin:
         """Whether a page of `origin` may read answers. ``null`` has to be in the whitelist by name."""
         return self.allow_all or origin in self.whitelist or _host(origin) in self.whitelist
 
-    def preflight(self, headers: RequestHeaders) -> Response | None:
+    def preflight(self, headers: Headers) -> Response | None:
         """The answer to a browser that asks before it asks; None if the request is none of these."""
         if not self.is_on or "access-control-request-method" not in headers:
             return None
@@ -61,13 +61,13 @@ class CrossOrigin:
             ),
         )
 
-    def allowing(self, response: Response, headers: RequestHeaders) -> Response:
+    def allowing(self, response: Response, headers: Headers) -> Response:
         """`response`, with what lets a page of the request's origin read it."""
         if not self.is_on:
             return response
         origin = headers.get("origin")
         before = ", ".join(value for name, value in response.headers if name == _VARY)
-        said: Headers = ((_VARY, f"{before}, {_ORIGIN}" if before else _ORIGIN),)
+        said: ResponseHeaders = ((_VARY, f"{before}, {_ORIGIN}" if before else _ORIGIN),)
         if origin is not None and self.allows(origin):
             said = (*said, ("access-control-allow-origin", origin), ("access-control-allow-credentials", "true"))
         return response._replace(headers=(*(one for one in response.headers if one[0] != _VARY), *said))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
-from .asking import RequestHeaders
+from .asgi import Headers
 from .parsing import Query
 from .response import Response, body, json_body, sentence
 
@@ -62,7 +62,7 @@ class GalleryPages:
             if "." + entry.name.rpartition(".")[2] in _TYPES
         }
 
-    def answer(self, path: str, headers: RequestHeaders, query_string: str) -> Response | None:
+    def answer(self, path: str, headers: Headers, query_string: str) -> Response | None:
         """The answer, or None if the path is not the gallery's."""
         if path == "/":
             return self._page(headers)
@@ -73,13 +73,13 @@ class GalleryPages:
         content_type, content = self._files.get(path.removeprefix("/gallery/"), ("", b""))
         return body(content_type, content, extra=_SECURITY) if content and path.startswith("/gallery/") else None
 
-    def _page(self, headers: RequestHeaders) -> Response:
+    def _page(self, headers: Headers) -> Response:
         content_type, content = self._files["index.html"]
         # whoever opens the page is logged in, as OMERO.web would have done
         cookies = () if self._user(headers) else (self._cookie(self._gallery.users[0]),)
         return body(content_type, content, extra=(*_SECURITY, *cookies))
 
-    def _contents(self, headers: RequestHeaders) -> Response:
+    def _contents(self, headers: Headers) -> Response:
         user = self._user(headers) or self._gallery.users[0]
         users = [{"name": one.name, "full_name": one.full_name, "role": one.role} for one in self._gallery.users]
         who = {"name": user.name, "full_name": user.full_name}
@@ -93,7 +93,7 @@ class GalleryPages:
             return sentence(404, "the demo has no such user")
         return Response(303, (("location", "/"), ("content-length", "0"), self._cookie(user)))
 
-    def _user(self, headers: RequestHeaders) -> DemoUser | None:
+    def _user(self, headers: Headers) -> DemoUser | None:
         cookies = "; ".join(headers.get_all("cookie"))
         return next(
             (one for one in self._gallery.users if f"{self._gallery.cookie_name}={one.session_id}" in cookies), None

@@ -47,7 +47,7 @@ class Limits:
 
 
 class Query:
-    """A query string, taken apart once."""
+    """A query string, taken apart once; `is_empty` if it has no parameters."""
 
     def __init__(self, query: str) -> None:
         try:
@@ -57,11 +57,7 @@ class Query:
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             self._values.setdefault(name, []).append(value)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are no parameters."""
-        return not self._values
+        self.is_empty: Final = not self._values
 
     def first(self, name: str) -> str | None:
         """The first value of a parameter."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from omero_ms_thumbnail.version import VERSION
-from omero_ms_thumbnail.web.asking import SERVER_PARAMETER
+from omero_ms_thumbnail.web.auth import SERVER_PARAMETER
 from omero_ms_thumbnail.web.openapi import Access, describe
 from omero_ms_thumbnail.web.parsing import Limits
 

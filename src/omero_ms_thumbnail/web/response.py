@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-Headers = tuple[tuple[str, str], ...]
+ResponseHeaders = tuple[tuple[str, str], ...]
 
 #: browsers are not to guess what an answer is
 NOSNIFF: Final = ("x-content-type-options", "nosniff")
 
-_NO_TAGS: Final[frozenset[str]] = frozenset()
 _ENTITY_TAG: Final = re.compile(r'"([^"]*)"')
 
 #: seconds after which a client may try again when OMERO or the session store could not be reached
@@ -23,7 +22,7 @@ class Response(NamedTuple):
     """An answer; `body` is sent as it is. `cause` is why it has status 503, for whoever counts that."""
 
     status: int
-    headers: Headers
+    headers: ResponseHeaders
     body: bytes = b""
     cause: str = ""
 
@@ -42,7 +41,7 @@ class RequestRefused(Exception):
 
     user_id: int | None = None
 
-    def __init__(self, status: int, sentence: str, headers: Headers = (), cause: str = "") -> None:
+    def __init__(self, status: int, sentence: str, headers: ResponseHeaders = (), cause: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.headers = headers
@@ -65,21 +64,23 @@ def json_body(value: Any, status: int = 200, extra: Iterable[tuple[str, str]] = 
     return body("application/json", json.dumps(value).encode(), status, extra)
 
 
-def javascript(callback: str, value: Any, extra: Iterable[tuple[str, str]] = ()) -> Response:
-    """A JSONP answer; `callback` must be a JavaScript identifier path."""
+def json_content(content: bytes, extra: Iterable[tuple[str, str]] = ()) -> Response:
+    """An answer that is JSON already."""
+    return body("application/json", content, extra=extra)
+
+
+def javascript(callback: str, content: bytes, extra: Iterable[tuple[str, str]] = ()) -> Response:
+    """A JSONP answer with that JSON; `callback` must be a JavaScript identifier path."""
     # a comment first, so that the caller does not choose the first bytes of the answer
-    content = f"/**/{callback}({json.dumps(value)});".encode()
-    return body("application/javascript", content, extra=extra)
+    return body("application/javascript", b"/**/%b(%b);" % (callback.encode(), content), extra=extra)
 
 
 #: in place of all tags of an If-None-Match: whatever there is
 ANY_TAG: Final = "*"
 
 
-def tags_of(if_none_match: str | None) -> frozenset[str]:
+def tags_of(if_none_match: str) -> frozenset[str]:
     """What an If-None-Match names, each without its quotes, since RFC 9110 section 13.1.2 compares weakly."""
-    if if_none_match is None:
-        return _NO_TAGS
     return frozenset({ANY_TAG}) if if_none_match.strip() == ANY_TAG else frozenset(_ENTITY_TAG.findall(if_none_match))
 
 
@@ -93,7 +94,7 @@ def with_validator(response: Response, tag: str, tags: frozenset[str]) -> Respon
     return Response(response.status, (*response.headers, ("etag", f'W/"{tag}"')), response.body)
 
 
-def not_modified(tag: str, headers: Headers) -> Response:
+def not_modified(tag: str, headers: ResponseHeaders) -> Response:
     """304, with those of the `headers` of the answer whose place it takes that it needs."""
     kept = tuple((name, value) for name, value in headers if name in ("cache-control", NOSNIFF[0]))
     return Response(304, (("etag", f'W/"{tag}"'), *kept))

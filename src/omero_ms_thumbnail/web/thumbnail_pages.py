@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import Final
 
 from ..thumbnails.model import (
     ImageUnavailable,
@@ -20,9 +20,10 @@ from ..thumbnails.model import (
     TooManyWaiting,
     digest_of,
 )
-from .asking import Asker, RequestHeaders, WhoIsAsking
+from .asgi import Headers
+from .auth import Authenticator, User
 from .complaints import complain
-from .leaving import ClientLeft, Left, while_there
+from .disconnect import ClientLeft, Disconnected, cancel_on_disconnect
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import (
     ANY_TAG,
@@ -31,7 +32,7 @@ from .response import (
     RequestRefused,
     Response,
     javascript,
-    json_body,
+    json_content,
     tags_of,
     with_validator,
 )
@@ -51,6 +52,7 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
 _JSON: Final = (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
 _JPEG: Final = ("content-type", "image/jpeg")
 _NO_TAGS: Final[frozenset[str]] = frozenset()
+_IF_NONE_MATCH: Final = b"if-none-match"
 
 #: as the Java microservice names the span of what is done for a request behind HTTP
 _SPANS: Final = {
@@ -69,65 +71,83 @@ _TO_CLIENTS: Final[dict[type[ThumbnailError], str]] = {
 }
 
 
-def _no_span(name: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 class ThumbnailPages:
-    """Answers the thumbnail paths. `source` is OMERO; of several, `sources` gives the one that a session names."""
+    """Answers the thumbnail paths. `source` is OMERO; of several, `sources` gives the one that a session names.
+
+    `span` is entered, with its name, around what is done for a request behind HTTP.
+    """
 
     def __init__(
         self,
-        who_is_asking: WhoIsAsking,
+        authenticate: Authenticator,
         source: ThumbnailSource,
         *,
         limits: Limits,
         cache_control: str,
-        span: Callable[[str], AbstractContextManager[None]] = _no_span,
+        span: Callable[[str], AbstractContextManager[None]] | None = None,
         sources: Sources | None = None,
     ) -> None:
         self._span = span
-        self._who_is_asking = who_is_asking
+        self._authenticate = authenticate
         self._source = source
         self._sources = sources
         self._parse = Parser(limits)
         self._cache_control = ("cache-control", cache_control)
-        self._vary = ("vary", who_is_asking.vary)
+        self._vary = ("vary", authenticate.vary)
         #: what every answer with a picture has, and every one that says that the client has it
         self._of_pictures = (NOSNIFF, self._cache_control, self._vary)
 
     async def answer(
-        self, route: Route, headers: RequestHeaders, query_string: str, left: Left, path: str = ""
-    ) -> tuple[Response, Asker]:
-        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `left` before that.
+        self, route: Route, headers: Headers, query_string: str, disconnected: Disconnected, path: str = ""
+    ) -> tuple[Response, User]:
+        """The answer, and who asked. Raises RequestRefused, or ClientLeft if the client has `disconnected` before that.
 
         Either says who asked where that is known. `path` is that of the request as OMERO.web sees it: with its prefix.
         """
         # checked before anybody is asked who this is: a wrong request is wrong whoever makes it
         parsed = self._parse(route, query_string)
-        asker = await self._who_is_asking(headers, parsed.query, path)
+        user = await self._authenticate(headers, parsed.query, path)
+        named = headers.first.get(_IF_NONE_MATCH)
+        tags = _NO_TAGS if named is None else tags_of(named.decode("latin-1"))
         try:
-            return await self._answer_to(asker, route, parsed, tags_of(headers.get("if-none-match")), left, path)
+            if self._span is None:
+                return await self._answer_to(user, route, parsed, tags, disconnected, path)
+            with self._span(_SPANS[route.kind]):
+                return await self._answer_to(user, route, parsed, tags, disconnected, path)
         except (RequestRefused, ClientLeft) as refusal:
-            refusal.user_id = asker.user_id
+            refusal.user_id = user.user_id
             raise
 
     async def _answer_to(
-        self, asker: Asker, route: Route, parsed: Asked, named: frozenset[str], left: Left, path: str
-    ) -> tuple[Response, Asker]:
-        # of JSON it is the answer that has a tag, not the picture
-        tags = _NO_TAGS if route.kind in _JSON else named
-        with self._span(_SPANS[route.kind]):
-            while True:
-                try:
-                    asked, outcomes = await self._ask(asker, parsed, left, tags, has_width=bool(route.width))
-                    break
-                except ThumbnailError as error:
-                    visitor = self._visitor_instead(asker, error, path)
-                    if visitor is None:
-                        raise self._refused(asker, error) from error
-                asker = visitor
-        return self._answer(route.kind, asked, outcomes, named), asker
+        self, user: User, route: Route, parsed: Asked, tags: frozenset[str], disconnected: Disconnected, path: str
+    ) -> tuple[Response, User]:
+        while True:
+            source = self._source if self._sources is None else source_of(self._sources, user.server_id)
+            try:
+                size = user.default_size
+                if size is None and user.is_visitor:
+                    # nobody has a session here that says it
+                    size = await cancel_on_disconnect(disconnected, source.default_size(user.session_key))
+                if size is None or size == DEFAULT_SIZE:
+                    asked = parsed
+                else:
+                    asked = parsed.of_default(size, has_width=bool(route.width))
+                # at once, if it is there, so that nobody can have left
+                outcomes = source.remembered(user.session_key, asked.requests) if asked.requests else ()
+                if outcomes is None:
+                    # of JSON it is the answer that has a tag, not the picture
+                    of_pictures = _NO_TAGS if route.kind in _JSON else tags
+                    getting = source.get_all(user.session_key, asked.requests, of_pictures)
+                    outcomes = await cancel_on_disconnect(disconnected, getting)
+                    for outcome in outcomes:
+                        if isinstance(outcome, SessionRefused):
+                            raise outcome
+                return self._answer(route.kind, asked, outcomes, tags), user
+            except ThumbnailError as error:
+                visitor = self._visitor_instead(user, error, path)
+                if visitor is None:
+                    raise self._refused(user, error) from error
+            user = visitor
 
     def _answer(self, kind: Kind, asked: Asked, outcomes: Sequence[Outcome], tags: frozenset[str]) -> Response:
         if kind is Kind.GET_THUMBNAILS:
@@ -138,7 +158,7 @@ class ThumbnailPages:
         if isinstance(first, ThumbnailError):
             raise refused(first) from first
         if kind is Kind.GET_THUMBNAIL:
-            return self._json(_data_uri(first), asked.callback, tags)
+            return self._json(_data_uri(first.jpeg), asked.callback, tags)
         # the client may have it from before it was certain what it shows
         tag = first.digest if not first.tag or (tags and first.digest in tags) else first.tag
         if tags and (tag in tags or ANY_TAG in tags):
@@ -153,50 +173,21 @@ class ThumbnailPages:
         """`response`, saying that it depends on who asked: no cache then gives it to anybody else."""
         return response._replace(headers=(*response.headers, self._vary))
 
-    def _visitor_instead(self, asker: Asker, error: ThumbnailError, path: str) -> Asker | None:
+    def _visitor_instead(self, user: User, error: ThumbnailError, path: str) -> User | None:
         """Whoever's session OMERO has ended is nobody who is logged in, and may be a visitor."""
-        if asker.is_visitor or not isinstance(error, SessionRefused):
+        if user.is_visitor or not isinstance(error, SessionRefused):
             return None
-        return self._who_is_asking.as_visitor(path, asker.default_size)
+        return self._authenticate.as_visitor(path, user.default_size)
 
-    def _refused(self, asker: Asker, error: ThumbnailError) -> RequestRefused:
-        if asker.is_visitor and self._who_is_asking.visitors_are_refused:
+    def _refused(self, user: User, error: ThumbnailError) -> RequestRefused:
+        if user.is_visitor and self._authenticate.visitors_are_refused:
             return RequestRefused(403, "log in to OMERO.web first: its public user is not let in")
         return refused(error)
 
-    async def _ask(
-        self, asker: Asker, asked: Asked, left: Left, tags: frozenset[str], *, has_width: bool
-    ) -> tuple[Asked, Sequence[Outcome]]:
-        """What is asked for, in this asker's size, and what came of each. Raises ThumbnailError, or as `answer`."""
-        source = source_of(self._sources, asker.server_id) if self._sources is not None else self._source
-        size = asker.default_size
-        if size is None and asker.is_visitor:
-            # nobody has a session here that says it
-            size = await while_there(left, source.default_size(asker.session_key))
-        if size not in (None, DEFAULT_SIZE):
-            asked = asked.of_default(size, has_width=has_width)
-        outcomes = await _get(source, asker.session_key, asked.requests, left, tags)
-        for outcome in outcomes:
-            if isinstance(outcome, SessionRefused):
-                raise outcome
-        return asked, outcomes
-
-    def _json(self, value: Any, callback: str | None, tags: frozenset[str]) -> Response:
+    def _json(self, content: bytes, callback: str | None, tags: frozenset[str]) -> Response:
         extra = (self._cache_control,)
-        response = json_body(value, extra=extra) if callback is None else javascript(callback, value, extra)
+        response = json_content(content, extra) if callback is None else javascript(callback, content, extra)
         return self.varying(with_validator(response, digest_of(response.body), tags))
-
-
-async def _get(
-    source: ThumbnailSource, session_key: str, requests: Sequence[ThumbnailRequest], left: Left, tags: frozenset[str]
-) -> Sequence[Outcome]:
-    if not requests:
-        return []
-    remembered = source.remembered(session_key, requests)
-    if remembered is not None:
-        # at once, so nobody can have left
-        return remembered
-    return await while_there(left, source.get_all(session_key, requests, tags))
 
 
 def refused(error: ThumbnailError) -> RequestRefused:
@@ -209,28 +200,31 @@ def refused(error: ThumbnailError) -> RequestRefused:
     return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
 
 
-def _data_uris(requests: Sequence[ThumbnailRequest], outcomes: Sequence[Outcome]) -> dict[str, str | None]:
+def _data_uris(requests: Sequence[ThumbnailRequest], outcomes: Sequence[Outcome]) -> bytes:
     """What OMERO.web's page scripts want: null for an image that cannot be had, as long as others could be.
 
     Where nothing came back since OMERO itself cannot be used, that is the answer: nulls would be shown as images that
     do not exist.
     """
-    found: dict[str, str | None] = {}
     worst: ThumbnailError | None = None
+    has_any = False
+    members = []
     for request, outcome in zip(requests, outcomes, strict=True):
         if isinstance(outcome, Thumbnail):
-            found[str(request.image_id)] = _data_uri(outcome)
+            has_any = True
+            members.append(b'"%d": %b' % (request.image_id, _data_uri(outcome.jpeg)))
             continue
-        found[str(request.image_id)] = None
+        members.append(b'"%d": null' % request.image_id)
         if isinstance(outcome, ThumbnailError) and not isinstance(outcome, ImageUnavailable):
             worst = outcome
-    if worst is None:
-        return found
-    if not any(found.values()):
-        raise refused(worst) from worst
-    complain(200, f"some images are null: {worst}")
-    return found
+    if worst is not None:
+        if not has_any:
+            raise refused(worst) from worst
+        complain(200, f"some images are null: {worst}")
+    # numbers and base64 have nothing in them that JSON would escape, and looking for it takes the longest of all
+    return b"{%b}" % b", ".join(members)
 
 
-def _data_uri(thumbnail: Thumbnail) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(thumbnail.jpeg).decode()}"
+def _data_uri(jpeg: bytes) -> bytes:
+    """As JSON."""
+    return b'"data:image/jpeg;base64,%b"' % b2a_base64(jpeg, newline=False)

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     GET_THUMBNAILS = "get_thumbnails"
     GET_THUMBNAIL = "get_thumbnail"
 
+    # that of the text: every request is counted by it
+    __hash__ = str.__hash__
+
 
 #: every thumbnail path, in OMERO.web's own form; `route` and the description of the interface are made of it
 TEMPLATES: Final = (

@@ -24,6 +24,10 @@ class SessionStoreUnavailable(Exception):
     """The store cannot say who is asking; its text is one sentence for an administrator, without any secret."""
 
 
+class SessionUnreadable(Exception):
+    """There is a session in the store, and it cannot be read: somebody is logged in by it, for all that is known."""
+
+
 class SessionStore(Protocol):
     """Where OMERO.web keeps its sessions."""
 

@@ -75,12 +75,14 @@ class OmeroServer:
         yield Work("join")
         return self.sessions.join(user, password, client_uuid)
 
-    def who_am_i(self, session: OmeroSession) -> Steps[WhoAmI]:
+    def who_am_i(self, session: OmeroSession, call_context: Mapping[str, str]) -> Steps[WhoAmI]:
         """``IAdmin.getEventContext``."""
 
         def body(call: Call) -> Steps[WhoAmI]:
             yield Work("query")
-            user, group = call.user, self.people.groups[call.context.group_id]
+            # of a call in all groups, a real OMERO says the session's own, as long as there is one
+            in_group = call.context.group_id if call.context.group_id >= 0 else session.group_id
+            user, group = call.user, self.people.groups[in_group]
             return WhoAmI(
                 session.number,
                 session.key,
@@ -94,7 +96,7 @@ class OmeroServer:
                 PERMISSION_BITS[group.permissions],
             )
 
-        return self._run(session, "getEventContext", {}, True, body)
+        return self._run(session, "getEventContext", call_context, True, body)
 
     def set_group(self, session: OmeroSession, group_id: int) -> Steps[int]:
         """``ServiceFactory.setSecurityContext`` with a group: the default group that the session had."""

@@ -41,9 +41,9 @@ export function prepareViewer() {
  * Opens the dialog for a cell. An image known to have no thumbnail is explained, not asked for again.
  *
  * @param {HTMLButtonElement} cell
- * @param {string} asker the name of the user who is looking
+ * @param {string} user the name of the user who is looking
  */
-export function view(cell, asker) {
+export function view(cell, user) {
   const id = cell.dataset.imageId;
   const url = new URL(`/webgateway/render_thumbnail/${id}/${SIZE}/`, location.href).href;
   const exists = cell.dataset.reason !== "none";
@@ -66,7 +66,7 @@ export function view(cell, asker) {
     part("birds-eye-image").src = `/webgateway/render_birds_eye_view/${id}/${BIRDS_EYE_SIZE}/`;
   } else {
     part("message").textContent =
-      `OMERO has no thumbnail of image ${id} for ${asker}: they may not see it, or it cannot be rendered.`;
+      `OMERO has no thumbnail of image ${id} for ${user}: they may not see it, or it cannot be rendered.`;
     part("size").textContent = "none";
   }
   // The focus goes back to what had it: not every browser gives it to a button that was clicked.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..asking import KEY_HEADER, KEY_PARAMETER
+from ..auth import KEY_HEADER, KEY_PARAMETER
 from ..parsing import Limits
 from ..urls import TEMPLATES, Kind
 from .parameters import in_path, parameters

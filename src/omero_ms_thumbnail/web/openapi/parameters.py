@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...thumbnails.model import IMAGE_ID_MAX
-from ..asking import SERVER_PARAMETER
+from ..auth import SERVER_PARAMETER
 from ..parsing import CALLBACK, CALLBACK_LENGTH_MAX, SECTION_MAX, Limits
 from .responses import Json
 

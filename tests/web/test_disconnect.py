@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from omero_ms_thumbnail.web.leaving import ClientLeft, while_there
+from omero_ms_thumbnail.web.disconnect import ClientLeft, cancel_on_disconnect
 from tests.web.requests import Client
 
 
@@ -31,7 +31,7 @@ class Work:
 
 async def test_the_work_for_a_client_that_leaves_is_cancelled() -> None:
     client, work = Client(), Work()
-    answering = asyncio.create_task(while_there(client.left, work()))
+    answering = asyncio.create_task(cancel_on_disconnect(client.left, work()))
     await work.begun.wait()
     client.gone.set()
     with pytest.raises(ClientLeft):
@@ -50,7 +50,7 @@ async def test_who_stays_gets_the_answer_and_nobody_looks_any_more() -> None:
         await client.gone.wait()
 
     client.left = left  # type: ignore[method-assign]
-    answering = asyncio.create_task(while_there(client.left, work()))
+    answering = asyncio.create_task(cancel_on_disconnect(client.left, work()))
     await asyncio.wait_for(looking.wait(), 10)
     work.go_on.set()
     assert await asyncio.wait_for(answering, 10) == "answer"
@@ -63,7 +63,7 @@ async def test_what_is_answered_at_once_is_looked_at_by_nobody() -> None:
     client, work = Client(), Work()
     client.gone.set()
     work.go_on.set()
-    assert await while_there(client.left, work()) == "answer"
+    assert await cancel_on_disconnect(client.left, work()) == "answer"
 
 
 async def test_an_error_is_passed_on() -> None:
@@ -71,12 +71,12 @@ async def test_an_error_is_passed_on() -> None:
         raise LookupError("no such image")
 
     with pytest.raises(LookupError, match="no such image"):
-        await while_there(Client().left, fails())
+        await cancel_on_disconnect(Client().left, fails())
 
 
 async def test_a_service_that_stops_cancels_as_ever() -> None:
     client, work = Client(), Work()
-    answering = asyncio.create_task(while_there(client.left, work()))
+    answering = asyncio.create_task(cancel_on_disconnect(client.left, work()))
     await work.begun.wait()
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):

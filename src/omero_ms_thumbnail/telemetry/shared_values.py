@@ -1,9 +1,9 @@
 """Numbers that all workers of a service can read: each worker writes its own file, whoever is scraped adds them up.
 
-A file holds one double for each cell; what the cells are stands in a second file beside it, a line of JSON each, in
+A file holds one double for each number; what the numbers are stands in a second file beside it, a line of JSON each, in
 their order. A number is changed in place in shared memory: at once visible to the other workers, still there when its
 worker has crashed, at the price of adding to an element of an array. Only the event loop's thread of a worker writes to
-its cells. A worker holds a lock on its file as long as it lives, so nothing has to be guessed from process ids.
+its numbers. A worker holds a lock on its file as long as it lives, so nothing has to be guessed from process ids.
 
 Gauges of a worker that has ended mean nothing any more; what it has counted goes on counting, or every sum would fall
 and a monitoring system take that for a restart. A worker that starts gathers the counts of those that ended.
@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-#: cells of one worker; labels are routes, statuses, operations and classes of errors, which the code bounds
-CELLS_MAX: Final = 8_192
+#: numbers of one worker; labels are routes, statuses, operations and classes of errors, which the code bounds
+NUMBERS_MAX: Final = 8_192
 
 _BYTES_EACH: Final = 8
-_VALUES: Final = ".cells"
+_VALUES: Final = ".values"
 _NAMES: Final = ".names"
 _FORMER: Final = "former.json"
 _LOCK: Final = "lock"
@@ -34,14 +34,14 @@ _LOCK: Final = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a cell is: a sample of a family, its labels by name in their order. `is_gauge`: it ends with its worker."""
+    """What a number is: a sample of a family, its labels by name in order. `is_gauge`: it ends with its worker."""
 
     sample: str
     labels: tuple[tuple[str, str], ...] = ()
     is_gauge: bool = False
 
 
-class Cells:
+class SharedValues:
     """One worker's numbers. `folder` is shared by all workers of a service; without one they are this process's own.
 
     Raises OSError where the folder cannot be written to.
@@ -53,7 +53,7 @@ class Cells:
         self._index: dict[Name, int] = {}
         self._files: list[IO[bytes]] = []
         if folder is None:
-            buffer = mmap.mmap(-1, CELLS_MAX * _BYTES_EACH)
+            buffer = mmap.mmap(-1, NUMBERS_MAX * _BYTES_EACH)
         else:
             with _locked(folder, fcntl.LOCK_EX):
                 _gather_former(folder)
@@ -62,15 +62,15 @@ class Cells:
         self.values = memoryview(buffer).cast("d")
 
     def index(self, name: Name) -> int:
-        """The index of a cell, made if need be. Raises OverflowError where there are too many."""
+        """The place of a number, made if need be. Raises OverflowError where there are too many."""
         found = self._index.get(name)
         if found is None:
             found = len(self._names)
-            if found >= CELLS_MAX:
-                raise OverflowError(f"more than {CELLS_MAX} numbers are told of; labels must come from a bounded set")
+            if found >= NUMBERS_MAX:
+                raise OverflowError(f"more than {NUMBERS_MAX} numbers are told of; labels must come from a bounded set")
             if self._files:
                 line = json.dumps([name.sample, name.labels, name.is_gauge])
-                # in one write, after which readers see the cell
+                # in one write, after which readers see the number
                 self._files[1].write(line.encode() + b"\n")
                 self._files[1].flush()
             self._names.append(name)
@@ -104,8 +104,8 @@ class Cells:
         self._files.append(values)
         self._files.append(path.with_suffix(_NAMES).open("wb"))
         fcntl.flock(values, fcntl.LOCK_EX)
-        values.truncate(CELLS_MAX * _BYTES_EACH)
-        return mmap.mmap(values.fileno(), CELLS_MAX * _BYTES_EACH)
+        values.truncate(NUMBERS_MAX * _BYTES_EACH)
+        return mmap.mmap(values.fileno(), NUMBERS_MAX * _BYTES_EACH)
 
 
 def _gather_former(folder: Path) -> None:
@@ -138,7 +138,7 @@ def _read_former(folder: Path) -> list[tuple[Name, float]]:
 
 def _read(path: Path, file: IO[bytes]) -> list[tuple[Name, float]]:
     """The numbers in a worker's file."""
-    # names first: a cell whose name is known has its number already
+    # names first: one whose name is known has its number already
     lines = path.with_suffix(_NAMES).read_bytes().split(b"\n")[:-1]
     values = memoryview(file.read(len(lines) * _BYTES_EACH)).cast("d")
     names = (json.loads(line) for line in lines)

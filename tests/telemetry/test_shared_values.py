@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from omero_ms_thumbnail.telemetry.cells import CELLS_MAX, Cells, Name
+from omero_ms_thumbnail.telemetry.shared_values import NUMBERS_MAX, Name, SharedValues
 
 COUNT = Name("requests_total", (("status", "200"),))
 GAUGE = Name("in_flight", is_gauge=True)
@@ -18,10 +18,10 @@ GAUGE = Name("in_flight", is_gauge=True)
 _WORKER = """
 import sys
 from pathlib import Path
-from omero_ms_thumbnail.telemetry.cells import Cells, Name
-cells = Cells(Path(sys.argv[1]))
-cells.values[cells.index(Name("requests_total", (("status", "200"),)))] += float(sys.argv[2])
-cells.values[cells.index(Name("in_flight", is_gauge=True))] += float(sys.argv[2])
+from omero_ms_thumbnail.telemetry.shared_values import SharedValues, Name
+numbers = SharedValues(Path(sys.argv[1]))
+numbers.values[numbers.index(Name("requests_total", (("status", "200"),)))] += float(sys.argv[2])
+numbers.values[numbers.index(Name("in_flight", is_gauge=True))] += float(sys.argv[2])
 print("counted", flush=True)
 sys.stdin.read()
 """
@@ -38,7 +38,7 @@ def _worker(folder: Path, number: float) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_sums_over_processes(tmp_path: Path) -> None:
-    own = Cells(tmp_path)
+    own = SharedValues(tmp_path)
     own.values[own.index(COUNT)] += 1
     with _worker(tmp_path, 10), _worker(tmp_path, 100):
         assert own.sums() == {COUNT: 111, GAUGE: 110}
@@ -48,7 +48,7 @@ def test_sums_over_processes(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_counted_remains_and_its_gauges_do_not(tmp_path: Path) -> None:
-    own = Cells(tmp_path)
+    own = SharedValues(tmp_path)
     own.values[own.index(GAUGE)] = 5
     with _worker(tmp_path, 10) as process:
         process.kill()
@@ -60,27 +60,27 @@ def test_what_a_killed_process_counted_remains_and_its_gauges_do_not(tmp_path: P
             pass
     with _worker(tmp_path, 4):
         assert own.sums() == {COUNT: 19, GAUGE: 9}
-        assert len(list(tmp_path.glob("*.cells"))) == 2
+        assert len(list(tmp_path.glob("*.values"))) == 2
     own.close()
 
 
 def test_a_process_alone_needs_no_folder() -> None:
-    cells = Cells()
-    cells.values[cells.index(COUNT)] += 2
-    assert cells.sums() == {COUNT: 2}
+    numbers = SharedValues()
+    numbers.values[numbers.index(COUNT)] += 2
+    assert numbers.sums() == {COUNT: 2}
 
 
 def test_labels_without_bound_are_an_error(tmp_path: Path) -> None:
-    cells = Cells(tmp_path)
-    for number in range(CELLS_MAX):
-        cells.index(Name("x", (("label", str(number)),)))
+    numbers = SharedValues(tmp_path)
+    for number in range(NUMBERS_MAX):
+        numbers.index(Name("x", (("label", str(number)),)))
     with pytest.raises(OverflowError, match="bounded set"):
-        cells.index(Name("one too many"))
-    assert len(cells.sums()) == CELLS_MAX
-    cells.close()
+        numbers.index(Name("one too many"))
+    assert len(numbers.sums()) == NUMBERS_MAX
+    numbers.close()
 
 
 def test_the_folder_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Cells(tmp_path / "missing")
+        SharedValues(tmp_path / "missing")
     assert list(tmp_path.iterdir()) == []

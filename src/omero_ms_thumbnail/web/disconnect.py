@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 #: returns when the client has closed its connection
-Left = Callable[[], Awaitable[None]]
+Disconnected = Callable[[], Awaitable[None]]
 
 #: seconds before anybody looks whether the client is still there: what is answered sooner costs nothing for it
 LOOK_AFTER: Final = 0.05
@@ -28,8 +28,8 @@ class ClientLeft(Exception):
     user_id: int | None = None
 
 
-async def while_there(left: Left, answering: Coroutine[Any, Any, T]) -> T:
-    """What `answering` returns or raises. It is cancelled if the client has `left`; that raises ClientLeft."""
+async def cancel_on_disconnect(disconnected: Disconnected, answering: Coroutine[Any, Any, T]) -> T:
+    """What `answering` returns or raises. It is cancelled if the client has `disconnected`; that raises ClientLeft."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that awaits asyncio runs in a task
     watching: asyncio.Task[None] | None = None
@@ -37,7 +37,7 @@ async def while_there(left: Left, answering: Coroutine[Any, Any, T]) -> T:
 
     async def watch() -> None:
         nonlocal has_left
-        await left()
+        await disconnected()
         has_left = True
         task.cancel()
 

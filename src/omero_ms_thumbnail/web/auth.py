@@ -6,8 +6,10 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
+from ..websession import SessionStoreUnavailable, SessionUnreadable, WebSession
+from .asgi import Headers
 from .complaints import complain
 from .parsing import Query
 from .public import PublicVisitors
@@ -15,6 +17,7 @@ from .response import RETRY_AFTER, RequestRefused
 
 #: the order in which the Java microservice looks is: this header, this query parameter, the cookie
 KEY_HEADER: Final = "x-omero-session-key"
+_KEY_HEADER: Final = KEY_HEADER.encode()
 KEY_PARAMETER: Final = "bsession"
 
 _KEY_LENGTH_MAX: Final = 256
@@ -30,53 +33,8 @@ _REMEMBERED_HEADERS: Final = 512
 _REMEMBERED_LENGTH: Final = 1_024
 
 
-class FoundSession(Protocol):
-    """What a session store knows of an OMERO.web session."""
-
-    @property
-    def omero_session_key(self) -> str:
-        """The key of its OMERO session."""
-
-    @property
-    def user_id(self) -> int | None:
-        """The OMERO user, where the session says so."""
-
-    @property
-    def thumb_default_size(self) -> int | None:
-        """The size of thumbnails where none is asked for."""
-
-    @property
-    def server_id(self) -> int | str | None:
-        """The OMERO.server that it is of."""
-
-    @property
-    def is_public(self) -> bool:
-        """Whether OMERO.web made it for its public user."""
-
-
-class RequestHeaders(Protocol):
-    """The headers of a request, names in lower case, values as WSGI has them: bytes read as Latin-1."""
-
-    def __contains__(self, name: str) -> bool:
-        """Whether there is such a header."""
-
-    def get(self, name: str) -> str | None:
-        """The first value."""
-
-    def get_all(self, name: str) -> list[str]:
-        """All values."""
-
-
-#: looks an OMERO.web session up by its id; raises StoreDown where the store cannot be asked
-Lookup = Callable[[str], Awaitable[FoundSession | None]]
-
-
-class StoreDown(Exception):
-    """The session store cannot be asked now; the text says which and what to look at."""
-
-
-class SessionUnreadable(Exception):
-    """There is a session in the store, and it cannot be read: somebody is logged in by it, for all that is known."""
+#: looks an OMERO.web session up by its id; raises SessionStoreUnavailable or SessionUnreadable
+Lookup = Callable[[str], Awaitable[WebSession | None]]
 
 
 class NobodyKnown(RequestRefused):
@@ -87,7 +45,7 @@ class NobodyKnown(RequestRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class User:
     """Who is asking. `is_visitor`: nobody who is logged in, as OMERO.web's public user."""
 
     session_key: str = field(repr=False)
@@ -97,7 +55,7 @@ class Asker:
     is_visitor: bool = False
 
 
-class WhoIsAsking:
+class Authenticator:
     """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie.
 
     `waiting_max` requests wait for the session store at most. `visitors` are those who may be served without a session.
@@ -127,43 +85,43 @@ class WhoIsAsking:
         """The headers that tell who asks, as ``Vary`` names them."""
         return "Cookie, X-OMERO-Session-Key" if self._accept_key_header else "Cookie"
 
-    async def __call__(self, headers: RequestHeaders, query: Query, path: str = "") -> Asker:
+    async def __call__(self, headers: Headers, query: Query, path: str = "") -> User:
         """Who is asking for `path`. Raises RequestRefused: 403 if nobody is known, 503 if the store cannot be asked.
 
         A visitor is served where that may be: whoever has no session, not whoever has one that cannot be looked up.
         """
         try:
-            return await self._known(headers, query, path)
+            key = headers.first.get(_KEY_HEADER) if self._accept_key_header else None
+            if key is not None:
+                return User(_checked(key.decode("latin-1")), server_id=None if query.is_empty else _server(query))
+            if self._accept_key_parameter and (named := query.first(KEY_PARAMETER)) is not None:
+                return User(_checked(named), server_id=None if query.is_empty else _server(query))
+            return await self._of_session(headers, path)
         except NobodyKnown:
             visitor = self.as_visitor(path)
             if visitor is None:
                 raise
             return visitor
 
-    def as_visitor(self, path: str, size: int | None = None) -> Asker | None:
+    def as_visitor(self, path: str, size: int | None = None) -> User | None:
         """The public user, if `path` is public; `size` is what the session says that has ended."""
         visitors = self._visitors
         if visitors is None or not visitors.may_see(path) or visitors.is_refused():
             return None
-        return Asker(visitors.session_key, None, size, visitors.server_id, is_visitor=True)
+        return User(visitors.session_key, None, size, visitors.server_id, is_visitor=True)
 
     @property
     def visitors_are_refused(self) -> bool:
         """Whether OMERO does not let the public user in."""
         return self._visitors is not None and self._visitors.is_refused()
 
-    async def _known(self, headers: RequestHeaders, query: Query, path: str) -> Asker:
-        key = headers.get(KEY_HEADER) if self._accept_key_header else None
-        if key is None and self._accept_key_parameter:
-            key = query.first(KEY_PARAMETER)
-        if key is not None:
-            return Asker(_checked(key), server_id=query.first(SERVER_PARAMETER) or None)
+    async def _of_session(self, headers: Headers, path: str) -> User:
         session_id = self._cookie(headers)
         if session_id is None:
             raise NobodyKnown(f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
         try:
             session = await self._found(session_id)
-        except StoreDown as down:
+        except SessionStoreUnavailable as down:
             complain(503, str(down))
             raise RequestRefused(
                 503,
@@ -178,18 +136,20 @@ class WhoIsAsking:
         if session.is_public and self._visitors is not None and not self._visitors.may_see(path):
             # nobody logged in by it, and OMERO.web would not serve it here either
             raise RequestRefused(403, "log in to OMERO.web first: this is not public")
-        return Asker(session.omero_session_key, session.user_id, session.thumb_default_size, session.server_id)
+        return User(session.omero_session_key, session.user_id, session.thumb_default_size, session.server_id)
 
-    async def _found(self, session_id: str) -> FoundSession | None:
+    async def _found(self, session_id: str) -> WebSession | None:
         if self._waiting >= self._waiting_max:
-            raise StoreDown(f"{self._waiting} requests wait for the session store already (max-waiting-thumbnails)")
+            raise SessionStoreUnavailable(
+                f"{self._waiting} requests wait for the session store already (max-waiting-thumbnails)"
+            )
         self._waiting += 1
         try:
             return await self._lookup(session_id)
         finally:
             self._waiting -= 1
 
-    def _cookie(self, headers: RequestHeaders) -> str | None:
+    def _cookie(self, headers: Headers) -> str | None:
         """The session id. Of several the last, as in `django.http.cookie.parse_cookie`: both know the same user.
 
         Several headers are one, as a proxy joins them that takes HTTP/2 apart (RFC 9113, section 8.2.3).
@@ -208,6 +168,10 @@ class WhoIsAsking:
             if equals and name.strip() == self._cookie_name:
                 found = unquoted(value.strip())
         return found
+
+
+def _server(query: Query) -> str | None:
+    return query.first(SERVER_PARAMETER) or None
 
 
 def as_django(header: str) -> str:
