@@ -25,7 +25,7 @@ from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import calls, stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
 from omero_ms_thumbnail.thumbnails import knowledge, model, ways, work
-from omero_ms_thumbnail.web import application, asking, parsing, thumbnail_pages, urls
+from omero_ms_thumbnail.web import application, auth, parsing, thumbnail_pages, urls
 from tests.conformance.standin.world import PIXELS
 
 from .load import COOKIE
@@ -81,16 +81,16 @@ def _nothing_told() -> None:
 
 
 def _askers_known() -> None:
-    known: dict[str | None, asking.User] = {}
-    find = asking.Authenticator.__call__
+    known: dict[str | None, auth.User] = {}
+    find = auth.Authenticator.__call__
 
-    async def remembered(self: asking.Authenticator, headers: Any, query: Any, path: str = "") -> asking.User:
+    async def remembered(self: auth.Authenticator, headers: Any, query: Any, path: str = "") -> auth.User:
         cookie = headers.get("cookie")
         if cookie not in known:
             known[cookie] = await find(self, headers, query, path)
         return known[cookie]
 
-    asking.Authenticator.__call__ = remembered
+    auth.Authenticator.__call__ = remembered
 
 
 def _no_limits_of_time() -> None:

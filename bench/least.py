@@ -20,7 +20,7 @@ from granian.server import Server
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
 from omero_ms_thumbnail.omero.stores import ThumbnailStore, create_thumbnail_store
-from omero_ms_thumbnail.own_process import collect_garbage_less_often
+from omero_ms_thumbnail.runtime.process import collect_garbage_less_often
 
 _SIZE = 96
 

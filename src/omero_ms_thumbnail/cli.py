@@ -301,7 +301,8 @@ def _add_nginx(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _serve(arguments: argparse.Namespace) -> None:
     from .config import ConfigError, load_settings
-    from .server import CannotServe, begin_logging, log_options, serve
+    from .preflight import CannotServe, begin_logging, log_options
+    from .server import serve
 
     try:
         settings = load_settings(arguments.config, os.environ)
@@ -318,7 +319,8 @@ def _demo(arguments: argparse.Namespace) -> None:
     from .embedded.images import ImageLibrariesMissing
     from .embedded.process import EmbeddedOmeroFailed, OmeroProcess
     from .embedded.workload import parse_latency
-    from .server import CannotServe, begin_logging, serve
+    from .preflight import CannotServe, begin_logging
+    from .server import serve
     from .telemetry.log import LogOptions
     from .websession.writing import CannotStore, stored
 
@@ -400,7 +402,7 @@ def _nginx(arguments: argparse.Namespace) -> None:
 def _upstream(config: Path | None, workers: int | None) -> str:
     from .config import ConfigError, load_settings
     from .nginx import upstream
-    from .own_ports import own_ports
+    from .parts import worker_ports
 
     if config is None:
         return upstream(worker_ports=range(_FIRST_WORKER_PORT, _FIRST_WORKER_PORT + workers) if workers else ())
@@ -408,7 +410,7 @@ def _upstream(config: Path | None, workers: int | None) -> str:
         settings = load_settings(config, os.environ)
         if workers is not None:
             settings = replace(settings, workers=workers)
-        ports = own_ports(settings)
+        ports = worker_ports(settings)
     except ConfigError as error:
         raise _Failed(str(error)) from error
     if workers is not None and not ports:
@@ -478,7 +480,8 @@ def _asked_for(prompt: str) -> str:
 
 def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
     """The demo's page and sessions, as OMERO.web would have made them when its users logged in."""
-    from .server import Demo, url
+    from .preflight import url
+    from .server import Demo
     from .web.gallery_pages import DemoUser, Gallery
     from .websession import WebSession
 

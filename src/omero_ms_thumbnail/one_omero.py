@@ -7,27 +7,24 @@ other.
 
 from __future__ import annotations
 
-import ssl
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from .config import ConfigError, OmeroServerSettings, OmeroSettings, Settings
-from .ice.tls import client_context
+from .config import OmeroServerSettings, Settings
 from .omero.permits import JOIN_PERMITS, Permits, patience
 from .omero.pool import SessionPool
 from .omero.probe import reach
 from .omero.public_session import PUBLIC_KEY, PublicUser
-from .omero.session import JoinedSession, OmeroServer
+from .omero.session import JoinedSession
+from .omero.stores import ThumbnailStores
 from .omero.thumbnail_files import ThumbnailFiles
-from .telemetry.observer import Census, PermitCensus, Telemetry
+from .parts import caches, omero_server
+from .telemetry.metrics import Metrics
+from .telemetry.observer import Telemetry
 from .telemetry.spans import JOIN
-from .thumbnails.caches import Caches
-from .thumbnails.memory_cache import MemoryCache
-from .thumbnails.redis_cache import RedisCache
 from .thumbnails.service import Thumbnails
-from .websession.redis_store import redis_or_cluster_client
 
 #: seconds that a readiness probe waits for OMERO
 _PROBE_TIMEOUT: Final = 3.0
@@ -64,7 +61,6 @@ class OneOmero:
         self._calls = permits(settings.worker_pool_size, "calls")
         self._joins = permits(JOIN_PERMITS, "joins")
         self._server = replace(omero_server(settings, server), observe=self._call, permits=self._calls)
-        self._sessions_max = settings.omero.joined_sessions
         self.pool: Final = SessionPool(
             self._join,
             idle_timeout=settings.omero.session_idle_timeout,
@@ -80,6 +76,7 @@ class OneOmero:
             waiting_max=settings.max_waiting_thumbnails,
             caches=self._caches,
         )
+        self._tell(telemetry.metrics, settings.omero.joined_sessions)
 
     async def reach(self) -> None:
         """Return if OMERO can be reached; raises ConnectFailedException if not."""
@@ -102,28 +99,28 @@ class OneOmero:
         for permits in (self._calls, self._joins):
             permits.close()
 
-    def census(self) -> Census:
-        """What there is of it at the moment, but for the worker's tasks."""
-        sessions = self.pool.sessions()
+    def _tell(self, metrics: Metrics, sessions_max: int) -> None:
+        """Say how much there is of it, whenever that is read."""
+        metrics.sessions.read(lambda: len(self.pool))
+        metrics.sessions_max.read(lambda: sessions_max)
+        metrics.stores.read(lambda: sum(stores.in_use for stores in self._stores()), "in use")
+        metrics.stores.read(lambda: sum(one.created - one.closed - one.in_use for one in self._stores()), "free")
         memory, shared = self._caches.memory, self._caches.shared
-        return Census(
-            sessions=len(self.pool),
-            sessions_max=self._sessions_max,
-            stores_open=sum(session.stores.created - session.stores.closed for session in sessions),
-            stores_in_use=sum(session.stores.in_use for session in sessions),
-            cache_bytes=memory.bytes if memory is not None else 0,
-            cache_entries=len(memory) if memory is not None else 0,
-            cache_failures=shared.failures if shared is not None else 0,
-            facts_remembered=memory.facts if memory is not None else 0,
-        )
+        metrics.cache_bytes.read(lambda: memory.bytes if memory is not None else 0)
+        metrics.cache_entries.read(lambda: len(memory) if memory is not None else 0)
+        metrics.facts_remembered.read(lambda: memory.facts if memory is not None else 0)
+        metrics.cache_failures.read(lambda: shared.failures if shared is not None else 0)
+        self._tell_permits(metrics, "calls", self._calls)
+        self._tell_permits(metrics, "joins", self._joins)
 
-    def permits(self) -> list[PermitCensus]:
-        """How its permits are."""
-        found = []
-        for kind, permits in (("calls", self._calls), ("joins", self._joins)):
-            usage = permits.usage()
-            found.append(PermitCensus(kind, usage.limit, usage.in_use, usage.given_up, usage.oldest, server=self.label))
-        return found
+    def _tell_permits(self, metrics: Metrics, kind: str, permits: Permits) -> None:
+        metrics.permits.read(lambda: permits.usage().limit, kind, self.label)
+        metrics.permits_in_use.read(lambda: permits.usage().in_use, kind, self.label)
+        metrics.permits_given_up.read(lambda: permits.usage().given_up, kind, self.label)
+        metrics.oldest_permit.read(lambda: permits.usage().oldest, kind, self.label)
+
+    def _stores(self) -> list[ThumbnailStores]:
+        return [session.stores for session in self.pool.sessions()]
 
     async def _join(self, session_key: str) -> JoinedSession:
         if session_key == PUBLIC_KEY and self._public_user is not None:
@@ -138,57 +135,3 @@ class OneOmero:
         if operation == "getThumbnailByLongestSideSet":
             self._telemetry.batch(len(arguments[1]))
         return self._telemetry.call(operation)
-
-
-def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
-    """Where thumbnails of that OMERO.server are kept. Raises ConfigError where the settings cannot be used.
-
-    Of several each has its part of ``cache.memory`` and of ``cache.redis-memory``.
-    """
-    cache, parts = settings.cache, len(settings.omero.all_servers)
-    if not cache.by_content:
-        return Caches(by_content=False)
-    if not cache.picture_life:
-        return Caches(belief=cache.life)
-    memory = MemoryCache(bytes_max=cache.memory // parts, life=cache.picture_life) if cache.memory else None
-    if cache.redis_uri is None:
-        return Caches(memory, belief=cache.life)
-    try:
-        client = redis_or_cluster_client(cache.redis_uri)
-    except ValueError as error:
-        raise ConfigError([f"cache.redis-uri: {error}"]) from error
-    # users of one OMERO.server are numbered as those of another
-    shared = RedisCache(
-        client,
-        realm=str(server),
-        life=cache.picture_life,
-        bytes_max=cache.redis_memory // parts,
-        secret=cache.secret.encode() if cache.secret is not None else None,
-    )
-    return Caches(memory, shared, belief=cache.life)
-
-
-def omero_server(settings: Settings, server: OmeroServerSettings | None = None) -> OmeroServer:
-    """Where an OMERO is, by default that of requests that name none.
-
-    Raises ConfigError if the authorities for its certificate cannot be read.
-    """
-    omero = settings.omero
-    address = (server or omero.all_servers[0]).address
-    return OmeroServer(
-        address.host,
-        address.port,
-        _tls(omero) if address.secure else None,
-        connect_timeout=omero.connect_timeout,
-        call_timeout=settings.request_timeout,
-        message_size_max=omero.message_size_max,
-        thumbnail_stores=omero.thumbnail_stores,
-        path=address.path,
-    )
-
-
-def _tls(omero: OmeroSettings) -> ssl.SSLContext:
-    try:
-        return client_context(verify=omero.tls.verify, ca_file=omero.tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError([f"omero.tls.ca_file: {omero.tls.ca_file} holds no certificates: {error}"]) from error

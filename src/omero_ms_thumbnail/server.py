@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import math
 import os
-import socket
-import sys
 import time
-from collections.abc import Awaitable, Coroutine, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,15 +23,15 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from .config import ConfigError, ServerId, Settings, names
-from .one_omero import OneOmero, caches, omero_server
-from .own_ports import OwnPort, OwnPorts, own_ports
-from .own_process import collect_garbage_less_often, end_with_starter, raise_open_files
-from .service_manager import ServiceManager
-from .session_stores import session_store
-from .shared_folder import shared_folder
-from .supervision import Supervisor, obey
-from .telemetry.log import LoggingFailed, LogOptions, explain, reopen_files, start_logging
-from .telemetry.observer import Census, PermitCensus, Telemetry, Tracer
+from .one_omero import OneOmero
+from .parts import session_store, tracer, worker_ports
+from .preflight import CannotServe, begin_logging, folder_of_workers, preflight, url, with_ports
+from .runtime.process import collect_garbage_less_often, end_with_starter, raise_open_files
+from .runtime.sd_notify import ServiceManager
+from .runtime.supervisor import Supervisor, obey
+from .runtime.worker_ports import OwnPort, OwnPorts, PortTaken
+from .telemetry.log import LoggingFailed, LogOptions, reopen_files, start_logging
+from .telemetry.observer import Telemetry
 from .telemetry.spans import of_session_store
 from .thumbnails.service import Thumbnails
 from .version import VERSION
@@ -69,9 +66,6 @@ _CONNECTIONS_MAX: Final = 8_192
 #: connections that the system keeps until a worker accepts them, as far as it does (``net.core.somaxconn``)
 _BACKLOG: Final = 4_096
 
-#: what is counted of each OMERO.server
-_OF_EACH: Final = [one.name for one in fields(Census) if one.name != "tasks"]
-
 #: Granian's own loggers go where all others go
 _GRANIAN_LOGGING: Final = {
     "formatters": {},
@@ -91,10 +85,6 @@ class Demo:
     sessions: dict[str, WebSession] = field(repr=False)
     announcement: str = field(repr=False)
     is_stored: bool = False
-
-
-class CannotServe(Exception):
-    """The service cannot start; the text says why and what to do."""
 
 
 class Service:
@@ -132,7 +122,7 @@ class Service:
             if self._own_port is not None:
                 await self._own_port.open()
         except Exception as error:
-            if not isinstance(error, (ConfigError, LoggingFailed)):
+            if not isinstance(error, (ConfigError, LoggingFailed, PortTaken)):
                 log.exception("what follows is a fault of this service, or of this machine")
             await send({"type": "lifespan.startup.failed", "message": f"a worker cannot start: {error}"})
             return
@@ -162,8 +152,6 @@ class Service:
         self._public = public_user(settings, self._shared_folder)
         self._telemetry = Telemetry(
             VERSION,
-            self._census,
-            self._permits,
             folder=self._shared_folder,
             access_log_wanted=settings.access_log,
             has_shared_cache=bool(
@@ -171,10 +159,12 @@ class Service:
             ),
             tracer=tracer(settings),
         )
+        self._telemetry.metrics.tasks.read(lambda: len(asyncio.all_tasks()))
         self._session_span = of_session_store(settings.session_stores[0].type)
         self._make_omeros(settings)
         authenticate = Authenticator(
             self._look_up,
+            remembered=self._store.remembered,
             cookie_name=settings.omero_web.session_cookie_name,
             accept_key_header=settings.omero_web.accept_session_key_header,
             accept_key_parameter=settings.omero_web.accept_bsession,
@@ -280,15 +270,6 @@ class Service:
             self._telemetry.session_read(outcome, time.perf_counter() - began)
         return found
 
-    def _census(self) -> Census:
-        each = [one.census() for one in self._omeros.values()]
-        return Census(
-            **{name: sum(getattr(one, name) for one in each) for name in _OF_EACH}, tasks=len(asyncio.all_tasks())
-        )
-
-    def _permits(self) -> list[PermitCensus]:
-        return [permits for one in self._omeros.values() for permits in one.permits()]
-
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._background.add(task)
@@ -309,41 +290,9 @@ def _in_memory(demo: Demo | None) -> dict[str, WebSession] | None:
     return demo.sessions if demo is not None and not demo.is_stored else None
 
 
-def tracer(settings: Settings) -> Tracer | None:
-    """What traces, if the settings want it. Raises ConfigError where the extra for it is not installed."""
-    tracing = settings.http_tracing
-    if not tracing.enabled:
-        return None
-    try:
-        # heavy, and an extra: imported by those who want it
-        from .telemetry.tracing import OpenTelemetryTracer, exporters
-    except ImportError as error:
-        raise ConfigError(
-            [f"http-tracing.enabled: {error}; install omero-ms-thumbnail[tracing], or write enabled: false"]
-        ) from error
-    return OpenTelemetryTracer(VERSION, exporters(tracing.zipkin_url or None, tracing.otlp_url or None))
-
-
-def log_options(settings: Settings, config: Path | None = None, level: str | None = None) -> LogOptions:
-    """How to log by the settings, by `config` if it is given, and at `level` if that is."""
-    logs = settings.logging
-    return LogOptions(level or logs.level, logs.format, logs.file, logs.keep, config)
-
-
-def begin_logging(options: LogOptions, *, explained: bool = False) -> None:
-    """Log by `options` from now on, and say how it came to that if it is to be `explained`. Raises CannotServe."""
-    try:
-        start_logging(options)
-    except LoggingFailed as error:
-        raise CannotServe(str(error)) from error
-    if explained:
-        for line in explain(options):
-            print(line, file=sys.stderr)  # noqa: T201 - a log that is wrong cannot say so itself
-
-
 def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None = None) -> None:
     """Serve until interrupted; workers log by `logs`. Raises ConfigError or CannotServe where that cannot begin."""
-    address = preflight(settings, demo)
+    address = preflight(settings, _in_memory(demo))
     for line in settings.notes:
         log.info("%s", line)
     for line in settings.warnings:
@@ -354,10 +303,10 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
             VERSION,
             url(settings.host, settings.port),
             settings.workers,
-            _with_ports(settings),
+            with_ports(settings),
             " and ".join(f"{one} ({one.address.spoken})" for one in settings.omero.all_servers),
         )
-    ports = own_ports(settings)
+    ports = worker_ports(settings)
     if settings.workers > 1 and not ports:
         log.info(
             "any worker may get any request, so users are joined by each; with worker-ports in the configuration, such "
@@ -387,25 +336,12 @@ def serve(settings: Settings, demo: Demo | None = None, logs: LogOptions | None 
     if logs is not None:
         # Granian has configured its own loggers, by which logging closes the handlers of all others
         begin_logging(logs)
-    with _shared_folder() as shared, _supervisor(shared, settings).running() as supervisor:
+    with folder_of_workers() as shared, _supervisor(shared, settings).running() as supervisor:
         # when its own handlers of signals are in place, and before the first worker starts
         granian.on_startup(supervisor.take_signals)
         own = OwnPorts(address, ports, connections, _BACKLOG, _GRANIAN_LOGGING) if ports else None
         service = partial(Service, settings, demo, logs=logs, shared_folder=shared, own_ports=own)
         granian.serve(target_loader=cast("Any", service), wrap_loader=False)
-
-
-@contextlib.contextmanager
-def _shared_folder() -> Iterator[Path]:
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(shared_folder())
-        except OSError as error:
-            raise CannotServe(
-                f"there is no folder for temporary files ({error.strerror}); give the service a writable /tmp, such as "
-                "a tmpfs, or name a folder in TMPDIR"
-            ) from error
-        yield folder
 
 
 def _supervisor(shared: Path, settings: Settings) -> Supervisor:
@@ -414,7 +350,7 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
             shared / _SUPERVISOR,
             ServiceManager.of_environment(os.environ),
             workers=settings.workers,
-            place=url(settings.host, settings.port) + _with_ports(settings),
+            place=url(settings.host, settings.port) + with_ports(settings),
             stopping=stop_time(settings),
             reopen_logs=reopen_files,
         )
@@ -422,82 +358,6 @@ def _supervisor(shared: Path, settings: Settings) -> Supervisor:
         raise CannotServe(
             f"workers cannot be supervised from {shared}: {error}; name another folder, with a short path, in TMPDIR"
         ) from error
-
-
-def preflight(settings: Settings, demo: Demo | None = None, *, is_running: bool = False) -> str:
-    """Make and let go of whatever can keep the service from starting; for `serve`, before a worker starts, and `check`.
-
-    The numeric address to listen on. is_running says that something may have the port already, which is the service
-    itself. Raises ConfigError or CannotServe.
-    """
-
-    async def make() -> None:
-        await session_store(settings, _in_memory(demo)).close()
-        for server in settings.omero.all_servers:
-            shared = caches(settings, server).shared
-            if shared is not None:
-                await shared.close()
-
-    asyncio.run(make())
-    for server in settings.omero.all_servers:
-        omero_server(settings, server)
-    tracing = tracer(settings)
-    if tracing is not None:
-        tracing.close()
-    with _shared_folder():
-        pass
-    if settings.logging.file is not None and not _can_be_written(settings.logging.file):
-        raise CannotServe(
-            f"logging.file: {settings.logging.file} cannot be written by this user; name another file, or let the "
-            "service's user write there"
-        )
-    address = _address(settings.host, settings.port, is_running=is_running)
-    for port in own_ports(settings):
-        _address(settings.host, port, is_running=is_running, key="worker-ports in the configuration")
-    return address
-
-
-def _can_be_written(file: Path) -> bool:
-    """Whether this user may write the file, or make it and the folders above it; nothing is made."""
-    if file.exists():
-        return os.access(file, os.W_OK)
-    nearest = next(folder for folder in file.absolute().parents if folder.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK)
-
-
-def url(host: str, port: int) -> str:
-    """The URL of a service there, without a path."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _with_ports(settings: Settings) -> str:
-    """Which ports the workers have besides, for people."""
-    ports = own_ports(settings)
-    return f", each on one of the ports {ports[0]} to {ports[-1]} too" if ports else ""
-
-
-def _address(host: str, port: int, *, is_running: bool = False, key: str = "--port or in the configuration") -> str:
-    """The numeric address of `host`, the only form that Granian takes, which can be had now.
-
-    Granian's workers would share a port with another service without a word. Raises CannotServe.
-    """
-    try:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = infos[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-            trial.listen()
-    except UnicodeError as error:
-        raise CannotServe(f"cannot listen on {host}:{port}: {host!r} is not the name of a host") from error
-    except OSError as error:
-        if is_running and error.errno == errno.EADDRINUSE:
-            return str(address[0])
-        raise CannotServe(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            f"choose another port with {key}, or stop what uses it"
-        ) from error
-    return str(address[0])
 
 
 async def _announce(host: str, port: int, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from .config import OmeroServerSettings, Settings
 from .omero.public_session import PUBLIC_KEY, PublicUser
-from .session_stores import plain_session_store
+from .parts import plain_session_store
 from .web.public import PublicVisitors
 from .websession import RedisSessionStore, SessionStoreUnavailable
 

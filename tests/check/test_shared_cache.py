@@ -11,7 +11,7 @@ import redis
 
 from omero_ms_thumbnail.check.cache_diagnoses import CACHE_REFUSES
 from omero_ms_thumbnail.config import load_settings
-from omero_ms_thumbnail.one_omero import caches
+from omero_ms_thumbnail.parts import caches
 from tests.check.site import Checked, Site
 from tests.websession.redis_server import RedisServer, free_port
 

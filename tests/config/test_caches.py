@@ -8,7 +8,7 @@ import pytest
 
 from omero_ms_thumbnail.config import Settings
 from omero_ms_thumbnail.config.loading import load_settings
-from omero_ms_thumbnail.one_omero import caches
+from omero_ms_thumbnail.parts import caches
 from omero_ms_thumbnail.thumbnails.caches import Caches
 
 

@@ -7,8 +7,8 @@ import socket
 import threading
 from pathlib import Path
 
-from omero_ms_thumbnail.service_manager import ServiceManager
-from omero_ms_thumbnail.supervision import Supervisor
+from omero_ms_thumbnail.runtime.sd_notify import ServiceManager
+from omero_ms_thumbnail.runtime.supervisor import Supervisor
 from tests.service_process import DEADLINE
 
 

@@ -23,7 +23,8 @@ from omero_ms_thumbnail.cli import main
 from omero_ms_thumbnail.config import ConfigError, Settings
 from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.nginx import upstream
-from omero_ms_thumbnail.own_ports import OwnPort, OwnPorts, own_ports
+from omero_ms_thumbnail.parts import worker_ports
+from omero_ms_thumbnail.runtime.worker_ports import OwnPort, OwnPorts
 from omero_ms_thumbnail.web.asgi import Receive, Scope, Send
 from tests.deploy.nginx_process import nginx
 from tests.embedded_thread import EmbeddedThread
@@ -200,7 +201,7 @@ def test_what_came_to_the_own_port_is_answered_when_the_service_stops(tmp_path: 
 )
 def test_ports_that_cannot_be(settings: Settings, told: str) -> None:
     with pytest.raises(ConfigError, match=f"worker-ports: {told}"):
-        own_ports(settings)
+        worker_ports(settings)
 
 
 def test_a_port_that_somebody_has_keeps_the_service_from_starting(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from omero_ms_thumbnail.service_manager import ServiceManager
-from omero_ms_thumbnail.supervision import Supervisor
+from omero_ms_thumbnail.runtime.sd_notify import ServiceManager
+from omero_ms_thumbnail.runtime.supervisor import Supervisor
 from tests.service_process import DEADLINE, ServiceProcess, free_ports, start
 
 WORKERS = 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from omero_ms_thumbnail.shared_folder import SHARED_MEMORY, shared_folder
+from omero_ms_thumbnail.runtime.shared_folder import SHARED_MEMORY, shared_folder
 from tests.parts import require
 from tests.service_process import DEADLINE, HERE, ServiceProcess, start
 
@@ -96,6 +96,6 @@ def test_as_nobody_where_only_shared_memory_can_be_written_to(configuration: Pat
 def test_where_nothing_at_all_can_be_written_to_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = "/proc/nowhere"
     monkeypatch.setattr("tempfile.tempdir", nowhere)
-    monkeypatch.setattr("omero_ms_thumbnail.shared_folder.SHARED_MEMORY", Path(nowhere))
+    monkeypatch.setattr("omero_ms_thumbnail.runtime.shared_folder.SHARED_MEMORY", Path(nowhere))
     with pytest.raises(OSError, match=nowhere), shared_folder():
         pass

@@ -14,7 +14,7 @@ from granian.asgi import LifespanProtocol
 
 from omero_ms_thumbnail import server
 from omero_ms_thumbnail.config import ConfigError, Settings, load_settings
-from omero_ms_thumbnail.own_ports import OwnPorts
+from omero_ms_thumbnail.runtime.worker_ports import OwnPorts
 from omero_ms_thumbnail.server import Service
 
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

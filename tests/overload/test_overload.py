@@ -38,7 +38,7 @@ def test_as_many_files_as_the_system_allows(soft: int, hard: int, files: int) ->
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from omero_ms_thumbnail.own_process import raise_open_files
+from omero_ms_thumbnail.runtime.process import raise_open_files
 print(raise_open_files(32_768), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

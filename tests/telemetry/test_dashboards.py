@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from omero_ms_thumbnail.telemetry.observer import Census, PermitCensus, Telemetry
+from omero_ms_thumbnail.telemetry.observer import Telemetry
 from tests.parts import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "omero-ms-thumbnail.json"
@@ -34,14 +34,19 @@ class Unavailable(Answer):
     cause = "OMERO hangs"
 
 
-def _permits() -> list[PermitCensus]:
-    return [PermitCensus(kind, 4, 4, 1, 9.0) for kind in ("calls", "joins")]
-
-
 @pytest.fixture(scope="module")
 def served() -> dict[str, set[str]]:
     """Sample names and their labels, from a service to which everything has happened once."""
-    telemetry = Telemetry("1", Census, _permits, has_shared_cache=True, access_log_wanted=False)
+    telemetry = Telemetry("1", has_shared_cache=True, access_log_wanted=False)
+    metrics = telemetry.metrics
+    of_omero = (metrics.sessions, metrics.sessions_max, metrics.cache_bytes, metrics.cache_entries)
+    for family in (*of_omero, metrics.cache_failures, metrics.facts_remembered, metrics.tasks):
+        family.read(lambda: 1)
+    for state in ("in use", "free"):
+        metrics.stores.read(lambda: 1, state)
+    for kind in ("calls", "joins"):
+        for shared in (metrics.permits, metrics.permits_in_use, metrics.permits_given_up, metrics.oldest_permit):
+            shared.read(lambda: 4, kind, "")
     for response in (Answer(), Unavailable()):
         request = telemetry.began({})
         telemetry.answered(

@@ -16,7 +16,7 @@ from redis import exceptions
 
 from ..addresses import parse_postgres_uri, parse_redis_uri
 from ..config import ConfigError, SessionStoreSettings, Settings
-from ..session_stores import plain_session_store
+from ..parts import plain_session_store
 from ..websession import MemorySessionStore, SessionStoreUnavailable, WebSession, is_session_id
 from ..websession.decode_error import SessionDecodeError
 from ..websession.postgres_advice import is_no_postgres, wants_tls

@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError, RedisClusterException, RedisError
 
 from ..config import Settings
 from ..config.uris import redact_uri
-from ..one_omero import caches
+from ..parts import caches
 from ..thumbnails.redis_cache import RedisCache
 from ..websession.redis_store import redis_or_cluster_client, told_by
 from .cache_diagnoses import CACHE_FULL, CACHE_PER_USER, CACHE_REFUSES, CACHE_UNREACHABLE

@@ -15,8 +15,8 @@ from typing import Final
 
 from ..config import ConfigError, Settings
 from ..omero.session import OmeroServer
-from ..one_omero import omero_server
-from ..server import CannotServe, preflight
+from ..parts import omero_server
+from ..preflight import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
 from . import configuration, public, shared_cache, transport, websocket

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import (
@@ -75,10 +75,23 @@ class Family:
         self.name = name
         self.meaning = meaning
         self.label_names = tuple(labels)
+        self._readers: dict[Labels, list[Callable[[], float]]] = {}
         self._numbers = numbers
 
     def _labels(self, values: Labels) -> tuple[tuple[str, str], ...]:
         return tuple(zip(self.label_names, values, strict=True))
+
+    def read(self, value: Callable[[], float], *labels: str) -> None:
+        """Have `value` say how it is with these labels, whenever `refresh` asks; several are added up."""
+        self._readers.setdefault(labels, []).append(value)
+
+    def refresh(self) -> None:
+        """Ask whoever says how it is."""
+        for labels, readers in self._readers.items():
+            self._set(sum(value() for value in readers), labels)
+
+    def _set(self, value: float, labels: Labels) -> None:
+        raise NotImplementedError
 
     def samples(self) -> tuple[str, ...]:
         """The names of its samples."""
@@ -107,6 +120,9 @@ class Counters(Family):
             child = self._children[labels] = Counter(self._numbers, name)
         return child
 
+    def _set(self, value: float, labels: Labels) -> None:
+        self.labels(*labels).set(value)
+
     def samples(self) -> tuple[str, ...]:
         return (f"{self.name}_total",)
 
@@ -132,6 +148,9 @@ class Gauges(Family):
             child = self._children[labels] = Counter(self._numbers, name)
         return child
 
+    def _set(self, value: float, labels: Labels) -> None:
+        self.labels(*labels).set(value)
+
     def metric(self, sums: Sums) -> Metric:
         metric = GaugeMetricFamily(self.name, self.meaning, labels=self.label_names)
         for labels, value in sums.get(self.name, {}).items():
@@ -146,8 +165,7 @@ class Shared(Family):
         super().__init__(numbers, name, meaning, labels)
         self._values: dict[Labels, float] = {}
 
-    def set(self, value: float, *labels: str) -> None:
-        """How it is at the moment, with these labels."""
+    def _set(self, value: float, labels: Labels) -> None:
         self._values[labels] = value
 
     def metric(self, sums: Sums) -> Metric:

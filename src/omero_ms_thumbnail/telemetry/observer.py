@@ -6,7 +6,6 @@ The rooms do not know this. The composition root gives each the part of it that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -80,36 +79,6 @@ class Tracer(SpanTracer, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """What there is at the moment, as far as it is counted by whoever owns it."""
-
-    sessions: int = 0
-    sessions_max: int = 0
-    stores_open: int = 0
-    stores_in_use: int = 0
-    cache_bytes: int = 0
-    cache_entries: int = 0
-    cache_failures: int = 0
-    #: entries, of all sessions
-    facts_remembered: int = 0
-    tasks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PermitCensus:
-    """Permits for one kind of calls to OMERO, of all workers together: how many, in use, of those given up, oldest."""
-
-    kind: str
-    limit: int
-    in_use: int
-    given_up: int
-    #: seconds
-    oldest: float
-    #: which OMERO.server, by its number; empty where there is one
-    server: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Told:
     """What is counted for a route and a status; found once, since finding costs more than counting.
 
@@ -126,33 +95,29 @@ class _Told:
 class Telemetry:
     """One worker's telemetry.
 
-    `census` says what there is, `permits` what all workers share; `folder` is where all workers keep their numbers,
-    None if there is only this one.
+    `metrics` are for who composes the rooms, to say what is read where. `folder` is where all workers keep their
+    numbers, None if there is only this one.
     """
 
     def __init__(
         self,
         version: str,
-        census: Callable[[], Census] = Census,
-        permits: Callable[[], Sequence[PermitCensus]] = tuple,
         *,
         folder: Path | None = None,
         access_log_wanted: bool = True,
         has_shared_cache: bool = False,
         tracer: Tracer | None = None,
     ) -> None:
-        self._census = census
-        self._permits = permits
         self._tracer = tracer
         self._has_shared_cache = has_shared_cache
         self._ids = RequestIds()
         self._write = access_log() if access_log_wanted else None
         self._numbers = SharedValues(folder)
         self._values = self._numbers.values
-        self._metrics = Metrics(self._numbers)
+        self.metrics: Final = Metrics(self._numbers)
         self._process = ProcessMetrics(self._numbers)
         self._registry = CollectorRegistry()
-        self._registry.register(Collector(self._numbers, (*self._metrics.families(), *self._process.families())))
+        self._registry.register(Collector(self._numbers, (*self.metrics.families(), *self._process.families())))
         PlatformCollector(registry=self._registry)
         Gauge("omero_ms_thumbnail_build_info", "The version.", ["version"], registry=self._registry).labels(
             version
@@ -160,14 +125,14 @@ class Telemetry:
         self._told: dict[tuple[str, int], _Told] = {}
         self._spans: dict[tuple[str, str], Histogram] = {}
         self._calls: dict[str, Ended] = {}
-        self._in_flight = self._metrics.in_flight.labels().at
-        self._memory_hits = self._metrics.cache_lookups.labels("memory", "hit")
-        self._memory_misses = self._metrics.cache_lookups.labels("memory", "miss")
+        self._in_flight = self.metrics.in_flight.labels().at
+        self._memory_hits = self.metrics.cache_lookups.labels("memory", "hit")
+        self._memory_misses = self.metrics.cache_lookups.labels("memory", "miss")
         self._lookups: dict[str, Counter] = {}
         # from zero: a rate needs a value before the first
-        self._pictures = {source: self._metrics.pictures.labels(source) for source in SOURCES}
-        self._disagreed = self._metrics.pictures_disagreed.labels()
-        self._metrics.workers.labels().set(1)
+        self._pictures = {source: self.metrics.pictures.labels(source) for source in SOURCES}
+        self._disagreed = self.metrics.pictures_disagreed.labels()
+        self.metrics.workers.labels().set(1)
         self._refreshing: asyncio.TimerHandle | None = None
         #: makes spans; for the rooms
         self.spans = Spans(self._span_ended, tracer)
@@ -223,7 +188,7 @@ class Telemetry:
         if told.rejected is not None:
             values[told.rejected] += 1.0
         if status == 503 and response.cause:
-            self._metrics.unavailable.labels(response.cause).add()
+            self.metrics.unavailable.labels(response.cause).add()
         values[self._in_flight] -= 1.0
         if request.span is not None:
             request.span.end_request(name=f"{method} {route}", method=method, path=path, status=status)
@@ -248,9 +213,9 @@ class Telemetry:
         if shared or asked:
             self._memory_misses.add(shared + asked)
         if self._has_shared_cache and shared:
-            self._metrics.cache_lookups.labels("shared", "hit").add(shared)
+            self.metrics.cache_lookups.labels("shared", "hit").add(shared)
         if self._has_shared_cache and asked:
-            self._metrics.cache_lookups.labels("shared", "miss").add(asked)
+            self.metrics.cache_lookups.labels("shared", "miss").add(asked)
 
     def remembered(self, count: int) -> None:
         """For one request, all thumbnails, so many, came from memory without a question: the shortest way there is."""
@@ -266,8 +231,8 @@ class Telemetry:
 
     def facts_asked(self, seconds: float, ids: int) -> None:
         """A query for the facts of so many images has been answered after so many seconds."""
-        self._metrics.facts_seconds.labels().observe(seconds)
-        self._metrics.facts_ids.labels().observe(ids)
+        self.metrics.facts_seconds.labels().observe(seconds)
+        self.metrics.facts_ids.labels().observe(ids)
 
     def disagreed(self, count: int) -> None:
         """So many thumbnails were not kept: a query that began after each was had gave another key."""
@@ -275,26 +240,26 @@ class Telemetry:
 
     def file_refused(self, reason: str) -> None:
         """A file of OMERO's was not shown. `reason` is one of a few words of the code's, never of the file's."""
-        self._metrics.files_refused.labels(reason).add()
+        self.metrics.files_refused.labels(reason).add()
 
     def batch(self, size: int) -> None:
         """So many thumbnails were asked for in one call."""
-        self._metrics.batch_size.labels().observe(size)
+        self.metrics.batch_size.labels().observe(size)
 
     def made(self, settings: int = 0, thumbnails: int = 0) -> None:
         """Calls of ours had OMERO make so many rendering settings, and store so many thumbnails."""
         if settings:
-            self._metrics.settings_made.labels().add(settings)
+            self.metrics.settings_made.labels().add(settings)
         if thumbnails:
-            self._metrics.thumbnails_stored.labels().add(thumbnails)
+            self.metrics.thumbnails_stored.labels().add(thumbnails)
 
     def session_read(self, outcome: str, seconds: float) -> None:
         """The session store was asked for a session."""
         counted = self._lookups.get(outcome)
         if counted is None:
-            counted = self._lookups[outcome] = self._metrics.store_reads.labels(outcome)
+            counted = self._lookups[outcome] = self.metrics.store_reads.labels(outcome)
         counted.add()
-        self._metrics.store_seconds.labels().observe(seconds)
+        self.metrics.store_seconds.labels().observe(seconds)
 
     def work(self, name: str) -> AbstractContextManager[None]:
         """To be entered around the work for a request where `is_tracing`; its time is the request's own."""
@@ -316,20 +281,20 @@ class Telemetry:
 
     def _call_ended(self, operation: str, span: str, seconds: float, error: str) -> None:
         self._span_ended(span, seconds, error)
-        self._metrics.calls.labels(operation, error).add()
-        self._metrics.call_seconds.labels(operation).observe(seconds)
+        self.metrics.calls.labels(operation, error).add()
+        self.metrics.call_seconds.labels(operation).observe(seconds)
 
     def _span_ended(self, name: str, seconds: float, error: str) -> None:
         span = self._spans.get((name, error))
         if span is None:
-            span = self._spans[name, error] = self._metrics.spans.labels(name, error)
+            span = self._spans[name, error] = self.metrics.spans.labels(name, error)
         span.observe(seconds * 1000)
         if name == JOIN:
-            self._metrics.joins.labels(error).add()
-            self._metrics.join_seconds.labels().observe(seconds)
+            self.metrics.joins.labels(error).add()
+            self.metrics.join_seconds.labels().observe(seconds)
 
     def _tell(self, route: str, status: int) -> _Told:
-        metrics = self._metrics
+        metrics = self.metrics
         # as Brave, which the Java microservice uses: whatever is no success is an error
         error = str(status) if status >= 400 else ""
         return _Told(
@@ -341,19 +306,6 @@ class Telemetry:
         )
 
     def _refresh(self) -> None:
-        metrics, now = self._metrics, self._census()
-        metrics.sessions.labels().set(now.sessions)
-        metrics.sessions_max.labels().set(now.sessions_max)
-        metrics.stores.labels("in use").set(now.stores_in_use)
-        metrics.stores.labels("free").set(now.stores_open - now.stores_in_use)
-        metrics.cache_bytes.labels().set(now.cache_bytes)
-        metrics.cache_entries.labels().set(now.cache_entries)
-        metrics.cache_failures.labels().set(now.cache_failures)
-        metrics.facts_remembered.labels().set(now.facts_remembered)
-        metrics.tasks.labels().set(now.tasks)
-        for permits in self._permits():
-            metrics.permits.set(permits.limit, permits.kind, permits.server)
-            metrics.permits_in_use.set(permits.in_use, permits.kind, permits.server)
-            metrics.permits_given_up.set(permits.given_up, permits.kind, permits.server)
-            metrics.oldest_permit.set(permits.oldest, permits.kind, permits.server)
+        for family in self.metrics.families():
+            family.refresh()
         self._process.refresh()

@@ -20,7 +20,7 @@ from ..omero.images import NoSuchContainer, images_in
 from ..omero.pool import SessionPool
 from ..omero.session import JoinedSession, OmeroServer
 from ..omero.thumbnail_rows import StoredPixels, pixels_of
-from ..one_omero import omero_server
+from ..parts import omero_server
 from .making import ThumbnailMaker
 from .pace import Pace
 from .progress import Count, Progress, progress_on

@@ -20,14 +20,18 @@ _REMEMBERED_HEADERS: Final = 512
 
 
 class Headers:
-    """The headers of a request, names in lower case; `first` has the first value of each, as bytes."""
+    """The headers of a request, names in lower case; `first` has the first value of each, as bytes.
 
-    __slots__ = ("_pairs", "first")
+    `has_repeated` is true where a name is there twice, as in hardly any request.
+    """
+
+    __slots__ = ("_pairs", "first", "has_repeated")
 
     def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
         self._pairs = pairs
         # a dictionary keeps the last of several with one name; what counts is the first
         self.first: Final = dict(reversed(pairs))
+        self.has_repeated: Final = len(self.first) != len(pairs)
 
     def __contains__(self, name: str) -> bool:
         return name.encode() in self.first
@@ -42,8 +46,7 @@ class Headers:
         wanted = name.encode()
         if wanted not in self.first:
             return []
-        if len(self.first) == len(self._pairs):
-            # no name is there twice, as in nearly all requests
+        if not self.has_repeated:
             return [self.first[wanted].decode("latin-1")]
         return [value.decode("latin-1") for one, value in self._pairs if one == wanted]
 

@@ -58,6 +58,7 @@ class User:
 class Authenticator:
     """Finds out who is asking. `lookup` finds OMERO.web sessions by the id in the cookie.
 
+    `remembered` has those that need not be looked up.
     `waiting_max` requests wait for the session store at most. `visitors` are those who may be served without a session.
     """
 
@@ -68,6 +69,7 @@ class Authenticator:
         cookie_name: str,
         accept_key_header: bool,
         accept_key_parameter: bool,
+        remembered: Callable[[str], WebSession | None] = lambda _session_id: None,
         waiting_max: int = 5_000,
         visitors: PublicVisitors | None = None,
     ) -> None:
@@ -78,7 +80,8 @@ class Authenticator:
         self._cookie_name = cookie_name
         self._accept_key_header = accept_key_header
         self._accept_key_parameter = accept_key_parameter
-        self._remembered = lru_cache(_REMEMBERED_HEADERS)(self._find)
+        self._remembered = remembered
+        self._find_again = lru_cache(_REMEMBERED_HEADERS)(self._find)
 
     @property
     def vary(self) -> str:
@@ -116,11 +119,15 @@ class Authenticator:
         return self._visitors is not None and self._visitors.is_refused()
 
     async def _of_session(self, headers: Headers, path: str) -> User:
-        session_id = self._cookie(headers)
+        cookies = headers.first.get(b"cookie")
+        if cookies is None or headers.has_repeated or len(cookies) > _REMEMBERED_LENGTH:
+            session_id = self._cookie(headers)
+        else:
+            session_id = self._find_again(cookies)
         if session_id is None:
             raise NobodyKnown(f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
         try:
-            session = await self._found(session_id)
+            session = self._remembered(session_id) or await self._found(session_id)
         except SessionStoreUnavailable as down:
             complain(503, str(down))
             raise RequestRefused(
@@ -156,12 +163,11 @@ class Authenticator:
         """
         found = None
         for header in headers.get_all("cookie"):
-            find = self._remembered if len(header) <= _REMEMBERED_LENGTH else self._find
-            later = find(header)
+            later = self._find(header.encode("latin-1"))
             found = found if later is None else later
         return found
 
-    def _find(self, header: str) -> str | None:
+    def _find(self, header: bytes) -> str | None:
         found = None
         for pair in as_django(header).split(";"):
             name, equals, value = pair.partition("=")
@@ -174,13 +180,13 @@ def _server(query: Query) -> str | None:
     return query.first(SERVER_PARAMETER) or None
 
 
-def as_django(header: str) -> str:
+def as_django(header: bytes) -> str:
     """A header's value as Django reads it (`django.core.handlers.wsgi.get_str_from_wsgi`): UTF-8, mended where broken.
 
     What surrounds the cookie of this site is another's, who may write it as he likes; only which spaces and signs stand
     at our cookie matters.
     """
-    return header if header.isascii() else header.encode("latin-1").decode(errors="replace")
+    return header.decode(errors="replace")
 
 
 def unquoted(value: str) -> str:

@@ -11,7 +11,13 @@ from omero_ms_thumbnail.websession.postgres_store import PostgresSessionStore
 from omero_ms_thumbnail.websession.redis_store import RedisSessionStore
 from omero_ms_thumbnail.websession.session import WebSession
 from omero_ms_thumbnail.websession.signed_text import SigningKeys
-from omero_ms_thumbnail.websession.store import SessionStore, SessionStoreUnavailable, SessionUnreadable, is_session_id
+from omero_ms_thumbnail.websession.store import (
+    RememberingStore,
+    SessionStore,
+    SessionStoreUnavailable,
+    SessionUnreadable,
+    is_session_id,
+)
 from omero_ms_thumbnail.websession.store_chain import SessionStoreChain
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "MemorySessionStore",
     "PostgresSessionStore",
     "RedisSessionStore",
+    "RememberingStore",
     "SessionStore",
     "SessionStoreChain",
     "SessionStoreUnavailable",

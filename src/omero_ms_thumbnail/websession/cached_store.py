@@ -82,14 +82,19 @@ class CachedSessionStore:
 
     async def get(self, session_id: str) -> WebSession | None:
         """The session with this id, or None; see `SessionStore.get`."""
+        return self.remembered(session_id) or await self._read(session_id)
+
+    def remembered(self, session_id: str) -> WebSession | None:
+        """The session with this id if it is remembered, without waiting for anything."""
         entry = self._entries.get(session_id)
-        if entry is not None:
-            now = time.monotonic()
-            if now < entry.fresh_until or (
-                now < entry.tracked_until and self._invalidations is not None and now < self._invalidations.lease_until
-            ):
-                return entry.session
-        return await self._read(session_id)
+        if entry is None:
+            return None
+        now = time.monotonic()
+        if now < entry.fresh_until or (
+            now < entry.tracked_until and self._invalidations is not None and now < self._invalidations.lease_until
+        ):
+            return entry.session
+        return None
 
     def is_unreadable(self, session_id: str) -> bool:
         """As the store says."""

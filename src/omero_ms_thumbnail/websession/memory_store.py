@@ -34,6 +34,10 @@ class MemorySessionStore:
         """The session with this id, or None."""
         return self._sessions.get(session_id)
 
+    def remembered(self, session_id: str) -> WebSession | None:
+        """The session with this id, or None."""
+        return self._sessions.get(session_id)
+
     def is_unreadable(self, session_id: str) -> bool:
         """No: whatever is here can be read."""
         return False

@@ -57,3 +57,11 @@ class SessionStore(Protocol):
     def describe(self) -> str:
         """Kind, host and database of the store in words, for logs and people; never a password."""
         ...
+
+
+class RememberingStore(SessionStore, Protocol):
+    """A store that has some of its sessions at hand."""
+
+    def remembered(self, session_id: str) -> WebSession | None:
+        """What `get` would give at this moment without asking anybody; None if it would ask, or there is none."""
+        ...

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omero_ms_thumbnail.websession.session import WebSession
-    from omero_ms_thumbnail.websession.store import SessionStore
+    from omero_ms_thumbnail.websession.store import RememberingStore
 
 
 class SessionStoreChain:
-    """A `SessionStore` of at least one store.
+    """A `RememberingStore` of at least one store.
 
     A session in any of them counts: Django believes its cache without asking the database. That nobody knows a session
     counts only where every store said so: one that is down may be the one that has it.
     """
 
-    def __init__(self, stores: Sequence[SessionStore]) -> None:
+    def __init__(self, stores: Sequence[RememberingStore]) -> None:
         if not stores:
             raise ValueError("a chain needs a store")
         self._stores = tuple(stores)
@@ -38,6 +38,13 @@ class SessionStoreChain:
                     return session
         if down:
             raise _together(down)
+        return None
+
+    def remembered(self, session_id: str) -> WebSession | None:
+        """The session in the first store that remembers it."""
+        for store in self._stores:
+            if (session := store.remembered(session_id)) is not None:
+                return session
         return None
 
     def is_unreadable(self, session_id: str) -> bool:

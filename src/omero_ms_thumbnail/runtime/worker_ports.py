@@ -23,12 +23,12 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from .config import ConfigError, Settings
-
 #: seconds between two looks at whether the port is listened on
 _POLL: Final = 0.005
 
-_PORT_MAX: Final = 65_535
+
+class PortTaken(Exception):
+    """A worker's own port is something else's; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,6 @@ class OwnPorts:
     connections: int
     backlog: int
     log_config: Mapping[str, Any]
-
-
-def own_ports(settings: Settings) -> range:
-    """One port for each worker, in their order; none unless the settings want them. Raises ConfigError."""
-    first = settings.worker_ports
-    if first is None:
-        return range(0)
-    ports = range(first, first + settings.workers)
-    if ports[-1] > _PORT_MAX:
-        raise ConfigError(
-            [f"worker-ports: {settings.workers} workers need {first} to {ports[-1]}, and ports end at {_PORT_MAX}"]
-        )
-    if settings.port in ports:
-        raise ConfigError(
-            [f"worker-ports: {first} to {ports[-1]} have in them the port that all share, {settings.port}; name others"]
-        )
-    return ports
 
 
 class OwnPort:
@@ -91,7 +74,7 @@ class OwnPort:
         self._serving: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Return when connections are accepted. Raises ConfigError where somebody else has the port."""
+        """Return when connections are accepted. Raises PortTaken where somebody else has it."""
         self._serving = asyncio.create_task(self._server.serve())
         while not self._serving.done():
             with contextlib.suppress(OSError):
@@ -99,8 +82,8 @@ class OwnPort:
                 writer.close()
                 return
             await asyncio.sleep(_POLL)
-        raise ConfigError(
-            [f"worker-ports: cannot listen on {self.port}: {self._serving.exception() or 'it ended at once'}"]
+        raise PortTaken(
+            f"worker-ports: cannot listen on {self.port}: {self._serving.exception() or 'it ended at once'}"
         )
 
     def stop(self) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
-from .service_manager import ServiceManager, extension
+from .sd_notify import ServiceManager, extension
 
 log: Final = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What the service asks of the machine: worker processes and their supervision, systemd, ports, a shared folder."""
