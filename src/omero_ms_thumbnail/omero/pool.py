@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from enum import Enum, auto
+from functools import cached_property
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final
@@ -155,8 +156,6 @@ class SessionPool:
         sessions_max: int = 2_000,
         breaker: CircuitBreaker | None = None,
     ) -> None:
-        #: idle time is told by the clock of the timers that end it
-        self._now = asyncio.get_running_loop().time
         self._join_session = join
         self._join_timeout = join_timeout
         self._sessions_max = sessions_max
@@ -166,7 +165,7 @@ class SessionPool:
         self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
-        self._breaker = breaker or CircuitBreaker(now=self._now)
+        self._breaker = breaker or CircuitBreaker(now=_loop_time)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -174,6 +173,11 @@ class SessionPool:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @cached_property
+    def _now(self) -> Callable[[], float]:
+        """Idle time is told by the clock of the timers that end it. A pool may be made before its event loop runs."""
+        return asyncio.get_running_loop().time
 
     def lend(self, key: str) -> Loan:
         """``async with pool.lend(key) as session``: joined first if need be, and not let go while it is lent.
@@ -397,6 +401,10 @@ class SessionPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _result(member: Member) -> JoinedSession | None:
