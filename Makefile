@@ -86,11 +86,11 @@ docs: $(VENV)/.test  ## the documentation as a site, in site/; fails on a warnin
 	$(BIN)/zensical build --strict
 
 reference: $(VENV)/.test  ## write the documents again that the code writes
-	$(BIN)/python -m omero_ms_thumbnail.cli_reference > docs/cli.md
-	$(BIN)/python -m omero_ms_thumbnail.config.reference > docs/configuration.md
-	$(BIN)/python -m omero_ms_thumbnail.web.reference > docs/http.md
-	$(BIN)/python -m omero_ms_thumbnail.telemetry.reference > docs/metrics.md
-	$(BIN)/python -m omero_ms_thumbnail.check.troubleshooting > docs/troubleshooting.md
+	$(BIN)/python -m tools.reference.cli > docs/cli.md
+	$(BIN)/python -m tools.reference.configuration > docs/configuration.md
+	$(BIN)/python -m tools.reference.http > docs/http.md
+	$(BIN)/python -m tools.reference.metrics > docs/metrics.md
+	$(BIN)/python -m tools.reference.troubleshooting > docs/troubleshooting.md
 
 dist: $(VENV)/.release  ## sdist and wheel of what is committed, in dist/; looks into both and runs the wheel
 	rm -rf build dist

@@ -19,16 +19,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.model import data
-from omero_ms_thumbnail.embedded.model.data import Event, Pixels
-from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.services import VERSION
-from omero_ms_thumbnail.embedded.workload import Latency, parse_latency
-from omero_ms_thumbnail.embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.clock import clock_jpeg
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.model import data
+from omero_embedded.model.data import Event, Pixels
+from omero_embedded.model.thumbnail_context import widths
+from omero_embedded.servants import VERSION
+from omero_embedded.workload import Latency, parse_latency
+from omero_embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
 from omero_ms_thumbnail.thumbnails.content import stored_key
 from omero_ms_thumbnail.thumbnails.model import Content, ImageFacts, Saved, StoredRow
 

@@ -19,9 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.workload import Latency
 
 from .costly_world import CostlyWorld, picture
 from .costs import CONNECTIONS, CostlyAdapter, CostlyDriver

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.model.data import Thumbnail
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
-from omero_ms_thumbnail.embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
+from omero_embedded.images.clock import clock_jpeg
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.model.data import Thumbnail
+from omero_embedded.model.thumbnail_context import widths
+from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
 
 #: the longest side of what is stored
 STORED: Final = 96

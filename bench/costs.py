@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from omero_ms_thumbnail.embedded.driving import Driver
-from omero_ms_thumbnail.embedded.model.calls import Connection, Steps, Work
-from omero_ms_thumbnail.embedded.model.limits import Limits
-from omero_ms_thumbnail.embedded.workload import Latency, Workload
+from omero_embedded.driving import Driver
+from omero_embedded.ice_server import ObjectAdapter
+from omero_embedded.model.call import Connection, Steps, Work
+from omero_embedded.model.server_limits import Limits
+from omero_embedded.workload import Latency, Workload
 from omero_ms_thumbnail.ice.connection import Connection as IceConnection
 from omero_ms_thumbnail.ice.messages import Request
-from omero_ms_thumbnail.ice.server import ObjectAdapter
 
 ResultT = TypeVar("ResultT")
 

@@ -10,12 +10,12 @@ import asyncio
 import json
 import sys
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.picture import fit
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import REALISTIC
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.picture import fit
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
+from omero_embedded.workload import REALISTIC
 
 
 async def main() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
+from omero_embedded.workload import Latency
 
 T = TypeVar("T")
 

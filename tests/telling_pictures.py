@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from omero_ms_thumbnail.embedded.images.picture import Picture
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.renderer import Renderer
+from omero_embedded.images.picture import Picture
+from omero_embedded.images.rendering import RenderingSettings
+from omero_embedded.renderer import Renderer
 
 #: as a JPEG begins: what does not is taken for no picture by the shared cache
 _START = b"\xff\xd8"

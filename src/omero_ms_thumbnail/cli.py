@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import secrets
-import string
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,18 +15,12 @@ from .version import VERSION
 
 if TYPE_CHECKING:
     from .config import SessionStoreSettings
-    from .embedded.process import Running
-    from .server import Demo
     from .warm import Who
 
 _DEFAULT_CONFIG: Final = Path("conf/config.yaml")
 
 #: in what is printed for nginx without a configuration
 _FIRST_WORKER_PORT: Final = 8081
-
-#: as Django makes them
-_SESSION_ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
-_SESSION_ID_LENGTH: Final = 32
 
 
 class _Failed(Exception):
@@ -315,43 +307,19 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from .config import ConfigError, OmeroSettings, Settings
-    from .embedded.images import ImageLibrariesMissing
-    from .embedded.process import EmbeddedOmeroFailed, OmeroProcess
-    from .embedded.workload import parse_latency
-    from .preflight import CannotServe, begin_logging
-    from .server import serve
-    from .telemetry.log import LogOptions
-    from .websession.writing import CannotStore, stored
+    from omero_embedded.demo import CannotShow, show
 
-    logs = LogOptions("WARNING")
-    begin_logging(logs)
     try:
-        omero = OmeroProcess(
-            latency=parse_latency(arguments.latency), images=arguments.images, data_dir=arguments.data_dir
-        )
-    except (ValueError, ImageLibrariesMissing) as error:
-        raise _Failed(str(error)) from error
-    try:
-        running = omero.start()
-        settings = Settings(
+        show(
             host=arguments.host,
             port=arguments.port,
-            omero=OmeroSettings(host=running.host, port=running.ssl_port, secure=True, data_dir=arguments.data_dir),
-            session_stores=(arguments.session_store,),
+            images=arguments.images,
+            data_dir=arguments.data_dir,
+            latency=arguments.latency,
+            session_store=arguments.session_store,
         )
-        cookie_name = settings.omero_web.session_cookie_name
-        demo = _demo_of(running, cookie_name, arguments.host, arguments.port)
-        store: SessionStoreSettings = arguments.session_store
-        if store.type == "memory":
-            serve(settings, demo, logs)
-        else:
-            with stored(demo.sessions, uri=store.uri, directory=store.directory, cookie_name=cookie_name):
-                serve(settings, replace(demo, is_stored=True), logs)
-    except (EmbeddedOmeroFailed, CannotServe, CannotStore, ConfigError) as error:
+    except CannotShow as error:
         raise _Failed(str(error)) from error
-    finally:
-        omero.stop()
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -476,36 +444,6 @@ def _asked_for(prompt: str) -> str:
         return getpass.getpass(prompt)
     except (EOFError, OSError, getpass.GetPassWarning) as error:
         raise _Failed("there is no terminal to ask for it on; put it into a file or a variable") from error
-
-
-def _demo_of(running: Running, cookie_name: str, host: str, port: int) -> Demo:
-    """The demo's page and sessions, as OMERO.web would have made them when its users logged in."""
-    from .preflight import url
-    from .server import Demo
-    from .web.gallery_pages import DemoUser, Gallery
-    from .websession import WebSession
-
-    users = tuple(DemoUser(user.name, user.full_name, user.role, _session_id()) for user in running.users)
-    sessions = {
-        shown.session_id: WebSession(user.session_key, user.user_id)
-        for shown, user in zip(users, running.users, strict=True)
-    }
-    first_image = running.contents["datasets"][0]["images"][0]["id"]
-    address = url("localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host, port)  # noqa: S104
-    cookie = f"{cookie_name}={users[0].session_id}"
-    thumbnail = f"{address}/webclient/render_thumbnail/{first_image}/"
-    announcement = f"""\
-The gallery:  {address}/
-The cookie:   {cookie}
-A thumbnail:  curl -H 'Cookie: {cookie}' {thumbnail} -o thumbnail.jpg
-Its OMERO:    {running.host}, TLS port {running.ssl_port}, TCP port {running.tcp_port}, \
-user {users[0].name}, password thumbnails
-Ctrl-C ends it."""
-    return Demo(Gallery(users, running.contents, cookie_name), sessions, announcement)
-
-
-def _session_id() -> str:
-    return "".join(secrets.choice(_SESSION_ID_CHARACTERS) for _ in range(_SESSION_ID_LENGTH))
 
 
 def _image_id(text: str) -> int:

@@ -40,7 +40,7 @@ from .web.application import Application
 from .web.asgi import Receive, Scope, Send
 from .web.auth import Authenticator
 from .web.cors import CrossOrigin
-from .web.gallery_pages import Gallery, GalleryPages
+from .web.demo_pages import DemoPages
 from .web.health import Health
 from .web.openapi import Access, describe
 from .web.parsing import Limits
@@ -81,7 +81,7 @@ class Demo:
     is_stored says that the sessions are in the settings' session store, as OMERO.web's would be, instead of in memory.
     """
 
-    gallery: Gallery
+    gallery: DemoPages
     sessions: dict[str, WebSession] = field(repr=False)
     announcement: str = field(repr=False)
     is_stored: bool = False
@@ -194,7 +194,7 @@ class Service:
                     servers=names(settings.omero.all_servers),
                 ),
             ),
-            gallery=GalleryPages(self._demo.gallery) if self._demo else None,
+            gallery=self._demo.gallery if self._demo else None,
             cross_origin=CrossOrigin(
                 frozenset(settings.omero_web.cors_origin_whitelist), settings.omero_web.cors_origin_allow_all
             ),

@@ -11,7 +11,7 @@ import pytest
 from bench.costly_omero import CostlyOmero
 from bench.costly_world import PAGE, WELLS, CostlyWorld, shown
 from bench.costs import CONNECTIONS, query_time
-from omero_ms_thumbnail.embedded.model.sessions import OmeroSession
+from omero_embedded.model.omero_sessions import OmeroSession
 from omero_ms_thumbnail.omero import queries as hql
 from omero_ms_thumbnail.omero.rtypes import rlong_list
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
+from omero_embedded.images.clock import clock_jpeg
 from tests.browser.chromium import Gallery
 from tests.service_process import ServiceProcess
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.world import Image, ImageState, User, World
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
+from omero_embedded.world import Image, ImageState, User, World
 from tests.browser.chromium import Gallery
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.queries import QUERIES, Asked, Row
-from omero_ms_thumbnail.embedded.sessions import OmeroSession
-from omero_ms_thumbnail.embedded.workload import Latency
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.ice_server import ObjectAdapter
+from omero_embedded.model.omero_sessions import OmeroSession
+from omero_embedded.model.projections import QUERIES, Asked, Row
+from omero_embedded.workload import Latency
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
-from omero_ms_thumbnail.ice.server import ObjectAdapter
 from omero_ms_thumbnail.omero.queries import FACTS_AND_CONTENT
 from omero_ms_thumbnail.thumbnails.question_mode import SLOW
 from tests.check.certificates import make

@@ -16,24 +16,22 @@ from omero_ms_thumbnail.check import cache_diagnoses, diagnoses, folder_diagnose
 from omero_ms_thumbnail.check.certificate import read_certificate
 from omero_ms_thumbnail.check.diagnoses import DIAGNOSES
 from omero_ms_thumbnail.check.names import STEPS
-from omero_ms_thumbnail.check.troubleshooting import troubleshooting
 from tests.check.certificates import make
 from tests.parts import ROOT
+from tools.reference import troubleshooting
 
 SOURCE = Path(diagnoses.__file__).parent
 
 
 def test_the_documentation_is_as_generated() -> None:
     written = (ROOT / "docs" / "troubleshooting.md").read_text()
-    assert written == troubleshooting(), (
-        "run python -m omero_ms_thumbnail.check.troubleshooting > docs/troubleshooting.md"
-    )
-    module = [sys.executable, "-m", "omero_ms_thumbnail.check.troubleshooting"]
-    assert subprocess.run(module, capture_output=True, text=True, check=True).stdout == written
+    assert written == troubleshooting.reference(), "run make reference"
+    module = [sys.executable, "-m", "tools.reference.troubleshooting"]
+    assert subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=True).stdout == written
 
 
 def test_the_documentation_has_each_diagnosis() -> None:
-    text = troubleshooting()
+    text = troubleshooting.reference()
     for code, diagnosis in DIAGNOSES.items():
         assert f"(`{code}`)" in text
         assert diagnosis.likely in text

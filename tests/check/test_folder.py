@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from omero_embedded.model.data_folder import ThumbnailFolder
 from omero_ms_thumbnail.check import folder
 from omero_ms_thumbnail.check.diagnosis import Diagnosis
 from omero_ms_thumbnail.check.finding import Finding, Outcome
@@ -24,7 +25,6 @@ from omero_ms_thumbnail.check.folder_diagnoses import (
     FOLDER_UNREADABLE,
 )
 from omero_ms_thumbnail.check.stored import look_at_stored
-from omero_ms_thumbnail.embedded.model.folder import ThumbnailFolder
 from omero_ms_thumbnail.omero.thumbnail_folder import FolderRead
 from tests.check.fragile import fragile_session
 from tests.check.site import SESSION_KEY, Site

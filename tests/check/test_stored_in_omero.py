@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from omero_embedded.model.data import Thumbnail
 from omero_ms_thumbnail.check.diagnoses import STORED_DIFFERS, STORED_EMPTY, STORED_FILE_MISSING, STRETCHED
 from omero_ms_thumbnail.check.finding import Finding, Outcome
 from omero_ms_thumbnail.check.stored import look_at_stored
-from omero_ms_thumbnail.embedded.model.data import Thumbnail
 from tests.embedded.truth import PEOPLE, Stage, Store
 from tests.thumbnails.model_session import ModelSession
 

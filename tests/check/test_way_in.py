@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from omero_embedded.model.people import ROOT
 from omero_ms_thumbnail.config import load_settings
-from omero_ms_thumbnail.embedded.model.people import ROOT
 from tests.check.site import COOKIE, SESSION_KEY, Site, omero_web, session_of
 from tests.embedded_thread import EmbeddedThread
 

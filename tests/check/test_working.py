@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.check.sessions import session_id_in
-from omero_ms_thumbnail.embedded.world import ImageState
 from tests.check.site import COOKIE, SESSION_KEY, Site, omero_web
 
 STEPS = [

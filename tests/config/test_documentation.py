@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from omero_ms_thumbnail.config import SessionStoreSettings, Settings, load_settings
-from omero_ms_thumbnail.config.reference import reference
 from omero_ms_thumbnail.config.table import FILE_KEYS, KEYS
 from tests.parts import ROOT
+from tools.reference.configuration import reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +41,9 @@ _SERVERS = """\
 
 def test_the_reference_is_as_generated() -> None:
     written = (ROOT / "docs" / "configuration.md").read_text()
-    assert written == reference(), "run python -m omero_ms_thumbnail.config.reference > docs/configuration.md"
-    module = [sys.executable, "-m", "omero_ms_thumbnail.config.reference"]
-    assert subprocess.run(module, capture_output=True, text=True, check=True).stdout == written
+    assert written == reference(), "run make reference"
+    module = [sys.executable, "-m", "tools.reference.configuration"]
+    assert subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=True).stdout == written
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=lambda key: key.name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from tests.deploy.nginx_process import nginx
 from tests.embedded_thread import EmbeddedThread
 from tests.service_process import DEADLINE, ServiceProcess, free_port

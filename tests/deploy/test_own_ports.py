@@ -19,9 +19,9 @@ import httpx
 import pytest
 import uvloop
 
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.cli import main
 from omero_ms_thumbnail.config import ConfigError, Settings
-from omero_ms_thumbnail.embedded.workload import Latency
 from omero_ms_thumbnail.nginx import upstream
 from omero_ms_thumbnail.parts import worker_ports
 from omero_ms_thumbnail.runtime.worker_ports import OwnPort, OwnPorts

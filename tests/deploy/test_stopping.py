@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from tests.embedded_thread import EmbeddedThread
 from tests.service_process import DEADLINE
 from tests.telemetry.serving import client, serving

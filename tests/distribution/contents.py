@@ -19,7 +19,8 @@ from omero_ms_thumbnail.version import VERSION
 from tests.distribution.built import check_demo, the, tracked
 from tests.parts import ROOT
 
-PACKAGE = "src/omero_ms_thumbnail"
+SERVICE = "src/omero_ms_thumbnail"
+EMBEDDED = "src/omero_embedded"
 CONF = ("config.yaml", "logging.yaml.example")
 
 
@@ -27,7 +28,7 @@ def test_the_wheel_has_the_package_and_the_example_configuration() -> None:
     data, info = f"omero_ms_thumbnail-{VERSION}.data", f"omero_ms_thumbnail-{VERSION}.dist-info"
     with ZipFile(the("*.whl")) as wheel:
         assert set(wheel.namelist()) == {
-            *(path.removeprefix("src/") for path in tracked(PACKAGE)),
+            *(path.removeprefix("src/") for path in tracked(SERVICE) | tracked(EMBEDDED)),
             *(f"{data}/data/share/omero-ms-thumbnail/conf/{name}" for name in CONF),
             *(f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt")),
             f"{info}/licenses/LICENSE",
@@ -40,8 +41,8 @@ def test_the_wheel_has_the_package_and_the_example_configuration() -> None:
 
 
 def test_the_wheel_has_types_and_the_gallery() -> None:
-    package = {path.removeprefix(PACKAGE) for path in tracked(PACKAGE)}
-    assert {"/py.typed", "/web/gallery/index.html", "/web/urls.py"} <= package
+    assert {f"{SERVICE}/py.typed", f"{SERVICE}/web/urls.py"} <= tracked(SERVICE)
+    assert {f"{EMBEDDED}/py.typed", f"{EMBEDDED}/gallery/index.html"} <= tracked(EMBEDDED)
 
 
 def test_the_sdist_is_the_project() -> None:

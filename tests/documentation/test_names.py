@@ -12,19 +12,19 @@ from pkgutil import resolve_name
 import pytest
 import yaml
 
-from omero_ms_thumbnail import cli_reference
 from omero_ms_thumbnail.config import load_settings
 from omero_ms_thumbnail.config.table import BLOCKS, FILE_KEYS, KEYS, VARIABLES
-from omero_ms_thumbnail.telemetry.reference import exposed
 from tests.documentation.markdown import DOCUMENTS, Code, code, words
 from tests.parts import ROOT, require
+from tools.reference import cli
+from tools.reference.metrics import exposed
 
 #: the rest of what administrators read
 OTHERS = [path for folder in ("conf", "deploy") for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
 
 OPTIONS = {
-    name: {"--help", *(option for action in cli_reference.options(parser) for option in action.option_strings)}
-    for name, parser in cli_reference.commands().items()
+    name: {"--help", *(option for action in cli.options(parser) for option in action.option_strings)}
+    for name, parser in cli.commands().items()
 }
 COMMAND = "omero-ms-thumbnail"
 

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from omero_ms_thumbnail.embedded.images.two_channels import TwoChannels, in_one_colour
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, Image, User, World
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, Image, User, World
 from omero_ms_thumbnail.ice.references import ObjectPrx
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession
 from omero_ms_thumbnail.omero.stores import create_thumbnail_store
+from tests.embedded.two_channels import TwoChannels, in_one_colour
 from tests.omero.small_omero import server_of
 
 LAB = 503

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.images.two_channels import look_of
-from omero_ms_thumbnail.embedded.model.folder import thumbnail_path
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.model.data_folder import thumbnail_path
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
 from omero_ms_thumbnail.omero.exceptions import (
@@ -24,6 +23,7 @@ from omero_ms_thumbnail.omero.exceptions import (
 from omero_ms_thumbnail.omero.services import ICONFIG, SERVICE_FACTORY, THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.embedded.over_ice import LAB, MEMBER, OWNER, RawStore, joined, plain_world, save, started, store_of
+from tests.embedded.two_channels import look_of
 from tests.omero.small_omero import hold, server_of
 
 #: a deadline, not a wait

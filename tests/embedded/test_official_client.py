@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
 from tests.conformance.conftest import official_client  # noqa: F401 - a fixture
 from tests.conformance.harness import OfficialClient, surprises, tour
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omero_ms_thumbnail.embedded.model.calls import Steps, Work
-from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
-from omero_ms_thumbnail.embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, People, User
-from omero_ms_thumbnail.embedded.model.server import OmeroServer
+from omero_embedded.model.call import Steps, Work
+from omero_embedded.model.data import Database, Image, ImageState, Pixels
+from omero_embedded.model.omero_errors import OmeroError
+from omero_embedded.model.omero_server import OmeroServer
+from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, People, User
+from omero_embedded.model.thumbnail_drawing import Drawing
 
 FOLDER = Path(__file__).parents[1] / "data" / "omero-truth"
 

@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from omero_ms_thumbnail.embedded.images.picture import Picture, fit
-from omero_ms_thumbnail.embedded.images.render import render_jpeg
-from omero_ms_thumbnail.embedded.images.samples import Collection, sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
+from omero_embedded.images.picture import Picture, fit
+from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.samples import Collection, sample_collection
 
 
 @cache

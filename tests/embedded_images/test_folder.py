@@ -12,12 +12,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from omero_ms_thumbnail.embedded.images import unreadable
-from omero_ms_thumbnail.embedded.images.folder import NoPictures, pictures_from_folder
-from omero_ms_thumbnail.embedded.images.picture import Picture
-from omero_ms_thumbnail.embedded.images.render import render_jpeg
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.images.unreadable import UnreadablePicture
+from omero_embedded.images import unreadable
+from omero_embedded.images.from_folder import NoPictures, pictures_from_folder
+from omero_embedded.images.picture import Picture
+from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.unreadable import UnreadablePicture
 
 from .looking import pixels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from omero_ms_thumbnail.embedded.images import ImageLibrariesMissing, require_image_libraries
+from omero_embedded.images import ImageLibrariesMissing, require_image_libraries
 
 
 def test_nothing_is_missing_here() -> None:
@@ -15,13 +15,13 @@ def test_nothing_is_missing_here() -> None:
 def test_the_sentence_says_what_to_install() -> None:
     # -S leaves the site-packages out: neither NumPy nor Pillow nor tifffile is there, as without the extra.
     program = (
-        "from omero_ms_thumbnail.embedded.images import require_image_libraries\n"
+        "from omero_embedded.images import require_image_libraries\n"
         "try:\n"
         "    require_image_libraries()\n"
         "except RuntimeError as missing:\n"
         "    print(type(missing).__name__, missing)\n"
     )
-    source = next(path for path in sys.modules["omero_ms_thumbnail"].__path__).removesuffix("omero_ms_thumbnail")
+    source = next(path for path in sys.modules["omero_embedded"].__path__).removesuffix("omero_embedded")
     ran = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {source!r})\n{program}"],
         capture_output=True,

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from omero_ms_thumbnail.embedded.images.clock import clock_jpeg
-from omero_ms_thumbnail.embedded.images.picture import Channel, Picture, Plane, fit
-from omero_ms_thumbnail.embedded.images.render import render_jpeg
-from omero_ms_thumbnail.embedded.images.samples import Collection
-from omero_ms_thumbnail.embedded.images.settings import alternative_settings, default_settings
+from omero_embedded.images.clock import clock_jpeg
+from omero_embedded.images.picture import Channel, Picture, Plane, fit
+from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import alternative_settings, default_settings
+from omero_embedded.images.samples import Collection
 
 from .looking import difference, opened, pixels
 
@@ -24,7 +24,8 @@ class _Steps(Picture):
 
     def intensities(self, width: int, height: int, z: int, t: int) -> list[Plane]:
         across = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), (height, width))
-        return [across * np.float32(1 - 0.3 * z), np.ascontiguousarray(across.T) * np.float32(1 - 0.5 * t)]
+        down = np.broadcast_to(np.linspace(0, 1, height, dtype=np.float32)[:, None], (height, width))
+        return [across * np.float32(1 - 0.3 * z), down * np.float32(1 - 0.5 * t)]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from omero_ms_thumbnail.embedded.images.picture import Picture, fit
-from omero_ms_thumbnail.embedded.images.render import render_jpeg
-from omero_ms_thumbnail.embedded.images.samples import Collection, sample_collection
-from omero_ms_thumbnail.embedded.images.settings import default_settings
+from omero_embedded.images.picture import Picture, fit
+from omero_embedded.images.render import render_jpeg
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.images.samples import Collection, sample_collection
 
 from .looking import opened, pixels, scene_difference
 
@@ -88,10 +88,10 @@ def test_every_call_gives_the_same_pictures(pictures: list[Picture], thumbnails:
 def test_another_process_gives_the_same_bytes(pictures: list[Picture], thumbnails: list[bytes]) -> None:
     program = (
         "import sys\n"
-        "from omero_ms_thumbnail.embedded.images.samples import sample_collection\n"
-        "from omero_ms_thumbnail.embedded.images.render import render_jpeg\n"
-        "from omero_ms_thumbnail.embedded.images.settings import default_settings\n"
-        "from omero_ms_thumbnail.embedded.images.picture import fit\n"
+        "from omero_embedded.images.samples import sample_collection\n"
+        "from omero_embedded.images.render import render_jpeg\n"
+        "from omero_embedded.images.rendering import default_settings\n"
+        "from omero_embedded.images.picture import fit\n"
         "import hashlib\n"
         "for dataset in sample_collection().datasets:\n"
         "    p = dataset.pictures[0]\n"
@@ -156,11 +156,11 @@ def test_the_plate_shows_dose_and_controls(collection: Collection) -> None:
     wells = collection.plates[0].wells
 
     def light(column: int) -> float:
-        return float(np.mean([wells[row, column].intensities(64, 64, 0, 0)[2].mean() for row in range(2, 14)]))
+        return float(np.mean([wells[row, column].intensities(64, 64, 0, 0)[0].mean() for row in range(2, 14)]))
 
     untreated, killed = light(0), light(1)
     assert killed < untreated / 2
-    toxic = [wells[8, column].intensities(64, 64, 0, 0)[2].mean() for column in (2, 3, 4, 19, 20, 21)]
+    toxic = [wells[8, column].intensities(64, 64, 0, 0)[0].mean() for column in (2, 3, 4, 19, 20, 21)]
     assert sum(toxic[3:]) < sum(toxic[:3]) / 2
 
 

@@ -19,7 +19,7 @@ import pytest
 import redis
 from PIL import Image
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from tests.embedded_thread import EmbeddedThread
 from tests.service_process import DEADLINE, ServiceProcess, free_port, start
 from tests.websession import django_site

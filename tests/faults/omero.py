@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.joins import OmeroJoin
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.joins import OmeroJoin
+from omero_embedded.workload import Latency
+from omero_embedded.world import ImageState
 from tests.conformance.processes import Child, ProcessEnded
 from tests.omero.small_omero import small_world
 from tests.parts import ROOT

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+from omero_embedded.ice_server import Current, ObjectAdapter, Servant
 from omero_ms_thumbnail.ice.connection import Connection, connect
 from omero_ms_thumbnail.ice.errors import FacetNotExistException, ObjectNotExistException
 from omero_ms_thumbnail.ice.messages import MESSAGE_SIZE_MAX, Request
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import ObjectPrx
-from omero_ms_thumbnail.ice.server import Current, ObjectAdapter, Servant
 from tests.ice.official.graphs import describe
 from tests.ice.sample import PEER, Circle, DetailedFailure, Failure, Node, Shape, Sphere
 from tests.ice.wire import DEADLINE, HOST

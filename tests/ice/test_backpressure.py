@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from omero_embedded.ice_server import Current
 from omero_ms_thumbnail.ice.connection import proxy_for
 from omero_ms_thumbnail.ice.messages import HEADER, OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.server import Current
 from omero_ms_thumbnail.ice.types import BYTE_SEQ, INT
 from tests.ice.sample import PEER
 from tests.ice.serving import PeerServant, connected, listening

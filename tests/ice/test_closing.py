@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from omero_embedded.ice_server import Current
 from omero_ms_thumbnail.ice.connection import proxy_for
 from omero_ms_thumbnail.ice.errors import CloseConnectionException, ConnectionManuallyClosedException
 from omero_ms_thumbnail.ice.messages import CLOSE_CONNECTION_BYTES
-from omero_ms_thumbnail.ice.server import Current
 from tests.ice.sample import PEER
 from tests.ice.serving import PeerServant, connected, listening
 from tests.ice.wire import DEADLINE, Wire, ice_speaking_server, request_bytes, result_bytes, validated_client

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from omero_embedded.ice_server import Current
 from omero_ms_thumbnail.ice.connection import proxy_for
 from omero_ms_thumbnail.ice.errors import (
     FacetNotExistException,
@@ -31,7 +32,6 @@ from omero_ms_thumbnail.ice.messages import (
 )
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import FACET, IDENTITY, Identity
-from omero_ms_thumbnail.ice.server import Current
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, OutputStream
 from omero_ms_thumbnail.ice.tls import anonymous_server_context, client_context
 from omero_ms_thumbnail.ice.types import BYTE_SEQ, CONTEXT, INT, STRING, VOID, UserException

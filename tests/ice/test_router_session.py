@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from omero_embedded.ice_server import Current, ObjectAdapter, Servant
 from omero_ms_thumbnail.ice.connection import Connection, proxy_for
 from omero_ms_thumbnail.ice.errors import (
     ConnectionLostException,
@@ -37,7 +38,6 @@ from omero_ms_thumbnail.ice.messages import (
 )
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx
-from omero_ms_thumbnail.ice.server import Current, ObjectAdapter, Servant
 from omero_ms_thumbnail.ice.streams import ENCODING_1_1
 from tests.ice.sample import PEER
 from tests.ice.serving import PeerServant, connected

@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.picture import Channel, Picture, Plane
-from omero_ms_thumbnail.embedded.images.samples import Collection, Dataset, Plate
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.renderer import Renderer
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
-from omero_ms_thumbnail.embedded.world import World
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.picture import Channel, Picture, Plane
+from omero_embedded.images.rendering import RenderingSettings
+from omero_embedded.images.samples import Collection, Dataset, Plate
+from omero_embedded.renderer import Renderer
+from omero_embedded.sample_world import sample_world
+from omero_embedded.workload import Latency
+from omero_embedded.world import World
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 

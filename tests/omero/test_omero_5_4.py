@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import omero_ms_thumbnail
-from omero_ms_thumbnail.embedded.router import Router
-from omero_ms_thumbnail.embedded.services import ConfigServant
-from omero_ms_thumbnail.embedded.thumbnail_store import ThumbnailStoreServant
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.router import Router
+from omero_embedded.servants import ConfigServant
+from omero_embedded.thumbnail_store_servant import ThumbnailStoreServant
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice import types
 from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.glacier2 import ROUTER_OPERATIONS
@@ -70,11 +70,11 @@ def written(operation: Operation[Any]) -> str:
 
 
 def called() -> set[str]:
-    """Every text in our code, but for the embedded OMERO's and the tables of operations, that names an operation."""
+    """Every text in the service, but for the tables of operations, that names an operation."""
     operations = {name for table in OURS.values() for name in table}
     found: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
-        if "embedded" in path.parts or path.name == "services.py":
+        if path.name == "services.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and node.value in operations:

@@ -8,8 +8,8 @@ import gc
 
 import pytest
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectFailedException, InvocationTimeoutException
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from omero_ms_thumbnail.omero.breaker import CircuitBreaker, JoinsSuspended

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.services import ConfigServant
-from omero_ms_thumbnail.ice.server import Current
+from omero_embedded.ice_server import Current
+from omero_embedded.servants import ConfigServant
 from omero_ms_thumbnail.omero import images
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
 from omero_ms_thumbnail.omero.images import newest_images

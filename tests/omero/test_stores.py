@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException, IceException, InvocationTimeoutException
 from omero_ms_thumbnail.omero import stores
 from omero_ms_thumbnail.omero.exceptions import ResourceError

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.embedded.model.folder import thumbnail_path
+from omero_embedded.model.data_folder import thumbnail_path
 from omero_ms_thumbnail.omero import thumbnail_folder
 from omero_ms_thumbnail.omero.thumbnail_folder import SIZE_MAX, path_of, read_files
 

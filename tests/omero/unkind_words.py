@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from omero_ms_thumbnail.embedded.joins import OmeroJoin
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.joins import OmeroJoin
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.exceptions import (

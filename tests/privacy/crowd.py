@@ -6,10 +6,10 @@ import itertools
 import random
 from collections.abc import Callable
 
-from omero_ms_thumbnail.embedded.images.picture import Channel, Picture, Plane
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings, default_settings
-from omero_ms_thumbnail.embedded.sessions import OmeroSessions
-from omero_ms_thumbnail.embedded.world import (
+from omero_embedded.images.picture import Channel, Picture, Plane
+from omero_embedded.images.rendering import RenderingSettings, default_settings
+from omero_embedded.model.omero_sessions import OmeroSessions
+from omero_embedded.world import (
     PERMISSION_BITS,
     SYSTEM_GROUP,
     USER_GROUP,

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.model import data
-from omero_ms_thumbnail.embedded.world import Group, Image, User, World
+from omero_embedded.images.rendering import RenderingSettings
+from omero_embedded.model import data
+from omero_embedded.world import Group, Image, User, World
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import redis
 
+from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_ms_thumbnail.config import Settings, load_settings
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
 from omero_ms_thumbnail.server import Service
 from tests.web.requests import Headers, Scope, ask
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from omero_ms_thumbnail.embedded.images.picture import fit
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings, default_settings
-from omero_ms_thumbnail.embedded.world import Image, ImageState, User
+from omero_embedded.images.picture import fit
+from omero_embedded.images.rendering import RenderingSettings, default_settings
+from omero_embedded.world import Image, ImageState, User
 from tests.privacy.history import ImageFacts, RecordedWorld
 from tests.telling_pictures import told, told_clock
 

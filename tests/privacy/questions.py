@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from omero_ms_thumbnail.embedded.world import World
+from omero_embedded.world import World
 from tests.privacy.oracle import DEFAULT_SIZE, Asked
 
 _SIZES = (48, 96, 120)

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from omero_ms_thumbnail.embedded.model.data import Database, Image, Pixels, RenderingDef
-from omero_ms_thumbnail.embedded.model.people import (
+from omero_embedded.model.data import Database, Image, Pixels, RenderingDef
+from omero_embedded.model.people import (
     PERMISSION_BITS,
     ROOT,
     SYSTEM_GROUP,

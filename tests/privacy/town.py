@@ -12,8 +12,8 @@ from pathlib import Path
 
 import redis
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.workload import Latency
 from tests.privacy.crowd import Changes, crowd
 from tests.privacy.history import RecordedWorld
 from tests.privacy.instances import COOKIE, Cookies, get, instances, listening, settings_for

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from omero_ms_thumbnail.embedded.model.data import Database, Thumbnail
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.model.people import People
-from omero_ms_thumbnail.embedded.model.server import OmeroServer
+from omero_embedded.model.data import Database, Thumbnail
+from omero_embedded.model.omero_server import OmeroServer
+from omero_embedded.model.people import People
+from omero_embedded.model.thumbnail_drawing import Drawing
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.thumbnails import careful, facts
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.sessions import OmeroSession
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.model.omero_sessions import OmeroSession
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.omero.small_omero import key_of, server_of, small_world
 from tests.simulated.loop import VirtualLoop

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from bench.machine import machine
 from bench.processes import service
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.workload import Latency
 from tests.privacy.crowd import Changes, crowd
 from tests.privacy.instances import Cookies
 from tests.privacy.oracle import Oracle

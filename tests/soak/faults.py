@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 from tests.websession.redis_server import RedisServer
 
 #: seconds

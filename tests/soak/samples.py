@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench.processes import children, resident_bytes
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
+from omero_embedded.embedded_omero import EmbeddedOmero
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from omero_ms_thumbnail.omero.thumbnail_folder import FILE_REFUSALS
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.telemetry.reference import reference
+from tools.reference.metrics import reference
 
 _PREFIX = "omero_ms_thumbnail_"
 

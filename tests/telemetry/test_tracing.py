@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from tests.embedded_thread import EmbeddedThread
 from tests.telemetry.collector import Collector
 from tests.telemetry.serving import client, serving

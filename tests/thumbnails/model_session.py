@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from omero_ms_thumbnail.embedded.model.calls import Steps, Work
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_embedded.model.call import Steps, Work
+from omero_embedded.model.omero_errors import OmeroError
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.permits import Permit, Permits

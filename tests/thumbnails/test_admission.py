@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.thumbnails.admission import SHARE, Admission
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest, TooManyWaiting
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omero_ms_thumbnail.embedded.world import SYSTEM_GROUP
+from omero_embedded.world import SYSTEM_GROUP
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.thumbnails.model import ImageUnavailable, Thumbnail, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

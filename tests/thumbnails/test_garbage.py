@@ -8,7 +8,7 @@ import uuid
 import weakref
 from collections.abc import Awaitable
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
 from omero_ms_thumbnail.omero.pool import Member
 from omero_ms_thumbnail.omero.session import JoinedSession

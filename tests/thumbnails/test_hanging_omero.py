@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.omero.permits import COLD_PAGE, JOIN_PERMITS, Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from omero_ms_thumbnail.embedded.content import sample_world
-from omero_ms_thumbnail.embedded.images.samples import sample_collection
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.world import Image, ImageState
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.samples import sample_collection
+from omero_embedded.sample_world import sample_world
+from omero_embedded.world import Image, ImageState
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from omero_ms_thumbnail.thumbnails.caches import Caches

@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from PIL import Image as Pillow
 
+from omero_embedded.images.picture import Picture
+from omero_embedded.images.rendering import RenderingSettings
+from omero_embedded.renderer import Renderer
 from omero_ms_thumbnail.config import Settings
-from omero_ms_thumbnail.embedded.images.picture import Picture
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.renderer import Renderer
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.thumbnails.caches import Caches, Unwatched
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.service import Thumbnails

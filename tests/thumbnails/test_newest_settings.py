@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.data import Event, RenderingDef
+from omero_embedded.model.data import Event, RenderingDef
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from omero_ms_thumbnail.embedded.images.settings import alternative_settings
+from omero_embedded.images.rendering import alternative_settings
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_embedded.model.omero_errors import OmeroError
 from omero_ms_thumbnail.omero.queries import FACTS, FACTS_AND_CONTENT
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache

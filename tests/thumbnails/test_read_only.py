@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omero_ms_thumbnail.embedded.model.data import ImageState
+from omero_embedded.model.data import ImageState
 from tests.thumbnails.model_session import Asker
 from tests.thumbnails.test_true_to_omero import rows_of, settings_of, stage_of
 

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from omero_ms_thumbnail.embedded.content import USERS
-from omero_ms_thumbnail.embedded.images.picture import Picture
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings
-from omero_ms_thumbnail.embedded.renderer import Renderer
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
-from omero_ms_thumbnail.embedded.world import Image, ImageState, User
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.picture import Picture
+from omero_embedded.images.rendering import RenderingSettings
+from omero_embedded.renderer import Renderer
+from omero_embedded.sample_world import USERS
+from omero_embedded.workload import Latency
+from omero_embedded.world import Image, ImageState, User
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.thumbnails.model import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from omero_ms_thumbnail.embedded.images.picture import fit
-from omero_ms_thumbnail.embedded.images.settings import default_settings
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.images.picture import fit
+from omero_embedded.images.rendering import default_settings
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.thumbnails.caches import Caches

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.data import Pixels
+from omero_embedded.model.data import Pixels
 from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.thumbnails import beliefs, knowledge, saves
 from omero_ms_thumbnail.thumbnails.caches import Caches

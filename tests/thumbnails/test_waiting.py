@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.workload import Latency
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest, TooManyWaiting
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
 from tests.omero.small_omero import hold, key_of, pool_at, small_omero

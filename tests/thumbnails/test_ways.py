@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.people import PERMISSION_BITS
+from omero_embedded.model.people import PERMISSION_BITS
 from omero_ms_thumbnail.thumbnails.model import ImageFacts, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.ways import DIRECT, STORED, Viewer, Way, is_private, is_read_only, way_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from omero_ms_thumbnail.embedded.workload import Latency
+from omero_embedded.workload import Latency
 from tests.check.fragile import fragile_session
 from tests.command import run_command
 from tests.embedded_thread import EmbeddedThread

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.embedded.model.data import ImageState
+from omero_embedded.model.data import ImageState
 from omero_ms_thumbnail.omero.session import USER
 from omero_ms_thumbnail.warm.making import Outcomes, ThumbnailMaker
 from omero_ms_thumbnail.warm.whose import Warmer

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.world import ImageState
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from omero_ms_thumbnail.omero.thumbnail_rows import StoredPixels, pixels_of, settings_of, thumbnails_of
 from tests.check.fragile import fragile_session

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from omero_ms_thumbnail.embedded.workload import Latency
-from omero_ms_thumbnail.embedded.world import ImageState
+from omero_embedded.workload import Latency
+from omero_embedded.world import ImageState
 from tests.warm.conftest import PASSWORD, SESSION_KEY, Bench
 from tests.websession.redis_server import free_port
 

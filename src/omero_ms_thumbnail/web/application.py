@@ -13,8 +13,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .asgi import Headers, Receive, Scope, Send, beginning, disconnected
 from .cors import CrossOrigin
+from .demo_pages import DemoPages
 from .disconnect import CLIENT_LEFT, ClientLeft
-from .gallery_pages import GalleryPages
 from .health import Health
 from .placeholder import placeholder
 from .response import RequestRefused, Response, json_body, quoted, sentence
@@ -82,7 +82,7 @@ class Application(Generic[RequestT]):
         health: Health,
         observer: Observer[RequestT],
         description: Mapping[str, Any],
-        gallery: GalleryPages | None = None,
+        gallery: DemoPages | None = None,
         cross_origin: CrossOrigin | None = None,
         prefix: str = "",
     ) -> None:

@@ -22,7 +22,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_embedded.model.omero_errors import OmeroError
 from tests.real.omero.hand import Hand
 
 if TYPE_CHECKING:

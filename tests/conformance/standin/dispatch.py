@@ -17,7 +17,7 @@ import omero.clients
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_ms_thumbnail.embedded.model.errors import OmeroError
+    from omero_embedded.model.omero_errors import OmeroError
 
 
 #: what a method returns for Ice's null; None stands for no result at all

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.conformance.standin.pictures import draw
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.embedded.model.drawing import Drawing
+    from omero_embedded.model.thumbnail_drawing import Drawing
 
 _COLOURS = {"red": (220, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 230), "default": (200, 200, 0)}
 _CLOCK = (225, 225, 225)

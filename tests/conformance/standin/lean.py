@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from omero.rtypes import unwrap
 
-from omero_ms_thumbnail.embedded.model.context import enter, may_read
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
-from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
+from omero_embedded.model.context import enter, may_read
+from omero_embedded.model.omero_errors import OmeroError
+from omero_embedded.model.thumbnail_context import widths
+from omero_embedded.model.thumbnail_drawing import Drawing
 from tests.conformance.standin.dispatch import thrown
 from tests.conformance.standin.drawing import Drawer
 from tests.conformance.standin.ledger import Ledger
@@ -27,8 +27,8 @@ from tests.conformance.standin.thumbnails import ThumbnailStoreI
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from omero_ms_thumbnail.embedded.model.context import EventContext
-    from omero_ms_thumbnail.embedded.model.data import Pixels
+    from omero_embedded.model.context import EventContext
+    from omero_embedded.model.data import Pixels
     from tests.conformance.standin.stage import Session
 
 #: Python runs one thread at a time: more of them than keep it busy only pass its lock around.

@@ -14,8 +14,8 @@ import omero.model
 from omero.rtypes import rint, rlong, rstring, rtime
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.embedded.model.data import Image
-    from omero_ms_thumbnail.embedded.model.people import Group, User
+    from omero_embedded.model.data import Image
+    from omero_embedded.model.people import Group, User
     from tests.conformance.standin.world import World
 
 #: milliseconds since 1970 at which everything in the world was made

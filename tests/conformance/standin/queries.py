@@ -14,7 +14,7 @@ import omero.api
 import omero.clients
 from omero.rtypes import rbool, rdouble, rint, rlong, rmap, rstring, rtime, unwrap
 
-from omero_ms_thumbnail.embedded.model.queries import Int, Time
+from omero_embedded.model.projections import Int, Time
 from omero_ms_thumbnail.omero import queries as hql
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, error, operation, serves
@@ -23,7 +23,7 @@ from tests.conformance.standin.services import Stateless
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_ms_thumbnail.embedded.model.data import Image
+    from omero_embedded.model.data import Image
 
 _PIXELS_OF_IMAGES_AS_MAPS = (
     "select new map( i.id as im_id, p.id as pix_id ) from Pixels as p join p.image as i where i.id in (:ids)"

@@ -13,7 +13,7 @@ from tests.conformance.standin.dispatch import Servant, error, operation, serves
 from tests.conformance.standin.world import PIXELS
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.embedded.model.data import Image, RenderingDef
+    from omero_embedded.model.data import Image, RenderingDef
 
 
 @serves(omero.api.RenderingEngine)

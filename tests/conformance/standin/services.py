@@ -11,8 +11,8 @@ import omero.clients
 import omero.model
 import omero.sys
 
-from omero_ms_thumbnail.embedded.model.context import enter, leader_of
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
+from omero_embedded.model.context import enter, leader_of
+from omero_embedded.model.omero_errors import OmeroError
 from omero_ms_thumbnail.omero import queries
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves, thrown

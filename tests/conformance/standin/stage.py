@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import Ice
 
-from omero_ms_thumbnail.embedded.model.calls import Connection
-from omero_ms_thumbnail.embedded.model.drawing import Drawing
-from omero_ms_thumbnail.embedded.model.errors import OmeroError
-from omero_ms_thumbnail.embedded.model.server import OmeroServer
-from omero_ms_thumbnail.embedded.model.sessions import OmeroSessions
+from omero_embedded.model.call import Connection
+from omero_embedded.model.omero_errors import OmeroError
+from omero_embedded.model.omero_server import OmeroServer
+from omero_embedded.model.omero_sessions import OmeroSessions
+from omero_embedded.model.thumbnail_drawing import Drawing
 from tests.conformance.standin.dispatch import thrown
 from tests.conformance.standin.drawing import Drawer
 from tests.conformance.standin.ledger import Ledger
@@ -28,8 +28,8 @@ from tests.conformance.standin.world import World
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from omero_ms_thumbnail.embedded.model.people import User
-    from omero_ms_thumbnail.embedded.model.sessions import OmeroSession
+    from omero_embedded.model.omero_sessions import OmeroSession
+    from omero_embedded.model.people import User
 
 
 @dataclasses.dataclass

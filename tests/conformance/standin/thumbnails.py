@@ -15,7 +15,7 @@ import omero
 import omero.api
 import omero.clients
 
-from omero_ms_thumbnail.embedded.model.calls import Connection, Work
+from omero_embedded.model.call import Connection, Work
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
 from tests.conformance.standin.world import PIXELS
 

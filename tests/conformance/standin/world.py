@@ -27,11 +27,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from omero_ms_thumbnail.embedded.model.containers import Containers, PlateListing
-from omero_ms_thumbnail.embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
-from omero_ms_thumbnail.embedded.model.folder import new_folder
-from omero_ms_thumbnail.embedded.model.people import Group, People, User
-from omero_ms_thumbnail.embedded.model.thumbnail_context import widths
+from omero_embedded.model.containers import Containers, PlateListing
+from omero_embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
+from omero_embedded.model.data_folder import new_folder
+from omero_embedded.model.people import Group, People, User
+from omero_embedded.model.thumbnail_context import widths
 
 PIXELS = 1_000_000
 DEFAULT_SETTINGS = 2_000_000

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omero_ms_thumbnail.embedded.images.picture import Channel, Picture, Plane
-from omero_ms_thumbnail.embedded.images.settings import RenderingSettings, default_settings
-from omero_ms_thumbnail.embedded.server import EmbeddedOmero
-from omero_ms_thumbnail.embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User, World
+from omero_embedded.embedded_omero import EmbeddedOmero
+from omero_embedded.images.picture import Channel, Picture, Plane
+from omero_embedded.images.rendering import RenderingSettings, default_settings
+from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User, World
 from omero_ms_thumbnail.omero.session import OmeroServer
 from tests.real.omero.hand import Hand
 from tests.real.omero.scenario import GROUPS, ROLES, Left
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from omero_ms_thumbnail.embedded.model.data import Pixels
+    from omero_embedded.model.data import Pixels
 
 _COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from omero_ms_thumbnail.embedded.model.data import Image, ImageState, Pixels
-from omero_ms_thumbnail.embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User
+from omero_embedded.model.data import Image, ImageState, Pixels
+from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_ms_thumbnail.embedded.model.data import Database, RenderingDef
-    from omero_ms_thumbnail.embedded.model.people import People
+    from omero_embedded.model.data import Database, RenderingDef
+    from omero_embedded.model.people import People
 
 _WIDTH, _HEIGHT, _CHANNELS = 256, 192, 2
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from omero_ms_thumbnail.embedded.model import calls
-from omero_ms_thumbnail.embedded.model.calls import Call
-from omero_ms_thumbnail.embedded.model.drawing import Drawing, StoreState
-from omero_ms_thumbnail.embedded.model.thumbnail_context import ThumbnailContext, widths
-from omero_ms_thumbnail.embedded.model.thumbnail_store import ThumbnailStore
+from omero_embedded.model import call as call_module
+from omero_embedded.model.call import Call
+from omero_embedded.model.thumbnail_context import ThumbnailContext, widths
+from omero_embedded.model.thumbnail_drawing import Drawing, StoreState
+from omero_embedded.model.thumbnail_store import ThumbnailStore
 
 if TYPE_CHECKING:
     import pytest
@@ -68,13 +68,13 @@ MUTANTS: Final[dict[str, Break]] = {
     "a stored call makes no row": _wrap(ThumbnailContext, "_make_missing_metadata", lambda *_: None),
     "where no row may be made the shape is right": _wrap(ThumbnailStore, "_instead", _right_shape),
     "a clock has the shape of the image": _wrap(StoreState, "_clock", _shape_of_the_image),
-    "an administrator acts in nobody else's name": _wrap(calls, "enter", _as_themselves),
+    "an administrator acts in nobody else's name": _wrap(call_module, "enter", _as_themselves),
     "what is stored is always as new as the settings": _wrap(ThumbnailContext, "is_dirty", lambda *_: False),
     "everybody may make rows and settings everywhere": _wrap(
         ThumbnailContext, "is_extended_graph_critical", lambda *_: False
     ),
     "private groups are read by all members": _wrap(
-        calls, "context_may_read", lambda _original, _people, _context, _owner, group: group > 1
+        call_module, "context_may_read", lambda _original, _people, _context, _owner, group: group > 1
     ),
     "a set forgets that one of its images is in progress": _wrap(
         ThumbnailStore, "_has_become_in_progress", lambda *_: False

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import yaml
 
+from omero_embedded.session_writer import stored
 from omero_ms_thumbnail.websession.session import WebSession
-from omero_ms_thumbnail.websession.writing import stored
 from tests.real.omero.scenario import GROUPS, ROLES
 from tests.service_process import free_port, start
 
