@@ -64,6 +64,27 @@ def table() -> Any:
     return app
 
 
+def table_asgi() -> Any:
+    """The same on bare ASGI."""
+    observe = _observer()
+    names = {"render_thumbnail", "render_birds_eye_view", "get_thumbnails", "get_thumbnail"}
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS]
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        _, prefix, name, image, *_ = (*scope["path"].split("/"), "", "", "")
+        dict(parse_qsl(scope["query_string"]))
+        cookie = dict(scope["headers"]).get(b"cookie", b"")
+        if prefix in PREFIXES and name in names and image.isdigit() and _session(cookie.decode()):
+            observe(name)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": JPEG})
+        else:
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
 def _paths() -> list[tuple[str, str]]:
     names = ("render_thumbnail", "render_birds_eye_view", "get_thumbnail")
     pairs = [(f"/{prefix}/{name}/", name) for prefix in PREFIXES for name in names]
@@ -134,6 +155,7 @@ def falcon() -> Any:
 
 PEERS = {
     "table on RSGI": (table, "rsgi"),
+    "table on ASGI": (table_asgi, "asginl"),
     "BlackSheep": (blacksheep, "asginl"),
     "Starlette": (starlette, "asginl"),
     "Falcon": (falcon, "asginl"),
