@@ -19,7 +19,7 @@ from granian.server import Server
 
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
-from omero_ms_thumbnail.omero.stores import ThumbnailStore
+from omero_ms_thumbnail.omero.stores import ThumbnailStore, create_thumbnail_store
 from omero_ms_thumbnail.runtime.process import collect_garbage_less_often
 
 _SIZE = 96
@@ -68,7 +68,7 @@ class Least:
         server = OmeroServer(self._known["host"], self._known["port"], client_context())
         for cookie, key in self._known["keys"].items():
             session = await JoinedSession.join(server, key)
-            store = ThumbnailStore(session, await session.create_thumbnail_store())
+            store = ThumbnailStore(session.calls, await create_thumbnail_store(session.calls))
             self._users[cookie] = _User(session, store, self._known["group"])
         collect_garbage_less_often()
 

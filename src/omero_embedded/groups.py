@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.types import BOOL, LONG, Dictionary, Members, Sequence
-from omero_ms_thumbnail.ice.values import Value
+from omero_ms_thumbnail.ice.types import BOOL, LONG, Dictionary, Members, Sequence, Value
 from omero_ms_thumbnail.omero.exceptions import ServerError
 from omero_ms_thumbnail.omero.rtypes import RBool, RInt, RLong, RString
 

@@ -34,7 +34,8 @@ from omero_ms_thumbnail.ice.messages import (
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.protocol import Role
 from omero_ms_thumbnail.ice.references import Identity
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.streams import ENCODING_1_1
+from omero_ms_thumbnail.ice.types import UserException
 
 log: Final = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class ObjectAdapter:
         self._locator.connection_closed(connection)
 
     async def dispatch(self, request: Request, connection: Connection) -> bytes:
-        request_id, encoding = request.request_id, request.parameters.encoding
+        request_id = request.request_id
         operation: Operation[Any] | None = None
         try:
             servant = self._locator.locate(request, connection)
@@ -137,7 +138,7 @@ class ObjectAdapter:
             servant.check(current)
             arguments = operation.decode_arguments(request.parameters)
             result = await getattr(servant, operation.name)(current, *arguments)
-            return encode_reply(request_id, ReplyStatus.OK, operation.encode_result(result, encoding), encoding)
+            return encode_reply(request_id, ReplyStatus.OK, operation.encode_result(result), ENCODING_1_1)
         except RequestFailedException as failed:
             return encode_request_failed(
                 request_id, _REQUEST_FAILED_STATUS[type(failed)], request.identity, request.facet, failed.operation
@@ -154,13 +155,12 @@ class ObjectAdapter:
 def _answer_thrown(request: Request, operation: Operation[Any] | None, thrown: UserException) -> bytes:
     if operation is None or not isinstance(thrown, operation.throws):
         return encode_unknown(request.request_id, ReplyStatus.UNKNOWN_USER_EXCEPTION, thrown.ICE_ID)
-    encoding = request.parameters.encoding
     try:
-        content = operation.encode_exception(thrown, encoding)
+        content = operation.encode_exception(thrown)
     except MarshalException as error:
         # thrown without all its members: an answer all the same, or the client would wait for ever
         return _answer_local(request, error)
-    return encode_reply(request.request_id, ReplyStatus.USER_EXCEPTION, content, encoding)
+    return encode_reply(request.request_id, ReplyStatus.USER_EXCEPTION, content, ENCODING_1_1)
 
 
 def _answer_local(request: Request, error: IceException) -> bytes:

@@ -327,14 +327,14 @@ def _check(arguments: argparse.Namespace) -> None:
     import json
     import logging
 
-    from .check import Outcome, Request, as_json, as_text, closing_line, walk
+    from .check import CheckRequest, Outcome, as_json, as_text, closing_line, walk
 
     # what rooms log is said by the steps, with its cause and its remedy
     logging.disable(logging.CRITICAL)
     cookie = arguments.session
     if cookie == "-":
         cookie = _asked_for("OMERO.web's session cookie: ") if sys.stdin.isatty() else sys.stdin.readline()
-    request = Request(
+    request = CheckRequest(
         config=arguments.config or _DEFAULT_CONFIG,
         config_is_default=arguments.config is None,
         environ=os.environ,

@@ -16,7 +16,7 @@ from .config import OmeroServerSettings, Settings
 from .omero.permits import JOIN_PERMITS, Permits, patience
 from .omero.pool import SessionPool
 from .omero.probe import reach
-from .omero.public_user import PUBLIC_KEY, PublicUser
+from .omero.public_session import PUBLIC_KEY, PublicUser
 from .omero.session import JoinedSession
 from .omero.stores import ThumbnailStores
 from .omero.thumbnail_files import ThumbnailFiles

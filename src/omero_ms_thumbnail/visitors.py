@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from .config import OmeroServerSettings, Settings
-from .omero.public_user import PUBLIC_KEY, PublicUser
+from .omero.public_session import PUBLIC_KEY, PublicUser
 from .parts import plain_session_store
 from .web.public import PublicVisitors
 from .websession import RedisSessionStore, SessionStoreUnavailable

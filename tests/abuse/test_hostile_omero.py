@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from omero_ms_thumbnail.omero.calls import LOST_AFTER
+from omero_ms_thumbnail.omero.calls import TIMEOUTS_UNTIL_LOST
 from tests.abuse.hostile_omero import JPEG, HostileOmero
 from tests.abuse.resident import peak_growth
 from tests.abuse.tricks import TIMED_OUT, TRICKS
@@ -46,7 +46,7 @@ class Browser:
 
     def is_served(self, key: str) -> bool:
         """Whether the thumbnail comes, sooner or later, to somebody who asks again and again."""
-        deadline = time.monotonic() + (LOST_AFTER + 5) * ANSWERED_WITHIN
+        deadline = time.monotonic() + (TIMEOUTS_UNTIL_LOST + 5) * ANSWERED_WITHIN
         while time.monotonic() < deadline:
             if self.ask(key).content == JPEG:
                 return True

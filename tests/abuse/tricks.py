@@ -172,6 +172,16 @@ def _twice(request: Request) -> bytes:
     return honest_reply(request) * 2
 
 
+def _in_encoding_1_0(request: Request) -> bytes:
+    """The right answer, the same bytes in either encoding, in the one that was not asked for."""
+    honest = bytearray(honest_reply(request))
+    # behind the header: the request's id, a status, the size of the encapsulation, and its encoding
+    version = slice(HEADER.size + 4 + 1 + 4, HEADER.size + 4 + 1 + 4 + 2)
+    assert bytes(honest[version]) == bytes(ENCODING_1_1)
+    honest[version] = bytes(ENCODING_1_0)
+    return bytes(honest)
+
+
 def _of_each_other(request: Request) -> bytes:
     """To the requests before this one, all answered long ago, and to the one to come."""
     return b"".join(reply(other, Status.OK, encapsulation(b"\x01")) for other in range(1, request.request_id))
@@ -190,6 +200,10 @@ REPLIES = [
     Trick("an encapsulation of -1 bytes", result(b"\x00", lie=-8)),
     Trick("encoding 1.2", result(b"\x00", EncodingVersion(1, 2))),
     Trick("encoding 9.9", result(b"\x00", EncodingVersion(9, 9))),
+    *(
+        Trick(f"{operation} rightly answered in 1.0", sends(_in_encoding_1_0), operation)
+        for operation in ("createSession", "detachOnDestroy", "getThumbnailByLongestSideSet")
+    ),
     Trick("nothing in it", result(b"")),
     Trick("something left over", result(b"\x00\x01\x02\x03\x05\x80")),
     Trick("something left over in 1.0", result(b"\x00\x00\x00\x01\x02\x03", ENCODING_1_0)),
@@ -224,7 +238,6 @@ REPLIES = [
     Trick(
         "an exception of slices without end in 1.0",
         exception(b"\x01" + slice_1_0("::a::B", b"") * 10_000, ENCODING_1_0),
-        statuses=(404, 503),
     ),
 ]
 

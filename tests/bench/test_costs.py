@@ -12,7 +12,7 @@ from bench.costly_omero import CostlyOmero
 from bench.costly_world import PAGE, WELLS, CostlyWorld, shown
 from bench.costs import CONNECTIONS, query_time
 from omero_embedded.model.omero_sessions import OmeroSession
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries as hql
 from omero_ms_thumbnail.omero.rtypes import rlong_list
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from tests.simulated.loop import VirtualLoop, simulate

@@ -21,7 +21,7 @@ from omero_embedded.model.projections import QUERIES, Asked, Row
 from omero_embedded.workload import Latency
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
-from omero_ms_thumbnail.omero.hql import FACTS_AND_CONTENT
+from omero_ms_thumbnail.omero.queries import FACTS_AND_CONTENT
 from omero_ms_thumbnail.thumbnails.question_mode import SLOW
 from tests.check.certificates import make
 from tests.check.site import SESSION_KEY, Site

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from tests.check.site import SESSION_KEY, Site
 from tests.omero.unkind_words import IN_A_CALL, NOT_NOW, UNKNOWN, cannot_read, saying, throwing
 

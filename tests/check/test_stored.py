@@ -14,7 +14,7 @@ from omero_ms_thumbnail.check import jpeg
 from omero_ms_thumbnail.check.diagnoses import STORED_DIFFERS, STORED_EMPTY, STORED_FILE_MISSING, STRETCHED
 from omero_ms_thumbnail.check.finding import Finding, Outcome
 from omero_ms_thumbnail.check.stored import look_at_stored
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries
 from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.session import GROUP
 from omero_ms_thumbnail.omero.system import EventContext
@@ -69,10 +69,10 @@ class Omero:
 
     async def projection(self, query: str, _parameters: Mapping[str, Any]) -> list[list[Any]]:
         return {
-            hql.PIXELS_WITH_SIZES: [[PIXELS, IMAGE, GROUP_ID, OWNER, 256, 192, 0]],
-            hql.THUMBNAILS_OF_PIXELS: [[number, PIXELS, *row[:3], 9, row[3]] for number, *row in self.rows],
-            hql.SETTINGS_OF_PIXELS: [[number, PIXELS, *settings] for number, *settings in self.settings],
-            hql.NAMES_OF_USERS: [[number, name] for number, name in NAMES.items()],
+            queries.PIXELS_WITH_SIZES: [[PIXELS, IMAGE, GROUP_ID, OWNER, 256, 192, 0]],
+            queries.THUMBNAILS_OF_PIXELS: [[number, PIXELS, *row[:3], 9, row[3]] for number, *row in self.rows],
+            queries.SETTINGS_OF_PIXELS: [[number, PIXELS, *settings] for number, *settings in self.settings],
+            queries.NAMES_OF_USERS: [[number, name] for number, name in NAMES.items()],
         }[query]
 
     @asynccontextmanager

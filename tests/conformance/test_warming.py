@@ -14,7 +14,7 @@ from omero_ms_thumbnail.check.stored import look_at_stored
 from omero_ms_thumbnail.omero.exceptions import SecurityViolation
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import GROUP, USER, JoinedSession
-from omero_ms_thumbnail.omero.stored import thumbnails_of
+from omero_ms_thumbnail.omero.thumbnail_rows import thumbnails_of
 from omero_ms_thumbnail.warm.making import Outcomes, ThumbnailMaker
 from omero_ms_thumbnail.warm.whose import Warmer
 from tests.conformance.harness import ALICE, ALICE_KEY, BOB, BOB_KEY, ROOT_KEY, OmeroStandin, pixels

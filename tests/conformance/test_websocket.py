@@ -15,6 +15,7 @@ from omero_ms_thumbnail.check.websocket import upgrade
 from omero_ms_thumbnail.ice.errors import ConnectFailedException, IceException, UpgradeRefusedException
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
+from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from tests.conformance.glacier2 import HOST, free_port
 from tests.conformance.harness import ALICE, ALICE_KEY, OfficialClient, OmeroStandin
 from tests.conformance.heart import LEAVE_WITHIN, assert_left_clean, heart_at, joined, server_of, told
@@ -61,7 +62,7 @@ async def test_a_router_that_crashes_ends_what_is_asked(omero_standin: OmeroStan
     await told(router.kill)
     await session.wait_closed()
     with pytest.raises(IceException):
-        await session.create_thumbnail_store()
+        await create_thumbnail_store(session.calls)
     await session.leave(0.1)
 
 
@@ -270,4 +271,4 @@ async def test_the_router_takes_heartbeats_in_frames(omero_standin: OmeroStandin
     async with joined(router) as session:
         session._router._connection.keep_alive(0.001)
         assert (await session.event_context()).userId == ALICE
-        await session.create_thumbnail_store()
+        await create_thumbnail_store(session.calls)

@@ -12,6 +12,7 @@ from omero_ms_thumbnail.ice.references import ObjectPrx
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession
+from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from tests.embedded.two_channels import TwoChannels, in_one_colour
 from tests.omero.small_omero import server_of
 
@@ -62,7 +63,7 @@ class RawStore:
             for index, one in enumerate(arguments)
         ]
         context = {GROUP: str(LAB)} if context is None else context
-        return self._session.begin(self._proxy, THUMBNAIL_STORE[operation], *given, context=context)
+        return self._session.calls.send(self._proxy, THUMBNAIL_STORE[operation], *given, context=context)
 
 
 @contextlib.asynccontextmanager
@@ -86,4 +87,4 @@ async def joined(omero: EmbeddedOmero, who: int) -> AsyncIterator[JoinedSession]
 
 
 async def store_of(session: JoinedSession) -> RawStore:
-    return RawStore(session, await session.create_thumbnail_store())
+    return RawStore(session, await create_thumbnail_store(session.calls))

@@ -184,8 +184,8 @@ async def test_read_only_only_direct_calls_give_what_is_not_stored() -> None:
         await again.call("setPixelsId", 2003)
         with pytest.raises(SecurityViolation):
             await again.call("resetDefaults")
-        config = await session.call(session._router.session, SERVICE_FACTORY["getConfigService"])
-        said = await session.call(config, ICONFIG["getConfigValues"], r"^omero\.cluster\.read_only\.runtime\.")
+        config = await session.calls.call(session._router.session, SERVICE_FACTORY["getConfigService"])
+        said = await session.calls.call(config, ICONFIG["getConfigValues"], r"^omero\.cluster\.read_only\.runtime\.")
         assert said == {"omero.cluster.read_only.runtime.db": "true", "omero.cluster.read_only.runtime.repo": "true"}
 
 

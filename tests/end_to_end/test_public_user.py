@@ -244,7 +244,7 @@ def _longest(jpeg: bytes) -> int:
 
 def test_no_key_of_anybody_names_the_public_user(site: Site, omero: EmbeddedThread, images: tuple[int, int]) -> None:
     """What stands for it inside cannot be said from outside, where the path is not public."""
-    from omero_ms_thumbnail.omero.public_user import PUBLIC_KEY
+    from omero_ms_thumbnail.omero.public_session import PUBLIC_KEY
 
     named = site.log_in(PUBLIC_KEY)
     with site.serve(_public(omero)) as service:

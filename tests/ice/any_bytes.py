@@ -14,7 +14,7 @@ from omero_ms_thumbnail.ice.messages import MessageReader, Reply, ReplyStatus, R
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.protocol import IceProtocol, Role
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, InputStream
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.rtypes import unwrap
 from omero_ms_thumbnail.omero.services import IADMIN, IQUERY, SERVICE_FACTORY, THUMBNAIL_STORE
 from tests.ice.sample import PEER

@@ -6,7 +6,7 @@ import contextlib
 
 from omero_ms_thumbnail.ice.errors import IceException
 from omero_ms_thumbnail.ice.protocol import IceProtocol, Role
-from omero_ms_thumbnail.ice.websocket import WebSocket
+from omero_ms_thumbnail.ice.websocket_protocol import WebSocket
 from tests.ice.websocket_wire import upgrade
 
 #: bytes that may come in one frame or message, here

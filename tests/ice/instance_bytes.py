@@ -29,12 +29,6 @@ def slice_1_1(flags: int, type_id: str | bytes, members: bytes, *, lie: int = 0,
     return bytes([flags]) + name + (sized(members, lie) if flags & SIZE else members) + table
 
 
-def slice_1_0(type_id: str | int, members: bytes, *, lie: int = 0) -> bytes:
-    """One slice of an instance in encoding 1.0: a type id, or the index of one that was there before."""
-    name = b"\x01" + bytes([type_id]) if isinstance(type_id, int) else b"\x00" + text(type_id)
-    return name + sized(members, lie)
-
-
-def last_slice_1_0() -> bytes:
-    """The one that ends every instance: of the root, with the empty facet map of Ice 1."""
-    return slice_1_0("::Ice::Object", b"\x00")
+def slice_1_0(type_id: str, members: bytes) -> bytes:
+    """One slice of an instance in encoding 1.0, which only who means harm sends."""
+    return b"\x00" + text(type_id) + sized(members)

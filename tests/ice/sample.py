@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import PROXY
@@ -29,9 +29,11 @@ from omero_ms_thumbnail.ice.types import (
     Dictionary,
     Members,
     Sequence,
+    Sliced,
     SliceType,
+    UserException,
+    Value,
 )
-from omero_ms_thumbnail.ice.values import Sliced, UserException, Value
 
 
 @dataclass

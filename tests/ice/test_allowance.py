@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.ice.classes import finish_reading
 from omero_ms_thumbnail.ice.errors import MemoryLimitException
 from omero_ms_thumbnail.ice.references import PROXY
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream
+from omero_ms_thumbnail.ice.streams import InputStream
 from omero_ms_thumbnail.ice.types import BYTE_SEQ, LONG, STRING, STRING_SEQ, Dictionary, Sequence, SliceType
-from tests.ice.instance_bytes import ID_INDEX, ID_STRING, LAST, number, slice_1_1, text
-from tests.ice.sample import SHAPE, TAGGED
+from tests.ice.instance_bytes import ID_INDEX, ID_STRING, LAST, SIZE, TABLE, number, slice_1_1, text
+from tests.ice.sample import NODE, SHAPE, TAGGED
 
 ALLOWED = 400_000
 #: more than fits into what is allowed, of anything that takes as little as a byte
@@ -26,34 +25,35 @@ def _size(count: int) -> bytes:
 
 _TAGGED_AGAIN = b"\x01" + bytes([ID_INDEX | LAST]) + b"\x01" + number(1)
 
-EXPENSIVE: dict[str, tuple[SliceType[Any], bytes, EncodingVersion]] = {
-    "empty strings": (STRING_SEQ, _size(MANY) + bytes(MANY), ENCODING_1_1),
-    "empty rows": (Sequence(Sequence(LONG)), _size(MANY) + bytes(MANY), ENCODING_1_1),
+EXPENSIVE: dict[str, tuple[SliceType[Any], bytes]] = {
+    "empty strings": (STRING_SEQ, _size(MANY) + bytes(MANY)),
+    "empty rows": (Sequence(Sequence(LONG)), _size(MANY) + bytes(MANY)),
     "empty byte sequences by number": (
         Dictionary(LONG, BYTE_SEQ),
         _size(MANY) + b"".join(i.to_bytes(8, "little") + b"\x00" for i in range(MANY)),
-        ENCODING_1_1,
     ),
-    "nulls": (Sequence(SHAPE), _size(MANY) + bytes(MANY), ENCODING_1_1),
-    "proxies": (Sequence(PROXY), _size(MANY) + (text("n") + bytes(10)) * MANY, ENCODING_1_1),
+    "nulls": (Sequence(SHAPE), _size(MANY) + bytes(MANY)),
+    "proxies": (Sequence(PROXY), _size(MANY) + (text("n") + bytes(10)) * MANY),
     "instances": (
         Sequence(TAGGED),
         _size(MANY) + b"\x01" + slice_1_1(ID_STRING | LAST, "::Sample::Tagged", number(1)) + _TAGGED_AGAIN * (MANY - 1),
-        ENCODING_1_1,
     ),
     "references that wait": (
-        Sequence(SHAPE),
-        _size(MANY) + b"".join(number(-i - 1) for i in range(MANY)) + b"\x00",
-        ENCODING_1_0,
+        NODE,
+        b"\x01"
+        + slice_1_1(
+            ID_STRING | SIZE | TABLE | LAST, "::Sample::Node", bytes(5) + _size(MANY) + b"\x01" * MANY + b"\x00"
+        )
+        + b"\x01\x02",
     ),
-    "a string of wide characters": (STRING, text("a" * 300_000 + "\U0001f52c"), ENCODING_1_1),
+    "a string of wide characters": (STRING, text("a" * 300_000 + "\U0001f52c")),
 }
 
 
 @pytest.mark.parametrize("name", EXPENSIVE)
 def test_what_takes_more_is_refused_before_it_has(name: str) -> None:
-    kind, data, encoding = EXPENSIVE[name]
-    inp = InputStream(data, encoding=encoding, allowance=ALLOWED)
+    kind, data = EXPENSIVE[name]
+    inp = InputStream(data, allowance=ALLOWED)
     tracemalloc.start()
     try:
         with pytest.raises(MemoryLimitException, match="more memory than MessageSizeMax"):
@@ -66,9 +66,9 @@ def test_what_takes_more_is_refused_before_it_has(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXPENSIVE)
 def test_what_it_takes_is_what_is_counted(name: str) -> None:
-    kind, data, encoding = EXPENSIVE[name]
+    kind, data = EXPENSIVE[name]
     before = 1 << 30
-    inp = InputStream(data, encoding=encoding, allowance=before)
+    inp = InputStream(data, allowance=before)
     kept: list[Any] = []
     tracemalloc.start()
     try:
@@ -92,5 +92,4 @@ def test_what_omero_really_sends_is_far_from_it() -> None:
     inp = InputStream(_size(1_000) + row * 1_000)
     began = inp.allowance
     Sequence(Sequence(TAGGED)).read_into(inp, lambda _value: None)
-    finish_reading(inp)
     assert began - inp.allowance < 3_000_000

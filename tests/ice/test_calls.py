@@ -98,7 +98,7 @@ async def test_a_reply_that_comes_with_the_cancelling_is_nobody_s() -> None:
         await wire.ended()
 
     async with ice_speaking_server(answer) as port, connected(port) as connection:
-        reply = connection.begin(THE_PEER, TWICE, (1,), {})
+        reply = connection.send(THE_PEER, TWICE, (1,), {})
         # as a task that is cancelled while its reply is being read
         reply.cancel()
         connection.data_received(result_bytes(1, TWICE, 1))
@@ -245,6 +245,6 @@ async def test_a_call_before_the_first_message_of_the_server_is_refused() -> Non
     # only `connect` hands connections out, and that waits; what would happen otherwise is still an error
     connection = Connection(Role.CLIENT, "nowhere")
     with pytest.raises(IceException, match="only be sent on an active connection"):
-        connection.begin(THE_PEER, TWICE, (1,), {})
+        connection.send(THE_PEER, TWICE, (1,), {})
     connection.data_received(VALIDATE_CONNECTION_BYTES)
     assert connection.is_active

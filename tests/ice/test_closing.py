@@ -64,7 +64,7 @@ async def test_a_client_does_not_wait_for_ever() -> None:
         assert await wire.ended() == CLOSE_CONNECTION_BYTES
 
     async with ice_speaking_server(say_nothing) as port, connected(port) as connection:
-        reply = connection.begin(THE_PEER, TWICE, (2,), {})
+        reply = connection.send(THE_PEER, TWICE, (2,), {})
         await connection.close(0.01)
         with pytest.raises(ConnectionManuallyClosedException):
             await reply
@@ -79,7 +79,7 @@ async def test_a_peer_that_does_not_read_is_not_waited_for() -> None:
         wire.reset()
 
     async with ice_speaking_server(read_nothing) as port, connected(port) as connection:
-        reply = connection.begin(THE_PEER, PEER["note"], ("a" * 20_000_000,), {})
+        reply = connection.send(THE_PEER, PEER["note"], ("a" * 20_000_000,), {})
         await connection.close(0.01)
         await connection.wait_closed()
         with pytest.raises(ConnectionManuallyClosedException):

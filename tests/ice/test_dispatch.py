@@ -32,11 +32,9 @@ from omero_ms_thumbnail.ice.messages import (
 )
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import FACET, IDENTITY, Identity
-from omero_ms_thumbnail.ice.streams import ENCODING_1_1, EncodingVersion, OutputStream
+from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, OutputStream
 from omero_ms_thumbnail.ice.tls import anonymous_server_context, client_context
-from omero_ms_thumbnail.ice.types import BYTE_SEQ, CONTEXT, INT, STRING, VOID
-from omero_ms_thumbnail.ice.values import UserException
-from tests.ice.coding import in_both_encodings
+from omero_ms_thumbnail.ice.types import BYTE_SEQ, CONTEXT, INT, STRING, VOID, UserException
 from tests.ice.sample import NODE, PEER, DetailedFailure, Failure, a_ring
 from tests.ice.serving import PeerServant, connected, listening
 from tests.ice.wire import Wire, header, raw_client, request_bytes, validated_client
@@ -117,7 +115,7 @@ async def test_operation_modes(declared: str, sent: OperationMode, refused: bool
 
 
 async def test_a_mode_that_ice_does_not_have_is_refused() -> None:
-    parameters = TWICE.encode_arguments((1,), ENCODING_1_1)
+    parameters = TWICE.encode_arguments((1,))
     async with _wire(PeerServant()) as wire:
         mode: Any = 7
         wire.send(encode_request(1, Identity("peer"), "twice", mode, {}, parameters, ENCODING_1_1))
@@ -163,19 +161,27 @@ async def test_no_such_facet() -> None:
     assert failure.facet == "side"
 
 
-@in_both_encodings
-async def test_the_answer_has_the_encoding_of_the_question(encoding: EncodingVersion) -> None:
+async def test_a_question_in_another_encoding_is_refused_in_words() -> None:
     async with _wire(PeerServant()) as wire:
-        wire.send(request_bytes(1, PEER["echoNode"], a_ring(), encoding=encoding))
+        wire.send(request_bytes(1, TWICE, 1, encoding=ENCODING_1_0))
+        reply = await wire.reply()
+        assert reply.status is ReplyStatus.UNKNOWN_LOCAL_EXCEPTION
+        expected = "a call of twice came in Ice encoding 1.0, and only 1.1 is spoken here"
+        assert str(reply.failure) == f"UnsupportedEncodingException: {expected}"
+
+
+async def test_the_answer_has_the_encoding_of_the_question() -> None:
+    async with _wire(PeerServant()) as wire:
+        wire.send(request_bytes(1, PEER["echoNode"], a_ring()))
         reply = await wire.reply()
         assert reply.content is not None
-        assert reply.content.encoding == encoding
+        assert reply.content.encoding == ENCODING_1_1
         ring = PEER["echoNode"].decode_reply(reply)
         assert ring.next.next.next is ring
-        wire.send(request_bytes(2, PEER["fail"], "detailed", encoding=encoding))
+        wire.send(request_bytes(2, PEER["fail"], "detailed"))
         reply = await wire.reply()
         assert reply.content is not None
-        assert reply.content.encoding == encoding
+        assert reply.content.encoding == ENCODING_1_1
         # what it was sent may stand in what it throws: its members are for whoever asks for them
         with pytest.raises(DetailedFailure, match=r"^Sample\.DetailedFailure$") as raised:
             PEER["fail"].decode_reply(reply)
@@ -281,7 +287,7 @@ async def test_a_servant_sees_the_call() -> None:
             seen.append(current)
 
     async with _wire(Looking()) as wire:
-        parameters = PEER["context"].encode_arguments(("omero.group",), ENCODING_1_1)
+        parameters = PEER["context"].encode_arguments(("omero.group",))
         context = {"omero.group": "key-1"}
         wire.send(
             encode_request(
@@ -341,7 +347,7 @@ async def test_a_request_larger_than_message_size_max_closes_its_connection() ->
         (connection,) = server.locator.seen
         assert await server.locator.gone.get() is connection
         with pytest.raises(IceException, match="MessageSizeMax is 200") as info:
-            connection.begin(proxy_for("client"), TWICE, (1,), {})
+            connection.send(proxy_for("client"), TWICE, (1,), {})
     assert type(info.value) is MemoryLimitException
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.messages import OperationMode, Reply, ReplyStatus
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream
+from omero_ms_thumbnail.ice.streams import InputStream
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException
 from omero_ms_thumbnail.omero.rtypes import RLong, RType, rlong_list
@@ -26,23 +26,22 @@ def no_collections() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("encoding", [ENCODING_1_0, ENCODING_1_1], ids=str)
 @pytest.mark.parametrize("sliced", [False, True])
-def test_instances_go_when_the_call_has_ended(encoding: EncodingVersion, sliced: bool) -> None:
+def test_instances_go_when_the_call_has_ended(sliced: bool) -> None:
     operation = Operation(
         "ask", OperationMode.NORMAL, (("ids", RTYPES),), RTYPES, throws=(ApiUsageException,), sliced=sliced
     )
     values = [RLong(1), rlong_list([2, 3]), None]
     gc.collect()
-    sent = operation.encode_arguments([values], encoding)
-    (received,) = operation.decode_arguments(InputStream(sent, encoding=encoding))
-    content = InputStream(operation.encode_result(received, encoding), encoding=encoding)
+    sent = operation.encode_arguments([values])
+    (received,) = operation.decode_arguments(InputStream(sent))
+    content = InputStream(operation.encode_result(received))
     returned = operation.decode_reply(Reply(1, ReplyStatus.OK, content=content))
     assert returned == values
     refusal = ApiUsageException()
     refusal.serverStackTrace = refusal.serverExceptionClass = ""
     refusal.message = "no"
-    thrown = operation.encode_exception(refusal, encoding)
+    thrown = operation.encode_exception(refusal)
     assert gc.collect() == 0, "arguments, results and exceptions that are sent"
     with pytest.raises(ApiUsageException):
-        operation.decode_reply(Reply(1, ReplyStatus.USER_EXCEPTION, content=InputStream(thrown, encoding=encoding)))
+        operation.decode_reply(Reply(1, ReplyStatus.USER_EXCEPTION, content=InputStream(thrown)))

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import CLASS_GRAPH_DEPTH_MAX, ClassType
 from omero_ms_thumbnail.ice.errors import MarshalException, NoValueFactoryException
-from omero_ms_thumbnail.ice.instances import CLASS_GRAPH_DEPTH_MAX
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.rtypes import RTYPE, RList, RLong, RType, unwrap
 from omero_ms_thumbnail.omero.system import Parameters

@@ -9,7 +9,7 @@ import pytest
 
 from omero_ms_thumbnail.ice.errors import MarshalException
 from omero_ms_thumbnail.ice.references import PROXY
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream
+from omero_ms_thumbnail.ice.streams import InputStream
 from omero_ms_thumbnail.ice.types import (
     BOOL_SEQ,
     BYTE_SEQ,
@@ -43,21 +43,20 @@ LONGEST = b"\xff\xff\xff\xff\x7f"
 REFUSAL = 20_000
 
 
-def _refused(kind: SliceType[Any], data: bytes, encoding: EncodingVersion = ENCODING_1_1) -> None:
+def _refused(kind: SliceType[Any], data: bytes) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(MarshalException):
-            decoded(kind, data, encoding)
+            decoded(kind, data)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < REFUSAL
 
 
-@pytest.mark.parametrize("encoding", [ENCODING_1_0, ENCODING_1_1], ids=str)
 @pytest.mark.parametrize("kind", COUNTED.values(), ids=COUNTED)
-def test_the_longest_size(kind: SliceType[Any], encoding: EncodingVersion) -> None:
-    _refused(kind, LONGEST + bytes(12), encoding)
+def test_the_longest_size(kind: SliceType[Any]) -> None:
+    _refused(kind, LONGEST + bytes(12))
 
 
 @pytest.mark.parametrize("kind", COUNTED.values(), ids=COUNTED)
@@ -85,8 +84,3 @@ def test_an_encapsulation(size: int) -> None:
     data = size.to_bytes(4, "little", signed=True) + b"\x01\x01" + b"x"
     with pytest.raises(MarshalException, match=f"says that it has {size} bytes, 7 are left"):
         InputStream(data).read_encapsulation()
-
-
-def test_the_instances_behind_everything_in_encoding_1_0() -> None:
-    # one reference, and then as many instances as a size can say
-    _refused(NODE, (-1).to_bytes(4, "little", signed=True) + LONGEST + bytes(40), ENCODING_1_0)

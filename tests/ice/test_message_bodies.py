@@ -31,7 +31,6 @@ from omero_ms_thumbnail.ice.messages import (
 )
 from omero_ms_thumbnail.ice.references import Identity
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion
-from tests.ice.coding import in_both_encodings
 from tests.ice.instance_bytes import number, text
 from tests.ice.sample import PEER
 from tests.ice.wire import header, request_bytes, result_bytes
@@ -54,7 +53,7 @@ def _message(kind: int, body: bytes) -> bytes:
     return header(kind, 14 + len(body)) + body
 
 
-@in_both_encodings
+@pytest.mark.parametrize("encoding", [ENCODING_1_0, ENCODING_1_1], ids=str)
 def test_a_request(encoding: EncodingVersion) -> None:
     body = (
         number(7)
@@ -96,7 +95,7 @@ def test_neither_context_nor_arguments_are_printed() -> None:
 
 
 @pytest.mark.parametrize("status", [ReplyStatus.OK, ReplyStatus.USER_EXCEPTION])
-@in_both_encodings
+@pytest.mark.parametrize("encoding", [ENCODING_1_0, ENCODING_1_1], ids=str)
 def test_a_reply_with_content(status: ReplyStatus, encoding: EncodingVersion) -> None:
     data = encode_reply(9, status, b"content", encoding)
     assert data == _message(REPLY, number(9) + bytes([status]) + number(13) + bytes(encoding) + b"content")
@@ -168,15 +167,23 @@ def test_an_encoding_that_is_not_known(version: tuple[int, int]) -> None:
 
 
 def test_bytes_left_over_behind_arguments_or_a_result() -> None:
-    reply = _reply(encode_reply(1, ReplyStatus.OK, number(4) + b"\x00", ENCODING_1_0))
+    reply = _reply(encode_reply(1, ReplyStatus.OK, number(4) + b"\xff\x00", ENCODING_1_1))
     with pytest.raises(MarshalException, match="1 bytes are left over behind arguments or a result"):
+        PEER["twice"].decode_reply(reply)
+
+
+@pytest.mark.parametrize("status", [ReplyStatus.OK, ReplyStatus.USER_EXCEPTION])
+def test_a_reply_in_an_encoding_that_was_not_asked_for_is_refused(status: ReplyStatus) -> None:
+    reply = _reply(encode_reply(1, status, number(4), ENCODING_1_0))
+    sentence = r"^the reply to twice came in Ice encoding 1\.0, and only 1\.1 is spoken here$"
+    with pytest.raises(UnsupportedEncodingException, match=sentence):
         PEER["twice"].decode_reply(reply)
 
 
 def test_as_many_arguments_as_there_are_parameters() -> None:
     for arguments in ((), (1, 2)):
         with pytest.raises(ValueError, match="zip"):
-            PEER["twice"].encode_arguments(arguments, ENCODING_1_1)
+            PEER["twice"].encode_arguments(arguments)
 
 
 def test_a_reply_without_content_is_refused() -> None:

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.ice.classes import ClassType, finish_reading, finish_writing
-from omero_ms_thumbnail.ice.encoding_1_1 import Reader11, Writer11
+from omero_ms_thumbnail.ice.encoding import (
+    CLASS_GRAPH_DEPTH_MAX,
+    INSTANCE_BYTES,
+    ClassType,
+    InstanceReader,
+    InstanceWriter,
+)
 from omero_ms_thumbnail.ice.errors import IceException, MarshalException, MemoryLimitException
-from omero_ms_thumbnail.ice.instances import CLASS_GRAPH_DEPTH_MAX, INSTANCE_BYTES
 from omero_ms_thumbnail.ice.streams import InputStream, OutputStream
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.rtypes import RBool, RDouble, RFloat, RInt, RList, RLong, RString, RTime, RType
@@ -33,7 +37,6 @@ VALUES = st.recursive(LEAVES, lambda inner: st.builds(RList, st.lists(inner, max
 def write(values: list[RType | None], *, sliced: bool = False) -> bytes:
     out = OutputStream(sliced=sliced)
     RTYPES.write(out, values)
-    finish_writing(out)
     return bytes(out.buffer)
 
 
@@ -43,7 +46,6 @@ def read(data: bytes, end: int | None = None) -> Any:
     found: list[Any] = []
     try:
         RTYPES.read_into(inp, found.append)
-        finish_reading(inp)
     except IceException as error:
         return type(error)
     return found[0], inp.position, inp.allowance
@@ -52,8 +54,8 @@ def read(data: bytes, end: int | None = None) -> Any:
 def step_by_step(do: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """The same without anything learned."""
     with pytest.MonkeyPatch.context() as patch:
-        for side in (Writer11, Reader11):
-            patch.setattr(side, "_learn_form", lambda *_: None)
+        for side in (InstanceWriter, InstanceReader):
+            patch.setattr(side, "_remember_form", lambda *_: None)
         return do(*arguments, **options)
 
 
@@ -191,7 +193,7 @@ def test_most_are_written_and_read_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
         monkeypatch.setattr(side, name, count)
 
-    counted(Writer11, "_write_slices")
-    counted(Reader11, "_read_instance")
+    counted(InstanceWriter, "_write_slices")
+    counted(InstanceReader, "_read_instance")
     read(write([RLong(number) for number in range(9)]))
     assert slow == ["_write_slices", "_read_instance", "_read_instance"]

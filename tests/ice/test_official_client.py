@@ -1,4 +1,4 @@
-"""ZeroC's own client (Ice 3.6.5) calls our server: both encodings, both formats, all ways of calling."""
+"""ZeroC's own client (Ice 3.6.5) calls our server: both formats, all ways of calling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.ice.official.graphs import describe
 from tests.ice.sample import Circle, Everything, Node, Sphere, a_ring
 from tests.ice.serving import PeerServant, listening
 
-in_both_encodings = pytest.mark.parametrize("encoding", ["1.0", "1.1"])
 in_both_formats = pytest.mark.parametrize("suffix", ["", "Sliced"], ids=["compact", "sliced"])
 
 EXTREMES = Everything(
@@ -41,27 +40,23 @@ def test_it_is_the_ice_that_omero_py_pins(official_client: OfficialClient) -> No
     assert official_client.version == "3.6.5"
 
 
-@in_both_encodings
 @in_both_formats
 @pytest.mark.parametrize("value", [EXTREMES, Everything(), None], ids=["extremes", "defaults", "null"])
-async def test_every_basic_type(
-    official_client: OfficialClient, encoding: str, suffix: str, value: Everything | None
-) -> None:
+async def test_every_basic_type(official_client: OfficialClient, suffix: str, value: Everything | None) -> None:
     servant = PeerServant()
     async with listening(servant) as server:
-        answer = await _call(official_client, server.port, f"echoEverything{suffix}", value, encoding=encoding)
+        answer = await _call(official_client, server.port, f"echoEverything{suffix}", value)
     assert servant.received == [value]
     assert answer == {"ok": describe(value)}
 
 
-@in_both_encodings
 @in_both_formats
-async def test_cycles_and_shared_instances(official_client: OfficialClient, encoding: str, suffix: str) -> None:
+async def test_cycles_and_shared_instances(official_client: OfficialClient, suffix: str) -> None:
     servant = PeerServant()
     ring = describe(a_ring())
     async with listening(servant) as server:
-        answer = await _call(official_client, server.port, f"echoNode{suffix}", a_ring(), encoding=encoding)
-        seen = await _call(official_client, server.port, f"seen{suffix}", a_ring(), encoding=encoding)
+        answer = await _call(official_client, server.port, f"echoNode{suffix}", a_ring())
+        seen = await _call(official_client, server.port, f"seen{suffix}", a_ring())
     (received,) = servant.received
     assert isinstance(received, Node)
     assert describe(received) == ring
@@ -69,8 +64,7 @@ async def test_cycles_and_shared_instances(official_client: OfficialClient, enco
     assert json.loads(seen["ok"]) == ring
 
 
-@in_both_encodings
-async def test_a_class_that_only_ice_knows_is_sliced(official_client: OfficialClient, encoding: str) -> None:
+async def test_a_class_that_only_ice_knows_is_sliced(official_client: OfficialClient) -> None:
     disc = {
         "is": "Disc",
         "number": 1,
@@ -78,7 +72,7 @@ async def test_a_class_that_only_ice_knows_is_sliced(official_client: OfficialCl
     }
     servant = PeerServant()
     async with listening(servant) as server:
-        answer = await asyncio.to_thread(official_client.call, server.port, "echoShapeSliced", disc, encoding=encoding)
+        answer = await asyncio.to_thread(official_client.call, server.port, "echoShapeSliced", disc)
     assert servant.received == [Circle("d", 1.0)]
     assert answer == {"ok": describe(Circle("d", 1.0))}
 
@@ -95,12 +89,9 @@ async def test_a_class_that_only_ice_knows_cannot_be_sliced_in_the_compact_forma
         assert (await _call(official_client, server.port, "twice", 21)) == {"ok": 42}
 
 
-@pytest.mark.parametrize(("suffix", "encoding"), [("Sliced", "1.1"), ("Sliced", "1.0"), ("", "1.0")])
-async def test_a_class_that_only_we_know_is_sliced_by_ice(
-    official_client: OfficialClient, suffix: str, encoding: str
-) -> None:
+async def test_a_class_that_only_we_know_is_sliced_by_ice(official_client: OfficialClient) -> None:
     async with listening(PeerServant()) as server:
-        answer = await _call(official_client, server.port, f"makeShape{suffix}", "sphere", encoding=encoding)
+        answer = await _call(official_client, server.port, "makeShapeSliced", "sphere")
     assert answer == {"ok": describe(Circle("sphere", 2.0))}
 
 
@@ -113,12 +104,11 @@ async def test_a_class_that_only_we_know_is_refused_by_ice_in_the_compact_format
     assert answer["members"]["type"] == Sphere.ICE_ID
 
 
-@in_both_encodings
 @in_both_formats
-async def test_exceptions(official_client: OfficialClient, encoding: str, suffix: str) -> None:
+async def test_exceptions(official_client: OfficialClient, suffix: str) -> None:
     async with listening(PeerServant()) as server:
-        plain = await _call(official_client, server.port, f"fail{suffix}", "failure", encoding=encoding)
-        detailed = await _call(official_client, server.port, f"fail{suffix}", "detailed", encoding=encoding)
+        plain = await _call(official_client, server.port, f"fail{suffix}", "failure")
+        detailed = await _call(official_client, server.port, f"fail{suffix}", "detailed")
     assert plain == {"error": "Failure", "members": {"reason": "plain"}}
     culprit = describe(Circle("culprit", 3.5))
     assert detailed == {
@@ -127,8 +117,7 @@ async def test_exceptions(official_client: OfficialClient, encoding: str, suffix
     }
 
 
-@in_both_encodings
-async def test_operations_that_every_object_has(official_client: OfficialClient, encoding: str) -> None:
+async def test_operations_that_every_object_has(official_client: OfficialClient) -> None:
     async with listening(PeerServant()) as server:
         for operation, arguments, expected in (
             ("ice_ping", (), None),
@@ -137,8 +126,16 @@ async def test_operations_that_every_object_has(official_client: OfficialClient,
             ("ice_isA", ("::Sample::Peer",), True),
             ("ice_isA", ("::Sample::Other",), False),
         ):
-            answer = await _call(official_client, server.port, operation, *arguments, encoding=encoding)
+            answer = await _call(official_client, server.port, operation, *arguments)
             assert answer == {"ok": expected}, operation
+
+
+async def test_encoding_1_0_is_refused_in_words(official_client: OfficialClient) -> None:
+    async with listening(PeerServant()) as server:
+        answer = await _call(official_client, server.port, "twice", 21, encoding="1.0")
+        assert answer["error"] == "UnknownLocalException"
+        assert "UnsupportedEncodingException: a call of twice came in Ice encoding 1.0" in answer["members"]["unknown"]
+        assert await _call(official_client, server.port, "twice", 21) == {"ok": 42}
 
 
 async def test_what_is_not_there(official_client: OfficialClient) -> None:

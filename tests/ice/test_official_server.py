@@ -1,9 +1,8 @@
-"""Our client, and our bytes in encoding 1.0, to a server of ZeroC's own (Ice 3.6.5)."""
+"""Our client calls a server of ZeroC's own (Ice 3.6.5)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,14 +15,14 @@ from omero_ms_thumbnail.ice.errors import (
     UnknownException,
     UnknownLocalException,
     UnknownUserException,
+    UnsupportedEncodingException,
 )
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import OBJECT_OPERATIONS, Operation
 from omero_ms_thumbnail.ice.references import Identity, ObjectPrx, socket_endpoint
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
+from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.ice.types import INT, VOID
-from tests.ice.coding import in_both_encodings
 from tests.ice.official.graphs import describe
 from tests.ice.sample import PEER, Circle, DetailedFailure, Failure, Node, Sphere, Tagged, TaggedFurther, a_ring
 from tests.ice.serving import connected
@@ -33,40 +32,42 @@ from tests.ice.wire import request_bytes, validated_client
 THE_PEER = proxy_for("peer")
 
 
-async def _call(port: int, encoding: EncodingVersion, name: str, *arguments: Any) -> Any:
-    """Our client speaks 1.1; for 1.0 the request goes out, and the reply comes in, as a message of ours."""
-    operation = PEER.get(name) or OBJECT_OPERATIONS[name]
-    if encoding != ENCODING_1_0:
-        async with connected(port) as connection:
-            return await connection.call(THE_PEER, operation, *arguments)
-    async with validated_client(port) as wire:
-        wire.send(request_bytes(1, operation, *arguments, encoding=encoding))
-        reply = await wire.reply()
-        assert reply.content is None or reply.content.encoding == encoding
-        return operation.decode_reply(reply)
+async def _call(port: int, name: str, *arguments: Any) -> Any:
+    async with connected(port) as connection:
+        return await connection.call(THE_PEER, PEER.get(name) or OBJECT_OPERATIONS[name], *arguments)
 
 
-@in_both_encodings
+async def test_an_answer_has_the_encoding_of_its_request_and_no_other_is_taken(official_ports: list[int]) -> None:
+    for encoding in (ENCODING_1_0, ENCODING_1_1):
+        async with validated_client(official_ports[0]) as wire:
+            wire.send(request_bytes(1, PEER["twice"], 21, encoding=encoding))
+            reply = await wire.reply()
+        assert reply.content is not None
+        assert reply.content.encoding == encoding
+        if encoding == ENCODING_1_1:
+            assert PEER["twice"].decode_reply(reply) == 42
+        else:
+            with pytest.raises(UnsupportedEncodingException, match=r"encoding 1\.0"):
+                PEER["twice"].decode_reply(reply)
+
+
 @in_both_formats
-async def test_every_basic_type(official_ports: list[int], encoding: EncodingVersion, suffix: str) -> None:
-    assert await _call(official_ports[0], encoding, f"echoEverything{suffix}", EXTREMES) == EXTREMES
-    assert await _call(official_ports[0], encoding, f"echoEverything{suffix}", None) is None
+async def test_every_basic_type(official_ports: list[int], suffix: str) -> None:
+    assert await _call(official_ports[0], f"echoEverything{suffix}", EXTREMES) == EXTREMES
+    assert await _call(official_ports[0], f"echoEverything{suffix}", None) is None
 
 
-@in_both_encodings
 @in_both_formats
-async def test_cycles_and_shared_instances(official_ports: list[int], encoding: EncodingVersion, suffix: str) -> None:
-    returned = await _call(official_ports[0], encoding, f"echoNode{suffix}", a_ring())
+async def test_cycles_and_shared_instances(official_ports: list[int], suffix: str) -> None:
+    returned = await _call(official_ports[0], f"echoNode{suffix}", a_ring())
     assert isinstance(returned, Node)
     assert describe(returned) == describe(a_ring())
-    seen = await _call(official_ports[0], encoding, f"seen{suffix}", a_ring())
+    seen = await _call(official_ports[0], f"seen{suffix}", a_ring())
     assert json.loads(seen) == describe(a_ring())
 
 
-@pytest.mark.parametrize(("encoding", "suffix"), [("1.0", ""), ("1.0", "Sliced"), ("1.1", "Sliced")])
-async def test_what_only_ice_knows_is_sliced(official_ports: list[int], encoding: str, suffix: str) -> None:
-    version = EncodingVersion(1, int(encoding[-1]))
-    disc = await _call(official_ports[0], version, f"makeShape{suffix}", "disc")
+async def test_what_only_ice_knows_is_sliced(official_ports: list[int]) -> None:
+    disc = await _call(official_ports[0], "makeShapeSliced", "disc")
     assert disc == Circle("disc", 2.0)
 
 
@@ -78,34 +79,28 @@ async def test_what_only_ice_knows_is_refused_in_the_compact_format(official_por
         assert await connection.call(THE_PEER, PEER["makeShape"], "circle") == Circle("circle", 1.5)
 
 
-@pytest.mark.parametrize(("encoding", "suffix"), [("1.0", ""), ("1.1", "Sliced")])
-async def test_what_only_we_know_is_sliced_by_ice(official_ports: list[int], encoding: str, suffix: str) -> None:
-    version = EncodingVersion(1, int(encoding[-1]))
+async def test_what_only_we_know_is_sliced_by_ice(official_ports: list[int]) -> None:
     sphere = Sphere("s", 3.0, "blue", Circle("inner", 1.0))
-    returned = await _call(official_ports[0], version, f"echoShape{suffix}", sphere)
+    returned = await _call(official_ports[0], "echoShapeSliced", sphere)
     # IcePy keeps no slices that it does not know
     assert returned == Circle("s", 3.0)
 
 
-@in_both_encodings
 @in_both_formats
-async def test_exceptions(official_ports: list[int], encoding: EncodingVersion, suffix: str) -> None:
+async def test_exceptions(official_ports: list[int], suffix: str) -> None:
     with pytest.raises(Failure) as info:
-        await _call(official_ports[0], encoding, f"fail{suffix}", "failure")
+        await _call(official_ports[0], f"fail{suffix}", "failure")
     assert type(info.value) is Failure
     assert info.value.reason == "plain"
     with pytest.raises(DetailedFailure) as detailed:
-        await _call(official_ports[0], encoding, f"fail{suffix}", "detailed")
+        await _call(official_ports[0], f"fail{suffix}", "detailed")
     assert (detailed.value.reason, detailed.value.code) == ("detailed", 7)
     assert detailed.value.culprit == Circle("culprit", 3.5)
 
 
-@pytest.mark.parametrize(("encoding", "suffix"), [("1.0", ""), ("1.0", "Sliced"), ("1.1", "Sliced")])
-async def test_an_exception_that_only_ice_knows_is_sliced(
-    official_ports: list[int], encoding: str, suffix: str
-) -> None:
+async def test_an_exception_that_only_ice_knows_is_sliced(official_ports: list[int]) -> None:
     with pytest.raises(DetailedFailure) as info:
-        await _call(official_ports[0], EncodingVersion(1, int(encoding[-1])), f"fail{suffix}", "novel")
+        await _call(official_ports[0], "failSliced", "novel")
     assert type(info.value) is DetailedFailure
     assert (info.value.reason, info.value.code, info.value.culprit) == ("novel", 8, Circle("culprit", 3.5))
 
@@ -115,19 +110,17 @@ async def test_an_exception_that_only_ice_knows_is_named_in_the_compact_format(
     official_ports: list[int], kind: str, type_id: str
 ) -> None:
     with pytest.raises(UnknownUserException, match=type_id):
-        await _call(official_ports[0], EncodingVersion(1, 1), "fail", kind)
+        await _call(official_ports[0], "fail", kind)
 
 
-@in_both_encodings
-async def test_an_exception_without_a_known_base_is_named(official_ports: list[int], encoding: EncodingVersion) -> None:
+async def test_an_exception_without_a_known_base_is_named(official_ports: list[int]) -> None:
     with pytest.raises(UnknownUserException, match="::Sample::Strange"):
-        await _call(official_ports[0], encoding, "failSliced", "strange")
+        await _call(official_ports[0], "failSliced", "strange")
 
 
-@in_both_encodings
-async def test_an_undeclared_exception(official_ports: list[int], encoding: EncodingVersion) -> None:
+async def test_an_undeclared_exception(official_ports: list[int]) -> None:
     with pytest.raises(UnknownException, match="RuntimeError"):
-        await _call(official_ports[0], encoding, "fail", "undeclared")
+        await _call(official_ports[0], "fail", "undeclared")
 
 
 @in_both_formats
@@ -143,28 +136,25 @@ async def test_optional_results_are_passed_over(official_ports: list[int]) -> No
         assert await connection.call(THE_PEER, PEER["withOptional"], 11) == 11
 
 
-@in_both_encodings
-async def test_proxies(official_ports: list[int], encoding: EncodingVersion) -> None:
-    # encoding 1.0 has no room for a proxy's own encoding; endpoints are described in the message's
-    plain = replace(socket_endpoint("127.0.0.1", 4063, secure=False), encoding=encoding)
-    tls = replace(socket_endpoint("::1", 4064, secure=True, timeout_ms=-1), encoding=encoding)
+async def test_proxies(official_ports: list[int]) -> None:
+    plain = socket_endpoint("127.0.0.1", 4063, secure=False)
+    tls = socket_endpoint("::1", 4064, secure=True, timeout_ms=-1)
     proxies = [
         None,
-        ObjectPrx(Identity("name", "category"), encoding=encoding, adapter_id="adapter"),
-        ObjectPrx(Identity("name"), facet="facet", mode=1, encoding=encoding),
-        ObjectPrx(Identity("name"), secure=True, encoding=encoding, endpoints=(plain, tls)),
+        ObjectPrx(Identity("name", "category"), encoding=ENCODING_1_0, adapter_id="adapter"),
+        ObjectPrx(Identity("name"), facet="facet", mode=1),
+        ObjectPrx(Identity("name"), secure=True, endpoints=(plain, tls)),
     ]
-    assert await _call(official_ports[0], encoding, "echoProxies", proxies) == proxies
+    assert await _call(official_ports[0], "echoProxies", proxies) == proxies
 
 
-@in_both_encodings
-async def test_operations_that_every_object_has(official_ports: list[int], encoding: EncodingVersion) -> None:
+async def test_operations_that_every_object_has(official_ports: list[int]) -> None:
     port = official_ports[0]
-    assert await _call(port, encoding, "ice_ping") is None
-    assert await _call(port, encoding, "ice_id") == "::Sample::Peer"
-    assert await _call(port, encoding, "ice_ids") == ["::Ice::Object", "::Sample::Peer"]
-    assert await _call(port, encoding, "ice_isA", "::Sample::Peer") is True
-    assert await _call(port, encoding, "ice_isA", "::Sample::Other") is False
+    assert await _call(port, "ice_ping") is None
+    assert await _call(port, "ice_id") == "::Sample::Peer"
+    assert await _call(port, "ice_ids") == ["::Ice::Object", "::Sample::Peer"]
+    assert await _call(port, "ice_isA", "::Sample::Peer") is True
+    assert await _call(port, "ice_isA", "::Sample::Other") is False
 
 
 async def test_what_is_not_there(official_ports: list[int]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from omero_ms_thumbnail.ice.errors import MarshalException
 from omero_ms_thumbnail.ice.messages import OperationMode, Reply, ReplyStatus
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream
+from omero_ms_thumbnail.ice.streams import InputStream
 from omero_ms_thumbnail.ice.types import INT, SliceType
 from tests.ice.coding import decoded
 from tests.ice.instance_bytes import ID_STRING, LAST, OPTIONALS, SIZE, TABLE, number, slice_1_1, text
@@ -42,9 +42,9 @@ EVERY_FORMAT = {
 }
 
 
-def _result(kind: SliceType[Any], content: bytes, encoding: EncodingVersion = ENCODING_1_1) -> Any:
+def _result(kind: SliceType[Any], content: bytes) -> Any:
     operation = Operation("some", OperationMode.NORMAL, (), kind)
-    return operation.decode_reply(Reply(1, ReplyStatus.OK, InputStream(content, encoding=encoding)))
+    return operation.decode_reply(Reply(1, ReplyStatus.OK, InputStream(content)))
 
 
 @pytest.mark.parametrize("name", EVERY_FORMAT)
@@ -85,8 +85,3 @@ def test_an_instance_in_a_slice_with_a_table() -> None:
 def test_what_is_malformed_is_refused(content: bytes) -> None:
     with pytest.raises(MarshalException):
         _result(INT, number(5) + content)
-
-
-def test_encoding_1_0_has_none() -> None:
-    with pytest.raises(MarshalException, match="2 bytes are left over"):
-        _result(INT, number(5) + EVERY_FORMAT["one byte"], ENCODING_1_0)

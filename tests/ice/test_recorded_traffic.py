@@ -112,7 +112,7 @@ def test_every_recorded_request_is_encoded_again_to_the_same_bytes() -> None:
             message.operation,
             OperationMode(message.mode),
             message.context,
-            operation.encode_arguments(arguments, ENCODING_1_1),
+            operation.encode_arguments(arguments),
             ENCODING_1_1,
         )
         assert again.hex() == record["bytes"], record["during"]
@@ -124,7 +124,7 @@ def test_every_recorded_result_is_encoded_again_to_the_same_bytes() -> None:
         # Ice 3.7 adds an optional out parameter to getClientProxy, which is passed over here
         if reply.status is ReplyStatus.OK and request.operation != "getClientProxy":
             operation = _OPERATIONS[request.operation]
-            content = operation.encode_result(operation.decode_reply(reply), ENCODING_1_1)
+            content = operation.encode_result(operation.decode_reply(reply))
             again = encode_reply(reply.request_id, reply.status, content, ENCODING_1_1)
             assert again.hex() == record["bytes"], record["during"]
             compared += 1
@@ -138,7 +138,7 @@ def test_every_recorded_user_exception_is_encoded_again_to_the_same_bytes() -> N
             operation = _OPERATIONS[request.operation]
             with pytest.raises(operation.throws) as info:
                 operation.decode_reply(reply)
-            content = operation.encode_exception(info.value, ENCODING_1_1)
+            content = operation.encode_exception(info.value)
             again = encode_reply(reply.request_id, reply.status, content, ENCODING_1_1)
             assert again.hex() == record["bytes"], record["during"]
             compared += 1

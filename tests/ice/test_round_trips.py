@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.ice.classes import finish_reading
 from omero_ms_thumbnail.ice.errors import IceException
 from omero_ms_thumbnail.ice.references import IDENTITY, PROXY, Endpoint, Identity, ObjectPrx
 from omero_ms_thumbnail.ice.streams import ENCODING_1_0, ENCODING_1_1, EncodingVersion, InputStream
@@ -29,7 +28,7 @@ from omero_ms_thumbnail.ice.types import (
     SliceType,
 )
 from omero_ms_thumbnail.omero.rtypes import RTYPE, RBool, RDouble, RInt, RList, RLong, RMap, RSet, RString, RTime, RType
-from tests.ice.coding import decoded, encoded, in_both_encodings, in_every_format
+from tests.ice.coding import decoded, encoded, in_every_format
 from tests.ice.official.graphs import describe
 from tests.ice.sample import NODE, Node
 
@@ -123,15 +122,15 @@ def test_proxies(proxy: ObjectPrx) -> None:
 @in_every_format
 @_FEW
 @given(value=_rtypes)
-def test_class_instances(encoding: EncodingVersion, sliced: bool, value: RType | None) -> None:
-    assert decoded(RTYPE, encoded(RTYPE, value, encoding, sliced=sliced), encoding) == value
+def test_class_instances(sliced: bool, value: RType | None) -> None:
+    assert decoded(RTYPE, encoded(RTYPE, value, sliced=sliced)) == value
 
 
 @in_every_format
 @_FEW
 @given(graph=_graphs())
-def test_graphs_of_class_instances(encoding: EncodingVersion, sliced: bool, graph: Node) -> None:
-    returned = decoded(NODE, encoded(NODE, graph, encoding, sliced=sliced), encoding)
+def test_graphs_of_class_instances(sliced: bool, graph: Node) -> None:
+    returned = decoded(NODE, encoded(NODE, graph, sliced=sliced))
     assert describe(returned) == describe(graph)
 
 
@@ -141,26 +140,22 @@ def test_a_float_keeps_its_bits(value: float) -> None:
     assert encoded(FLOAT, decoded(FLOAT, encoded(FLOAT, value))) == struct.pack("<f", value)
 
 
-@in_both_encodings
 @pytest.mark.parametrize(
     "kind", [STRING, Sequence(PROXY), NODE, Sequence(RTYPE)], ids=["string", "proxies", "class", "classes"]
 )
 @_FEW
 @given(data=st.binary(max_size=120))
-def test_whatever_bytes_are_a_value_or_refused(encoding: EncodingVersion, kind: SliceType[Any], data: bytes) -> None:
+def test_whatever_bytes_are_a_value_or_refused(kind: SliceType[Any], data: bytes) -> None:
     with suppress(IceException):
-        kind.read_into(InputStream(data, encoding=encoding), lambda _value: None)
+        kind.read_into(InputStream(data), lambda _value: None)
 
 
 @in_every_format
 @_FEW
 @given(graph=_graphs(), data=st.data())
-def test_one_changed_byte_is_a_value_or_refused(
-    encoding: EncodingVersion, sliced: bool, graph: Node, data: st.DataObject
-) -> None:
-    changed = bytearray(encoded(NODE, graph, encoding, sliced=sliced))
+def test_one_changed_byte_is_a_value_or_refused(sliced: bool, graph: Node, data: st.DataObject) -> None:
+    changed = bytearray(encoded(NODE, graph, sliced=sliced))
     changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
     with suppress(IceException):
-        inp = InputStream(bytes(changed), encoding=encoding)
+        inp = InputStream(bytes(changed))
         NODE.read_into(inp, lambda _value: None)
-        finish_reading(inp)

@@ -266,6 +266,50 @@ async def test_a_router_that_does_not_add_says_why() -> None:
             await session.call(SESSION, TWICE, 1)
 
 
+async def test_whoever_gives_up_on_a_call_gives_up_on_its_reply() -> None:
+    async with _session(Router()) as session:
+        await session.call(SESSION, TWICE, 1)
+        pending = session._connection._pending
+        reply = session.send(SESSION, TWICE, (2,), None)
+        assert len(pending) == 1
+        reply.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert pending == {}
+
+
+async def test_whoever_gives_up_while_a_proxy_is_added_again_is_not_called_for() -> None:
+    async def drop_and_wait(wire: Wire) -> None:
+        wire.send(result_bytes((await wire.request()).request_id, CREATE_SESSION, SESSION))
+        adding, call = await wire.request(), await wire.request()
+        wire.send(result_bytes(adding.request_id, ADD_PROXIES, []))
+        wire.send(
+            encode_request_failed(call.request_id, ReplyStatus.OBJECT_NOT_EXIST, SESSION.identity, "", ICE_ADD_PROXY)
+        )
+        again = await wire.request()
+        assert again.operation == "addProxies"
+        added_again.set()
+        await given_up.wait()
+        wire.send(result_bytes(again.request_id, ADD_PROXIES, []))
+        after = await wire.request()
+        assert (after.operation, CONTEXT.decode_arguments(after.parameters)) == ("context", ["omero.group"])
+        wire.send(result_bytes(after.request_id, CONTEXT, "-1"))
+        await wire.ended()
+
+    added_again, given_up = asyncio.Event(), asyncio.Event()
+    async with ice_speaking_server(drop_and_wait) as port, connected(port) as connection:
+        session = await _create(connection)
+        calling = asyncio.create_task(session.call(SESSION, TWICE, 2))
+        await added_again.wait()
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        given_up.set()
+        while connection._pending:
+            await asyncio.sleep(0.001)
+        assert await session.call(SESSION, CONTEXT, "omero.group") == "-1"
+
+
 async def test_a_call_has_the_session_s_context_and_its_own_on_top() -> None:
     async with _session(Router()) as session:
         assert await session.call(SESSION, CONTEXT, "omero.client.uuid") == "uuid"

@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.ice.errors import MarshalException, NoValueFactoryException, UnknownUserException
-from omero_ms_thumbnail.ice.streams import ENCODING_1_0, EncodingVersion
 from omero_ms_thumbnail.ice.types import Sequence
 from tests.ice.coding import (
     decoded,
     decoded_exception,
     encoded,
     encoded_exception,
-    in_both_encodings,
     in_every_format,
-    in_sliced_formats,
 )
 from tests.ice.instance_bytes import (
     ID_COMPACT,
@@ -23,9 +20,7 @@ from tests.ice.instance_bytes import (
     LAST,
     SIZE,
     TABLE,
-    last_slice_1_0,
     number,
-    slice_1_0,
     slice_1_1,
     text,
 )
@@ -38,31 +33,28 @@ def _detailed() -> DetailedFailure:
     return DetailedFailure(reason="r", code=1, culprit=Sphere("s", 1.0, "red", Circle("c", 2.0)))
 
 
-@in_sliced_formats
-def test_an_instance_becomes_one_of_its_nearest_known_base(encoding: EncodingVersion, sliced: bool) -> None:
-    data = encoded(SHAPE, Sphere("s", 1.0, "red"), encoding, sliced=sliced)
+def test_an_instance_becomes_one_of_its_nearest_known_base() -> None:
+    data = encoded(SHAPE, Sphere("s", 1.0, "red"), sliced=True)
     with unknown(Sphere):
-        assert decoded(SHAPE, data, encoding) == Circle("s", 1.0)
+        assert decoded(SHAPE, data) == Circle("s", 1.0)
     with unknown(Sphere, Circle):
-        assert decoded(SHAPE, data, encoding) == Shape("s")
-    assert decoded(SHAPE, data, encoding) == Sphere("s", 1.0, "red")
+        assert decoded(SHAPE, data) == Shape("s")
+    assert decoded(SHAPE, data) == Sphere("s", 1.0, "red")
 
 
-@in_sliced_formats
-def test_what_a_sliced_off_member_leads_to_can_still_be_referred_to(encoding: EncodingVersion, sliced: bool) -> None:
+def test_what_a_sliced_off_member_leads_to_can_still_be_referred_to() -> None:
     inner = Circle("inner", 2.0)
-    data = encoded(SHAPES, [Sphere("outer", 1.0, "red", inner), inner], encoding, sliced=sliced)
+    data = encoded(SHAPES, [Sphere("outer", 1.0, "red", inner), inner], sliced=True)
     with unknown(Sphere):
-        assert decoded(SHAPES, data, encoding) == [Circle("outer", 1.0), inner]
+        assert decoded(SHAPES, data) == [Circle("outer", 1.0), inner]
 
 
-@in_sliced_formats
-def test_a_cycle_through_a_sliced_off_member(encoding: EncodingVersion, sliced: bool) -> None:
+def test_a_cycle_through_a_sliced_off_member() -> None:
     sphere = Sphere("s", 1.0, "red")
     sphere.inner = sphere
-    data = encoded(SHAPES, [sphere, sphere], encoding, sliced=sliced)
+    data = encoded(SHAPES, [sphere, sphere], sliced=True)
     with unknown(Sphere):
-        first, second = decoded(SHAPES, data, encoding)
+        first, second = decoded(SHAPES, data)
     assert type(first) is Circle
     assert first is second
 
@@ -85,11 +77,10 @@ def test_a_known_instance_in_a_sliced_off_member_can_lead_back() -> None:
     assert second.inner is first
 
 
-@in_sliced_formats
-def test_an_instance_without_a_known_base_is_named(encoding: EncodingVersion, sliced: bool) -> None:
-    data = encoded(SHAPE, Circle("c", 1.0), encoding, sliced=sliced)
+def test_an_instance_without_a_known_base_is_named() -> None:
+    data = encoded(SHAPE, Circle("c", 1.0), sliced=True)
     with unknown(Circle, Shape), pytest.raises(NoValueFactoryException, match="::Sample::Circle") as info:
-        decoded(SHAPE, data, encoding)
+        decoded(SHAPE, data)
     assert info.value.type_id == "::Sample::Circle"
 
 
@@ -109,8 +100,6 @@ def test_a_base_that_only_the_sender_knows_is_passed_over() -> None:
         + slice_1_1(ID_STRING | SIZE | TABLE | LAST, "::Sample::Thing", b"\x01", table=b"\x01\x02")
     )
     assert decoded(SHAPE, data) == Shape("s")
-    data = slice_1_0("::Sample::Shape", text("s")) + slice_1_0("::Sample::Thing", b"members") + last_slice_1_0()
-    assert decoded(SHAPE, number(-1) + b"\x01" + number(1) + data + b"\x00", ENCODING_1_0) == Shape("s")
 
 
 @pytest.mark.parametrize("lie", [20, -4, -9])
@@ -118,9 +107,6 @@ def test_a_lying_size_of_an_unknown_slice_is_refused(lie: int) -> None:
     data = b"\x01" + slice_1_1(ID_STRING | SIZE, "::Sample::New", b"members", lie=lie - 7 * (lie < 0))
     with pytest.raises(MarshalException, match="lies about its size"):
         decoded(SHAPE, data)
-    data = number(-1) + b"\x01" + number(1) + slice_1_0("::Sample::New", b"members", lie=lie - 7 * (lie < 0))
-    with pytest.raises(MarshalException, match="lies about its size"):
-        decoded(SHAPE, data, ENCODING_1_0)
 
 
 def test_an_unknown_slice_that_leads_to_an_unknown_instance_is_passed_over() -> None:
@@ -138,29 +124,28 @@ def test_an_unknown_slice_that_leads_to_an_unknown_instance_is_passed_over() -> 
 
 
 @in_every_format
-def test_an_exception_keeps_its_type_and_its_members(encoding: EncodingVersion, sliced: bool) -> None:
-    returned = decoded_exception(encoded_exception(_detailed(), encoding, sliced=sliced), encoding)
+def test_an_exception_keeps_its_type_and_its_members(sliced: bool) -> None:
+    returned = decoded_exception(encoded_exception(_detailed(), sliced=sliced))
     assert type(returned) is DetailedFailure
     assert (returned.reason, returned.code, returned.culprit) == ("r", 1, _detailed().culprit)
 
 
-@in_sliced_formats
-def test_an_exception_becomes_one_of_its_nearest_known_base(encoding: EncodingVersion, sliced: bool) -> None:
-    data = encoded_exception(_detailed(), encoding, sliced=sliced)
+def test_an_exception_becomes_one_of_its_nearest_known_base() -> None:
+    data = encoded_exception(_detailed(), sliced=True)
     with unknown(DetailedFailure):
-        returned = decoded_exception(data, encoding)
+        returned = decoded_exception(data)
     assert type(returned) is Failure
     assert returned.reason == "r"
 
 
 @in_every_format
-def test_an_exception_without_a_known_base_is_named(encoding: EncodingVersion, sliced: bool) -> None:
-    data = encoded_exception(_detailed(), encoding, sliced=sliced)
+def test_an_exception_without_a_known_base_is_named(sliced: bool) -> None:
+    data = encoded_exception(_detailed(), sliced=sliced)
     with (
         unknown(DetailedFailure, Failure),
         pytest.raises(UnknownUserException, match="::Sample::DetailedFailure, which is not known here"),
     ):
-        decoded_exception(data, encoding)
+        decoded_exception(data)
 
 
 def test_an_exception_in_the_compact_format_cannot_be_sliced() -> None:
@@ -169,29 +154,17 @@ def test_an_exception_in_the_compact_format_cannot_be_sliced() -> None:
         decoded_exception(data)
 
 
-@in_sliced_formats
-def test_an_instance_in_an_exception_can_be_sliced_too(encoding: EncodingVersion, sliced: bool) -> None:
-    data = encoded_exception(_detailed(), encoding, sliced=sliced)
+def test_an_instance_in_an_exception_can_be_sliced_too() -> None:
+    data = encoded_exception(_detailed(), sliced=True)
     with unknown(Sphere):
-        returned = decoded_exception(data, encoding)
+        returned = decoded_exception(data)
     assert isinstance(returned, DetailedFailure)
     assert returned.culprit == Circle("s", 1.0)
 
 
-def test_an_exception_without_classes_says_so_in_encoding_1_0() -> None:
-    data = encoded_exception(Failure(reason="r"), ENCODING_1_0)
-    assert data == b"\x00" + text("::Sample::Failure") + number(4 + 2) + text("r")
-    assert encoded_exception(_detailed(), ENCODING_1_0)[0] == 1
-
-
-@in_both_encodings
-def test_a_missing_slice_of_an_exception_is_refused(encoding: EncodingVersion) -> None:
+def test_a_missing_slice_of_an_exception_is_refused() -> None:
     code = number(1)
-    if encoding == ENCODING_1_0:
-        data = b"\x01" + text("::Sample::DetailedFailure") + number(12) + code + number(0)
-        data += text("::Sample::Other") + number(6) + text("r") + b"\x00"
-    else:
-        data = slice_1_1(0, "::Sample::DetailedFailure", code + b"\x00")
-        data += slice_1_1(LAST, "::Sample::Other", text("r"))
+    data = slice_1_1(0, "::Sample::DetailedFailure", code + b"\x00")
+    data += slice_1_1(LAST, "::Sample::Other", text("r"))
     with pytest.raises(MarshalException, match="::Sample::Failure is missing"):
-        decoded_exception(data, encoding)
+        decoded_exception(data)

@@ -10,7 +10,7 @@ from omero_ms_thumbnail.ice.errors import MarshalException, UnknownUserException
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import PROXY, Identity, ObjectPrx, socket_endpoint
-from omero_ms_thumbnail.ice.streams import EncodingVersion, InputStream
+from omero_ms_thumbnail.ice.streams import InputStream
 from omero_ms_thumbnail.ice.types import CONTEXT, DOUBLE, LONG, STRING, STRING_SEQ, Dictionary, Sequence, SliceType
 from tests.ice.coding import decoded, decoded_exception, encoded, encoded_exception, in_every_format
 from tests.ice.sample import EVERYTHING, NODE, SHAPE, Circle, DetailedFailure, Everything, Sphere, a_ring
@@ -36,30 +36,30 @@ VALUES: dict[str, tuple[SliceType[Any], Any]] = {
 
 @in_every_format
 @pytest.mark.parametrize("name", VALUES)
-def test_values(name: str, encoding: EncodingVersion, sliced: bool) -> None:
+def test_values(name: str, sliced: bool) -> None:
     kind, value = VALUES[name]
-    data = encoded(kind, value, encoding, sliced=sliced)
+    data = encoded(kind, value, sliced=sliced)
     for length in range(len(data)):
         with pytest.raises(MarshalException):
-            decoded(kind, data[:length], encoding)
+            decoded(kind, data[:length])
 
 
 @in_every_format
-def test_exceptions(encoding: EncodingVersion, sliced: bool) -> None:
+def test_exceptions(sliced: bool) -> None:
     failure = DetailedFailure(reason="r", code=1, culprit=Sphere("a", 1.0, "b", Circle("c", 2.0)))
-    data = encoded_exception(failure, encoding, sliced=sliced)
+    data = encoded_exception(failure, sliced=sliced)
     for length in range(len(data)):
         # a type id that is cut short is one that nobody knows
         with pytest.raises((MarshalException, UnknownUserException)):
-            decoded_exception(data[:length], encoding)
+            decoded_exception(data[:length])
 
 
 @in_every_format
-def test_arguments(encoding: EncodingVersion, sliced: bool) -> None:
+def test_arguments(sliced: bool) -> None:
     members = (("a", STRING), ("b", NODE), ("c", SHAPE))
     operation = Operation("several", OperationMode.NORMAL, members, STRING, sliced=sliced)
-    data = operation.encode_arguments(("text", a_ring(), Circle("c", 1.0)), encoding)
+    data = operation.encode_arguments(("text", a_ring(), Circle("c", 1.0)))
     for length in range(len(data)):
         with pytest.raises(MarshalException):
-            operation.decode_arguments(InputStream(data[:length], encoding=encoding))
-    assert len(operation.decode_arguments(InputStream(data, encoding=encoding))) == 3
+            operation.decode_arguments(InputStream(data[:length]))
+    assert len(operation.decode_arguments(InputStream(data))) == 3

@@ -12,11 +12,11 @@ from omero_ms_thumbnail.ice.errors import (
     IceException,
     MemoryLimitException,
     ProtocolException,
-    Refusal,
+    UpgradeRefusal,
     UpgradeRefusedException,
 )
 from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES
-from omero_ms_thumbnail.ice.websocket import WebSocket
+from omero_ms_thumbnail.ice.websocket_protocol import WebSocket
 from tests.ice.websocket_wire import (
     BINARY,
     CLOSE,
@@ -200,40 +200,44 @@ def test_goodbye_is_said_first_and_answered() -> None:
             answer(
                 "301 Moved Permanently", "Server: nginx/1.26.3", "Location: https://other.example.org/ws?next=secret"
             ),
-            Refusal.REDIRECTED,
+            UpgradeRefusal.REDIRECTED,
             "answered with HTTP status 301 (nginx/1.26.3) and sends to https://other.example.org/ws: no client of",
         ),
-        (answer("302 Found", "Location: /login"), Refusal.REDIRECTED, "status 302 and sends to /login: "),
-        (answer("307 Temporary Redirect"), Refusal.REDIRECTED, "status 307: "),
-        (answer("400 Bad Request", "Server: nginx"), Refusal.NOT_UPGRADED, "status 400 (nginx): no WebSocket is taken"),
-        (answer("426 Upgrade Required"), Refusal.NOT_UPGRADED, "status 426: no WebSocket is taken there"),
-        (answer("401 Unauthorized"), Refusal.NOT_LET_IN, "status 401: the web server in front does not let"),
-        (answer("403 Forbidden"), Refusal.NOT_LET_IN, "status 403: the web server in front does not let"),
-        (answer("404 Not Found"), Refusal.NO_SUCH_PATH, "status 404: OMERO is not at this path"),
+        (answer("302 Found", "Location: /login"), UpgradeRefusal.REDIRECTED, "status 302 and sends to /login: "),
+        (answer("307 Temporary Redirect"), UpgradeRefusal.REDIRECTED, "status 307: "),
+        (
+            answer("400 Bad Request", "Server: nginx"),
+            UpgradeRefusal.NOT_UPGRADED,
+            "status 400 (nginx): no WebSocket is taken",
+        ),
+        (answer("426 Upgrade Required"), UpgradeRefusal.NOT_UPGRADED, "status 426: no WebSocket is taken there"),
+        (answer("401 Unauthorized"), UpgradeRefusal.NOT_LET_IN, "status 401: the web server in front does not let"),
+        (answer("403 Forbidden"), UpgradeRefusal.NOT_LET_IN, "status 403: the web server in front does not let"),
+        (answer("404 Not Found"), UpgradeRefusal.NO_SUCH_PATH, "status 404: OMERO is not at this path"),
         (
             answer("200 OK", body=b"<html>OMERO.web</html>"),
-            Refusal.NO_SUCH_PATH,
+            UpgradeRefusal.NO_SUCH_PATH,
             "status 200: OMERO is not at this path",
         ),
-        (answer("502 Bad Gateway"), Refusal.NOBODY_BEHIND, "status 502: the web server in front has no answer"),
-        (answer("504 Gateway Time-out"), Refusal.NOBODY_BEHIND, "status 504: "),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", Refusal.NOT_UPGRADED, "status 100: "),
-        (VALIDATE_CONNECTION_BYTES, Refusal.PLAIN_ICE, "speaks Ice without WebSocket"),
-        (b"\x15\x03\x01\x00\x02\x02\x28", Refusal.NEEDS_TLS, "speaks TLS: write wss:// instead"),
-        (b"SSH-2.0-OpenSSH_10.0\r\n", Refusal.NOT_HTTP, "does not speak HTTP"),
-        (b"HTTP/1.1 banana\r\n\r\n", Refusal.OTHER_PROTOCOL, "did not agree to WebSocket as Ice has it"),
-        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", Refusal.OTHER_PROTOCOL, "did not agree to WebSocket"),
-        (b"HTTP/1.1 101 X\r\nX-Long: " + b"x" * 100_000, Refusal.OTHER_PROTOCOL, "did not agree to WebSocket"),
+        (answer("502 Bad Gateway"), UpgradeRefusal.NOBODY_BEHIND, "status 502: the web server in front has no answer"),
+        (answer("504 Gateway Time-out"), UpgradeRefusal.NOBODY_BEHIND, "status 504: "),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", UpgradeRefusal.NOT_UPGRADED, "status 100: "),
+        (VALIDATE_CONNECTION_BYTES, UpgradeRefusal.PLAIN_ICE, "speaks Ice without WebSocket"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", UpgradeRefusal.NEEDS_TLS, "speaks TLS: write wss:// instead"),
+        (b"SSH-2.0-OpenSSH_10.0\r\n", UpgradeRefusal.NOT_HTTP, "does not speak HTTP"),
+        (b"HTTP/1.1 banana\r\n\r\n", UpgradeRefusal.OTHER_PROTOCOL, "did not agree to WebSocket as Ice has it"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", UpgradeRefusal.OTHER_PROTOCOL, "did not agree to WebSocket"),
+        (b"HTTP/1.1 101 X\r\nX-Long: " + b"x" * 100_000, UpgradeRefusal.OTHER_PROTOCOL, "did not agree to WebSocket"),
         (
             b"HTTP/1.1 101 X\r\nConnection: \xff\r\nUpgrade: websocket\r\n\r\n",
-            Refusal.OTHER_PROTOCOL,
+            UpgradeRefusal.OTHER_PROTOCOL,
             "did not agree to WebSocket",
         ),
-        (answer("403 Forbidden", "Server: \x1b[31m" + "x" * 1000), Refusal.NOT_LET_IN, "x…): the web server"),
+        (answer("403 Forbidden", "Server: \x1b[31m" + "x" * 1000), UpgradeRefusal.NOT_LET_IN, "x…): the web server"),
     ],
 )
 @pytest.mark.parametrize("step", [5, 200_000])
-def test_who_does_not_agree(sent: bytes, refusal: Refusal, sentence: str, step: int) -> None:
+def test_who_does_not_agree(sent: bytes, refusal: UpgradeRefusal, sentence: str, step: int) -> None:
     websocket = _websocket()
     websocket.opening()
     with pytest.raises(UpgradeRefusedException) as info:
@@ -257,7 +261,7 @@ def test_a_web_server_that_wants_tls_says_so_in_a_page(page: str) -> None:
     websocket.opening()
     with pytest.raises(UpgradeRefusedException) as info:
         websocket.receive(answer("400 Bad Request", "Server: nginx", body=page.encode()))
-    assert info.value.refusal is Refusal.NEEDS_TLS
+    assert info.value.refusal is UpgradeRefusal.NEEDS_TLS
     assert str(info.value) == (
         "ws://omero.example.org:443/omero-wss is a port with TLS, says what answered (nginx): write wss:// instead"
     )
@@ -276,7 +280,7 @@ def test_what_agrees_to_something_else(fields: list[str], changes: dict[str, str
     agreed = upgrade(websocket.opening(), *fields, **changes)
     with pytest.raises(UpgradeRefusedException) as info:
         websocket.receive(agreed)
-    assert info.value.refusal is Refusal.OTHER_PROTOCOL
+    assert info.value.refusal is UpgradeRefusal.OTHER_PROTOCOL
     assert why in str(info.value)
 
 

@@ -19,7 +19,7 @@ from omero_ms_thumbnail.ice.errors import (
     IceException,
     MemoryLimitException,
     ProtocolException,
-    Refusal,
+    UpgradeRefusal,
     UpgradeRefusedException,
 )
 from omero_ms_thumbnail.ice.messages import (
@@ -252,7 +252,7 @@ async def test_what_comes_after_our_goodbye_is_nobodys() -> None:
         await wire.ended()
 
     async with raw_server(agreeing(go_on)) as port, _connected(port) as connection:
-        call = connection.begin(proxy_for("peer"), PEER["twice"], (2,), {})
+        call = connection.send(proxy_for("peer"), PEER["twice"], (2,), {})
         closing = asyncio.create_task(connection.close(0.05))
         with pytest.raises(IceException):
             await call
@@ -265,16 +265,16 @@ async def test_what_comes_after_our_goodbye_is_nobodys() -> None:
 @pytest.mark.parametrize(
     ("sent", "refusal"),
     [
-        (answer("302 Found", "Location: https://omero.example.org/login"), Refusal.REDIRECTED),
-        (answer("400 Bad Request"), Refusal.NOT_UPGRADED),
-        (answer("403 Forbidden"), Refusal.NOT_LET_IN),
-        (answer("404 Not Found", body=b"x" * 100_000), Refusal.NO_SUCH_PATH),
-        (answer("502 Bad Gateway"), Refusal.NOBODY_BEHIND),
-        (b"\x15\x03\x03\x00\x02\x02\x0a", Refusal.NEEDS_TLS),
-        (b"SSH-2.0-OpenSSH_10.0\r\n", Refusal.NOT_HTTP),
+        (answer("302 Found", "Location: https://omero.example.org/login"), UpgradeRefusal.REDIRECTED),
+        (answer("400 Bad Request"), UpgradeRefusal.NOT_UPGRADED),
+        (answer("403 Forbidden"), UpgradeRefusal.NOT_LET_IN),
+        (answer("404 Not Found", body=b"x" * 100_000), UpgradeRefusal.NO_SUCH_PATH),
+        (answer("502 Bad Gateway"), UpgradeRefusal.NOBODY_BEHIND),
+        (b"\x15\x03\x03\x00\x02\x02\x0a", UpgradeRefusal.NEEDS_TLS),
+        (b"SSH-2.0-OpenSSH_10.0\r\n", UpgradeRefusal.NOT_HTTP),
     ],
 )
-async def test_what_does_not_agree_is_left_with_a_sentence(sent: bytes, refusal: Refusal) -> None:
+async def test_what_does_not_agree_is_left_with_a_sentence(sent: bytes, refusal: UpgradeRefusal) -> None:
     async def refuse(wire: Wire) -> None:
         await read_request(wire)
         wire.send(sent)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.ice.errors import ConnectionLostException, ProtocolException
-from omero_ms_thumbnail.ice.websocket import WebSocket
+from omero_ms_thumbnail.ice.websocket_protocol import WebSocket
 from omero_ms_thumbnail.ice.websocket_transport import WebSocketTransport
 from tests.ice.websocket_wire import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame, unmasked, upgrade
 

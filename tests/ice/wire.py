@@ -49,13 +49,13 @@ def request_bytes(
     mode: OperationMode | None = None,
     encoding: EncodingVersion = ENCODING_1_1,
 ) -> bytes:
-    parameters = operation.encode_arguments(arguments, encoding)
+    parameters = operation.encode_arguments(arguments)
     mode = operation.mode if mode is None else mode
     return encode_request(request_id, Identity(identity), operation.name, mode, {}, parameters, encoding)
 
 
 def result_bytes(request_id: int, operation: Operation[Any], result: Any) -> bytes:
-    return encode_reply(request_id, ReplyStatus.OK, operation.encode_result(result, ENCODING_1_1), ENCODING_1_1)
+    return encode_reply(request_id, ReplyStatus.OK, operation.encode_result(result), ENCODING_1_1)
 
 
 class Wire:

@@ -54,7 +54,7 @@ def test_it_opens_after_a_few_failures_in_a_row() -> None:
     site = Site()
     for _ in range(FAILURES_TO_OPEN - 1):
         site.fail()
-    site.breaker.answered()
+    site.breaker.succeeded()
     for _ in range(FAILURES_TO_OPEN - 1):
         site.fail()
         assert not site.breaker.is_open
@@ -90,7 +90,7 @@ def test_any_answer_closes_it() -> None:
     site.open()
     site.wait_for_a_try()
     site.breaker.begin()
-    site.breaker.answered()
+    site.breaker.succeeded()
     assert not site.breaker.is_open
     assert site.may_join()
     # and it is as patient as ever
@@ -107,10 +107,10 @@ def test_tries_that_hang_are_followed_by_a_few_others_only() -> None:
         tries.append(site.breaker.begin())
     for one in tries:
         # that nobody waits for them any more does not mean that OMERO has less to do
-        site.breaker.hangs(one, REASON)
+        site.breaker.timed_out(one, REASON)
     site.now += 3600
     assert not site.may_join()
-    site.breaker.ended(tries[0])
+    site.breaker.failed(tries[0])
     site.now += LONGEST_WAIT
     assert site.may_join()
 

@@ -6,7 +6,7 @@ import pytest
 
 from omero_ms_thumbnail.ice import errors, glacier2
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.faults import Fault, back_off, described, fault_of
 
@@ -50,7 +50,7 @@ def an(kind: type[Exception]) -> Exception:
     if issubclass(kind, exceptions.WrappedCreateSessionException):
         return kind(reason="no", concurrency=False, backOff=0, type="")
     if issubclass(kind, errors.UpgradeRefusedException):
-        return kind("went wrong", errors.Refusal.NOBODY_BEHIND)
+        return kind("went wrong", errors.UpgradeRefusal.NOBODY_BEHIND)
     return kind() if issubclass(kind, UserException) else kind("went wrong")
 
 

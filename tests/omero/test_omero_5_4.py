@@ -19,11 +19,12 @@ from omero_embedded.servants import ConfigServant
 from omero_embedded.thumbnail_store_servant import ThumbnailStoreServant
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice import types
-from omero_ms_thumbnail.ice.classes import ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.glacier2 import ROUTER_OPERATIONS
 from omero_ms_thumbnail.ice.operations import Operation
 from omero_ms_thumbnail.ice.references import PROXY
-from omero_ms_thumbnail.omero import hql, services, system
+from omero_ms_thumbnail.omero import queries as hql
+from omero_ms_thumbnail.omero import services, system
 from omero_ms_thumbnail.omero.rtypes import RTYPE
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from omero_ms_thumbnail.ice.errors import IceException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.breaker import JoinsSuspended
 from omero_ms_thumbnail.omero.pool import PoolClosed, PoolSaturated, SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession

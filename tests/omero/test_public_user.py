@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
-from omero_ms_thumbnail.omero import public_user
-from omero_ms_thumbnail.omero.public_user import REFUSED_FOR, PublicUser
+from omero_ms_thumbnail.omero import public_session
+from omero_ms_thumbnail.omero.public_session import REFUSED_FOR, PublicUser
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 
 SERVER = OmeroServer("omero.example.org", 4064, None)
@@ -73,7 +73,7 @@ async def test_what_says_nothing_of_the_password_is_not_remembered(
     async def create(_server: Any, _user: str, _password: str) -> Any:
         raise PermissionDeniedException(reason="Server not fully initialized")
 
-    monkeypatch.setattr(public_user.JoinedSession, "create", create)
+    monkeypatch.setattr(public_session.JoinedSession, "create", create)
     worker = PublicUser("visitor", "right", folder=tmp_path)
     with pytest.raises(PermissionDeniedException):
         await worker.join(SERVER)

@@ -9,10 +9,10 @@ import pytest
 
 from omero_embedded.ice_server import Current
 from omero_embedded.servants import ConfigServant
-from omero_ms_thumbnail.omero import queries
+from omero_ms_thumbnail.omero import images
 from omero_ms_thumbnail.omero.exceptions import ApiUsageException, SecurityViolation
-from omero_ms_thumbnail.omero.hql import NEWEST_IMAGES
-from omero_ms_thumbnail.omero.queries import newest_images
+from omero_ms_thumbnail.omero.images import newest_images
+from omero_ms_thumbnail.omero.queries import NEWEST_IMAGES
 from omero_ms_thumbnail.omero.read_only import READ_ONLY_KEYS, ReadOnlyMode
 from omero_ms_thumbnail.omero.session import ALL_GROUPS, JoinedSession
 from omero_ms_thumbnail.omero.system import EventContext
@@ -58,7 +58,7 @@ async def test_new_images_are_looked_for_group_by_group_and_the_newest_of_all_co
 
 
 async def test_no_more_groups_are_asked_than_a_person_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "_GROUPS_MAX", 2)
+    monkeypatch.setattr(images, "_GROUPS_MAX", 2)
     asked = Asked({3: [1], 4: [9], 5: [99]}, default=4, member_of=[1, 3, 4, 5])
     assert await newest(asked) == [9, 1]
     assert asked.asked == ["4", "3"]
@@ -135,12 +135,12 @@ def test_what_is_known_of_it_is_known_for_some_minutes() -> None:
     now = 0.0
     mode = ReadOnlyMode(now=lambda: now)
     assert not mode.is_known
-    mode.learn_from(ApiUsageException(message="no such Pixels"))
+    mode.update_from(ApiUsageException(message="no such Pixels"))
     assert not mode.is_known
-    mode.learn({})
+    mode.update({})
     assert mode.is_known
     assert not mode.is_on
-    mode.learn({"omero.cluster.read_only.runtime.db": "false", "omero.cluster.read_only.runtime.repo": "true"})
+    mode.update({"omero.cluster.read_only.runtime.db": "false", "omero.cluster.read_only.runtime.repo": "true"})
     assert mode.is_on
     now += 299.0
     assert mode.is_on

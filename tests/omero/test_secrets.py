@@ -10,11 +10,12 @@ from collections.abc import Callable
 import pytest
 
 from omero_ms_thumbnail.ice.errors import UnknownException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.exceptions import ResourceError
 from omero_ms_thumbnail.omero.faults import Fault, described, fault_of
-from omero_ms_thumbnail.omero.secrets import leave_out
+from omero_ms_thumbnail.omero.secrets import redact
 from omero_ms_thumbnail.omero.session import JoinedSession
+from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from omero_ms_thumbnail.thumbnails.model import (
     ImageUnavailable,
     OmeroUnavailable,
@@ -54,8 +55,8 @@ def test_a_key_of_any_shape_is_left_out_of_what_is_thrown_to_its_join() -> None:
         message="cannot read /OMERO/odd key/1", serverStackTrace="at odd key", serverExceptionClass=""
     )
     unknown = UnknownException("java.lang.RuntimeException: odd key")
-    leave_out("odd key", thrown)
-    leave_out("odd key", unknown)
+    redact("odd key", thrown)
+    redact("odd key", unknown)
     assert str(thrown) == "omero.ResourceError: cannot read /OMERO/<session key>/1"
     assert "odd key" not in thrown.serverStackTrace
     assert str(unknown) == "java.lang.RuntimeException: <session key>"
@@ -69,7 +70,7 @@ async def test_each_way_to_call_leaves_it_out() -> None:
         omero.sessions.keep(user, key)
         session = await JoinedSession.join(server_of(omero), key)
         with throwing(omero, "", lambda: cannot_read(key)):
-            for asking in (session.projection("select i.id from Image i", {}), session.create_thumbnail_store()):
+            for asking in (session.projection("select i.id from Image i", {}), create_thumbnail_store(session.calls)):
                 with pytest.raises(ResourceError) as raised:
                     await asking
                 assert key not in all_that_is_shown(raised.value) + raised.value.message

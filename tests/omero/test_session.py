@@ -8,7 +8,7 @@ import pytest
 
 from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException, IceException
 from omero_ms_thumbnail.ice.messages import VALIDATE_CONNECTION_BYTES
-from omero_ms_thumbnail.omero import session
+from omero_ms_thumbnail.omero import calls, session
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 from tests.faults.relay import Relay
 from tests.omero.small_omero import LEAVE_WITHIN, key_of, server_of, small_omero
@@ -65,14 +65,14 @@ async def test_who_is_cancelled_while_waiting_for_a_service_is_cancelled() -> No
 
 
 async def test_a_connection_on_which_not_even_the_router_answers_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_PING_TIMEOUT", 0.1)
+    monkeypatch.setattr(calls, "_PING_TIMEOUT", 0.1)
     async with small_omero() as omero, Relay(omero.tcp_port).running() as relay:
         joined = await JoinedSession.join(OmeroServer("127.0.0.1", relay.port, None), key_of(omero))
         # nothing comes through any more, and neither side knows
         relay.delay = 3600
         asking = asyncio.create_task(joined.projection("select i.id from Image i", {}))
-        joined.doubt()
-        joined.doubt()
+        joined.check_connection()
+        joined.check_connection()
         await asyncio.wait_for(joined.wait_closed(), 10)
         with pytest.raises(ConnectionManuallyClosedException):
             await asyncio.wait_for(asking, 10)
@@ -83,9 +83,9 @@ async def test_a_connection_on_which_not_even_the_router_answers_is_closed(monke
 async def test_one_on_which_it_does_answer_is_kept() -> None:
     async with small_omero() as omero:
         joined = await JoinedSession.join(server_of(omero), key_of(omero))
-        joined.doubt()
-        assert joined._making_sure is not None
-        await asyncio.wait_for(asyncio.shield(joined._making_sure), 10)
+        joined.check_connection()
+        assert joined.calls._ping is not None
+        await asyncio.wait_for(asyncio.shield(joined.calls._ping), 10)
         assert joined.is_active
         assert (await joined.event_context()).userName == "researcher"
         await joined.leave(LEAVE_WITHIN)

@@ -168,7 +168,7 @@ async def test_a_store_whose_caller_gave_up_is_closed_when_the_call_ends_and_not
 
 
 async def test_a_store_whose_call_is_never_answered_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "LOST_AFTER", 2)
+    monkeypatch.setattr(stores, "TIMEOUTS_UNTIL_LOST", 2)
     async with small_omero() as omero:
         held = hold(omero)
         async with joined(omero, call_timeout=IMPATIENT) as session:

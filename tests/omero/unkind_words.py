@@ -12,7 +12,7 @@ from typing import Any
 from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.joins import OmeroJoin
 from omero_ms_thumbnail.ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.exceptions import (
     RemovedSessionException,
     ResourceError,

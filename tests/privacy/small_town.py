@@ -24,7 +24,7 @@ from omero_embedded.model.people import (
     People,
     User,
 )
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.thumbnails import careful, facts
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.drawing import JoinLost

@@ -9,7 +9,7 @@ from omero_embedded.model.data import Database, Thumbnail
 from omero_embedded.model.omero_server import OmeroServer
 from omero_embedded.model.people import People
 from omero_embedded.model.thumbnail_drawing import Drawing
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.thumbnails import careful, facts
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.ways import Viewer, way_of

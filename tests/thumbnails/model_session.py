@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from omero_embedded.model.call import Steps, Work
 from omero_embedded.model.omero_errors import OmeroError
-from omero_ms_thumbnail.ice.errors import ObjectNotExistException
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.omero.permits import Permit, Permits
 from omero_ms_thumbnail.omero.rtypes import RList, RType
@@ -31,7 +30,7 @@ class OngoingModelCall:
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.reply: asyncio.Future[Any] = task
 
-    async def answer(self, _timeout: float, _late: Callable[[], None], *, lost_after: float = 0.0) -> Any:
+    async def answer(self, _permit: Permit | None, *, timeouts: int = 1) -> Any:
         return await asyncio.shield(self.reply)
 
     def result(self) -> Any:
@@ -54,7 +53,10 @@ class ModelSession:
         self.user_id = PEOPLE[who] if isinstance(who, str) else who
         self._server = stage.server
         self._session = stage.server.sessions.keep(stage.server.people.users[self.user_id])
-        self.stores = ThumbnailStores(self, stores)
+        # it is its own `omero.calls.Calls`, and the router session of those
+        self.router = self
+        self.session = None
+        self.stores = ThumbnailStores(self, stores)  # type: ignore[arg-type]
         self._closed = asyncio.Event()
 
     async def event_context(self, *, anew: bool = False) -> EventContext:
@@ -75,11 +77,12 @@ class ModelSession:
         rows = await drive(self._server.projection(self._session, query, plain, {"omero.group": group}))
         return [[int(column) if isinstance(column, int) else column for column in row] for row in rows]
 
-    async def create_thumbnail_store(self) -> Any:
+    async def call(self, _session: None, operation: Any) -> Any:
+        assert operation.name == "createThumbnailStore"
         self.asked.append(("createThumbnailStore",))
         return await drive(self._server.create_thumbnail_store(self._session))
 
-    def begin(self, proxy: Any, operation: Any, *arguments: Any, context: Mapping[str, str] | None = None) -> Any:
+    def send(self, proxy: Any, operation: Any, *arguments: Any, context: Mapping[str, str] | None = None) -> Any:
         plain = [_plain(one) for one in arguments]
         self.asked.append((operation.name, *plain, dict(context or {})))
         call = self._server.call_store(self._session, proxy, operation.name, plain, context or {})
@@ -88,11 +91,8 @@ class ModelSession:
     def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
         return self.permits.flight(kind) if self.permits is not None else nullcontext()
 
-    def fell_late(self, permit: Permit | None) -> None:
+    def timed_out(self, permit: Permit | None) -> None:
         """Nothing is late here."""
-
-    async def add_again(self, _proxy: Any, error: ObjectNotExistException) -> None:
-        raise error
 
     def forget(self, proxy: Any) -> None:
         """Nothing is remembered."""
@@ -102,7 +102,7 @@ class ModelSession:
         self.is_known_to_be_read_only = self._server.limits.read_only
         return self.is_known_to_be_read_only
 
-    def doubt(self) -> None:
+    def check_connection(self) -> None:
         """There is no connection."""
 
     def has_answered_within(self, _seconds: float) -> bool:

@@ -178,10 +178,10 @@ class Held:
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
-        self._begin = asker.session.begin
+        self._begin = asker.session.send
         self.has_come = asyncio.Event()
         self._answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        asker.session.begin = self.begin  # type: ignore[method-assign]
+        asker.session.send = self.begin  # type: ignore[method-assign]
 
     def begin(self, proxy: Any, operation: Any, *arguments: Any, context: Any = None) -> Any:
         if not operation.name.startswith("getThumbnail"):
@@ -260,7 +260,7 @@ async def test_what_is_not_certain_is_handed_to_nobody(askers: list[Asker]) -> N
     """Who draws saves settings of their own while OMERO draws: that is no picture of the others'."""
     first, *others = (asker for asker in askers if asker.session.user_id == askers[0].session.user_id)
     leaders = [asker for asker in askers if asker.session.user_id != askers[0].session.user_id]
-    begin = first.session.begin
+    begin = first.session.send
 
     def save_and_begin(proxy: Any, operation: Any, *arguments: Any, context: Any = None) -> Any:
         if operation.name == "setPixelsId":
@@ -268,7 +268,7 @@ async def test_what_is_not_certain_is_handed_to_nobody(askers: list[Asker]) -> N
         return begin(proxy, operation, *arguments, context=context)
 
     drawing = asyncio.create_task(first.ask(LARGER[0]))
-    first.session.begin = save_and_begin  # type: ignore[method-assign]
+    first.session.send = save_and_begin  # type: ignore[method-assign]
     pages = await asyncio.gather(*(asker.ask(LARGER[0]) for asker in leaders))
     assert pages == [[[192, 144, "red"]]] * len(leaders)
     assert await drawing == [[192, 144, "green"]]
@@ -279,13 +279,13 @@ async def test_what_is_not_certain_is_handed_to_nobody(askers: list[Asker]) -> N
 async def test_what_is_not_certain_is_not_kept(askers: list[Asker]) -> None:
     """The same, and the others come when it is drawn."""
     first, leader = askers[:2]
-    begin = first.session.begin
+    begin = first.session.send
 
     def save_and_begin(proxy: Any, operation: Any, *arguments: Any, context: Any = None) -> Any:
         if operation.name == "setPixelsId":
             first.stage.database.save_settings(first.stage.image(0).primary, first.session.user_id, "green")
         return begin(proxy, operation, *arguments, context=context)
 
-    first.session.begin = save_and_begin  # type: ignore[method-assign]
+    first.session.send = save_and_begin  # type: ignore[method-assign]
     assert await first.ask(LARGER[0]) == [[192, 144, "green"]]
     assert await leader.ask(LARGER[0]) == [[192, 144, "red"]]

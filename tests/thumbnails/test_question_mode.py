@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from omero_embedded.model.omero_errors import OmeroError
-from omero_ms_thumbnail.omero.hql import FACTS, FACTS_AND_CONTENT
+from omero_ms_thumbnail.omero.queries import FACTS, FACTS_AND_CONTENT
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.question_mode import REST, SLOW, TIMES_IN_A_ROW, QuestionMode

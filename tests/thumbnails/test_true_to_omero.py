@@ -280,14 +280,14 @@ async def test_a_first_look_that_somebody_else_has_beaten_is_shown_all_the_same(
 async def test_settings_made_between_two_calls_of_a_look_are_used() -> None:
     stage = stage_of("rwrw--", [])
     async with Asker(stage, "owner") as owner:
-        begin = owner.session.begin
+        begin = owner.session.send
 
         def begin_after_somebody_else(proxy: Any, operation: Any, *arguments: Any, context: Any = None) -> Any:
             if operation.name == "resetDefaults":
                 stage.step("owner saves red", 0)
             return begin(proxy, operation, *arguments, context=context)
 
-        owner.session.begin = begin_after_somebody_else  # type: ignore[method-assign]
+        owner.session.send = begin_after_somebody_else  # type: ignore[method-assign]
         assert await owner.see(0, stored=False) == [[96, 72, "red"]]
     assert settings_of(stage, 0) == {"owner": 1}
 

@@ -9,7 +9,7 @@ import pytest
 from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.samples import sample_collection
 from omero_embedded.sample_world import sample_world
-from omero_ms_thumbnail.omero.queries import NoSuchContainer, images_in, newest_images, readable_images
+from omero_ms_thumbnail.omero.images import NoSuchContainer, images_in, newest_images, readable_images
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
 
 

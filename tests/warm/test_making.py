@@ -14,7 +14,7 @@ from omero_ms_thumbnail.ice.errors import (
     ObjectNotExistException,
 )
 from omero_ms_thumbnail.ice.glacier2 import PermissionDeniedException
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries
 from omero_ms_thumbnail.omero.exceptions import (
     ApiUsageException,
     InternalException,
@@ -25,7 +25,7 @@ from omero_ms_thumbnail.omero.exceptions import (
     TryAgain,
 )
 from omero_ms_thumbnail.omero.session import GROUP, USER
-from omero_ms_thumbnail.omero.stored import CLOCK_VERSION
+from omero_ms_thumbnail.omero.thumbnail_rows import PROGRESS_VERSION
 from omero_ms_thumbnail.thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from omero_ms_thumbnail.warm.making import NotMade, Outcomes, ThumbnailMaker
 from omero_ms_thumbnail.warm.whose import Warmer
@@ -79,11 +79,11 @@ class Omero:
         self._throw("projection")
         ids = {one.val for one in parameters["ids"].val}
         images = [one for one in self.owners if {one, 100 + one} & ids]
-        if query == hql.PIXELS_WITH_SIZES:
+        if query == queries.PIXELS_WITH_SIZES:
             return [[100 + one, one, GROUP_ID, self.owners[one], 256, 192, 0] for one in images]
-        if query == hql.SETTINGS_OF_PIXELS:
+        if query == queries.SETTINGS_OF_PIXELS:
             return [[one, 100 + one, OWNER, 1, self.saved.get(one, 1)] for one in images if one in self.settings]
-        assert query == hql.THUMBNAILS_OF_PIXELS
+        assert query == queries.THUMBNAILS_OF_PIXELS
         return [[one, 100 + one, OWNER, 96, 72, 5, self.versions[one]] for one in images if one in self.versions]
 
     # the ThumbnailStores
@@ -97,7 +97,7 @@ class Omero:
             raise self.errors[name].pop(0)
 
     def row(self, image: int) -> None:
-        self.versions.setdefault(image, CLOCK_VERSION if image in self.clocks else 0)
+        self.versions.setdefault(image, PROGRESS_VERSION if image in self.clocks else 0)
 
 
 class _Stores:
@@ -194,10 +194,10 @@ async def test_what_is_older_than_its_settings_is_made_alone(omero: Omero, maker
 async def test_an_image_of_which_a_clock_was_shown_long_ago_has_its_thumbnail(
     omero: Omero, maker: ThumbnailMaker
 ) -> None:
-    omero.versions = {2: CLOCK_VERSION}
+    omero.versions = {2: PROGRESS_VERSION}
     assert await make(maker) == {1: None, 2: None, 3: None}
     assert omero.named("setPixelsId") == [(102,)]
-    assert omero.versions[2] == CLOCK_VERSION
+    assert omero.versions[2] == PROGRESS_VERSION
 
 
 async def test_a_clock_is_no_thumbnail(omero: Omero, maker: ThumbnailMaker) -> None:

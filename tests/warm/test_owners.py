@@ -10,7 +10,7 @@ import pytest
 
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.omero.stored import StoredPixels, pixels_of, settings_of, thumbnails_of
+from omero_ms_thumbnail.omero.thumbnail_rows import StoredPixels, pixels_of, settings_of, thumbnails_of
 from tests.check.fragile import fragile_session
 from tests.warm.conftest import Bench
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from omero_ms_thumbnail.omero.session import GROUP, USER
-from omero_ms_thumbnail.omero.stored import StoredPixels, thumbnail_size
+from omero_ms_thumbnail.omero.sizes import longest_side
+from omero_ms_thumbnail.omero.thumbnail_rows import StoredPixels
 from omero_ms_thumbnail.warm.whose import Known, Warmer, by_owner, sets_of
 
 OWNER, MEMBER, ROOT = 2, 3, 0
@@ -71,4 +72,4 @@ def test_one_owners_images_come_one_after_the_other() -> None:
     ],
 )
 def test_the_size_of_a_row_is_as_omero_reckons_it(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert thumbnail_size(*size, 96) == expected
+    assert longest_side(*size, 96) == expected

@@ -1,7 +1,7 @@
 """A model of OMERO.server: what it does with sessions, permissions, rendering settings and thumbnails, without I/O.
 
 It is plain Python from 3.10 on and imports nothing but the standard library and the texts of queries
-(`omero_ms_thumbnail.omero.hql`), so that any stand-in can be built on it: the embedded OMERO drives it with asyncio,
+(`omero.queries`), so that any stand-in can be built on it: the embedded OMERO drives it with asyncio,
 one on OMERO's official stubs with threads. It follows ThumbnailBean, ThumbnailCtx and the security system of
 omero-server rule by rule, and answers as a real server did (``tests/embedded/test_model.py``).
 

@@ -1,6 +1,6 @@
 """Answers to ``IQuery.projection``: a table from the text of a query to what gives its rows.
 
-To add a query, put its text into `omero_ms_thumbnail.omero.hql`, and its rows into `QUERIES` here. A query reads
+To add a query, put its text into `omero_ms_thumbnail.omero.queries`, and its rows into `QUERIES` here. A query reads
 through the `Call`: Pixels and images that its context may not read are not there (`Call.pixels`, `Call.image`), nor are
 settings and rows (`settings_of`, `rows_of`), as the filters of omero-server have it.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Union
 
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries as hql
 
 from .call import Call
 from .containers import Containers

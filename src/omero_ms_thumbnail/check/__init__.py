@@ -5,6 +5,6 @@ A composition root beside `server`: it knows every room, and nothing of the serv
 
 from .finding import Finding, Outcome
 from .report import as_json, as_text, closing_line
-from .walk import Request, walk
+from .walk import CheckRequest, walk
 
-__all__ = ["Finding", "Outcome", "Request", "as_json", "as_text", "closing_line", "walk"]
+__all__ = ["CheckRequest", "Finding", "Outcome", "as_json", "as_text", "closing_line", "walk"]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, described, fault_of
+from ..omero.images import images_in_progress, newest_images, readable_images
 from ..omero.pool import SessionPool
-from ..omero.queries import images_in_progress, newest_images, readable_images
 from ..omero.session import JoinedSession, OmeroServer
-from ..omero.stored import pixels_of
+from ..omero.thumbnail_rows import pixels_of
 from ..thumbnails import facts
 from ..thumbnails.model import (
     ImageUnavailable,

@@ -8,7 +8,7 @@ from typing import Final
 from ..config import Settings
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, described, fault_of
 from ..omero.session import JoinedSession, OmeroServer
 from .diagnoses import OMERO_BEHIND_ROUTER, PUBLIC_ADMINISTRATOR, PUBLIC_NOTHING, PUBLIC_REFUSED

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..ice.errors import UnknownException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.exceptions import ResourceError
 from ..omero.faults import Fault, fault_of
 from ..omero.session import GROUP, JoinedSession
-from ..omero.stored import (
-    CLOCK_VERSION,
+from ..omero.thumbnail_rows import (
+    PROGRESS_VERSION,
     StoredPixels,
     StoredSettings,
     StoredThumbnail,
@@ -180,11 +180,11 @@ def _difference(stored: bytes, now: bytes) -> tuple[str, Diagnosis | None]:
 def _rows(known: _Known, now: Drawn | None) -> Finding:
     """Rows of another shape than the image, and those that were clocks once."""
     found = [f"{len(known.rows)} rows" if len(known.rows) != 1 else "1 row"]
-    clocks = [row for row in known.rows if row.version == CLOCK_VERSION]
+    clocks = [row for row in known.rows if row.version == PROGRESS_VERSION]
     if clocks and now is not None and not now.is_clock:
         found.append(
-            f"{len(clocks)} of them drawn while the image was in progress (version {CLOCK_VERSION}): that is no fault, "
-            "and stays until the settings are saved once more"
+            f"{len(clocks)} of them drawn while the image was in progress (version {PROGRESS_VERSION}): that is no"
+            " fault, and stays until the settings are saved once more"
         )
     stretched = [row for row in known.rows if _is_stretched(known.pixels, row)]
     if not stretched:

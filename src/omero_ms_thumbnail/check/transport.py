@@ -21,7 +21,7 @@ from ..ice.errors import (
     IceException,
     InvocationTimeoutException,
     ObjectNotExistException,
-    Refusal,
+    UpgradeRefusal,
     UpgradeRefusedException,
 )
 from ..ice.glacier2 import GET_SESSION_TIMEOUT
@@ -228,7 +228,7 @@ async def _answers_http(server: OmeroServer) -> bool:
     try:
         connection = await replace(server, tls=None).connect()
     except UpgradeRefusedException as error:
-        return error.refusal not in (Refusal.PLAIN_ICE, Refusal.NEEDS_TLS, Refusal.NOT_HTTP)
+        return error.refusal not in (UpgradeRefusal.PLAIN_ICE, UpgradeRefusal.NEEDS_TLS, UpgradeRefusal.NOT_HTTP)
     except IceException:
         return False
     await connection.close(_FIRST_WORD)

@@ -50,7 +50,7 @@ _NO_COOKIE: Final = "needs --session with the session cookie of somebody who is 
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CheckRequest:
     """What was asked of `check`. `cookie` is a secret; `config_is_default`: nobody named the file."""
 
     config: Path
@@ -61,7 +61,7 @@ class Request:
     omeroweb_dir: Path | None = None
 
 
-async def walk(request: Request) -> AsyncGenerator[Finding, None]:
+async def walk(request: CheckRequest) -> AsyncGenerator[Finding, None]:
     """Each finding as soon as it is made."""
     steps = _Walk(request)
     async with aclosing(steps.findings()) as findings:
@@ -72,7 +72,7 @@ async def walk(request: Request) -> AsyncGenerator[Finding, None]:
 class _Walk:
     """One walk, and what its steps have learnt for those that follow."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: CheckRequest) -> None:
         self._request = request
         self._settings: Settings | None = None
         self._session: WebSession | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ..ice.errors import IceException, Refusal, UpgradeRefusedException
-from ..ice.websocket import SUBPROTOCOL, WebSocket
+from ..ice.errors import IceException, UpgradeRefusal, UpgradeRefusedException
+from ..ice.websocket_protocol import SUBPROTOCOL, WebSocket
 from ..omero.session import OmeroServer
 from .diagnoses import (
     WEBSOCKET_NOBODY_BEHIND,
@@ -25,16 +25,16 @@ from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import WEBSOCKET
 from .transport import opened
 
-_DIAGNOSES: Final[dict[Refusal, Diagnosis]] = {
-    Refusal.REDIRECTED: WEBSOCKET_REDIRECTED,
-    Refusal.NO_SUCH_PATH: WEBSOCKET_PATH,
-    Refusal.NOT_LET_IN: WEBSOCKET_NOT_LET_IN,
-    Refusal.NOT_UPGRADED: WEBSOCKET_NOT_UPGRADED,
-    Refusal.NOBODY_BEHIND: WEBSOCKET_NOBODY_BEHIND,
-    Refusal.PLAIN_ICE: WEBSOCKET_PLAIN_ICE,
-    Refusal.NEEDS_TLS: WS_TO_TLS_PORT,
-    Refusal.NOT_HTTP: WEBSOCKET_NOT_HTTP,
-    Refusal.OTHER_PROTOCOL: WEBSOCKET_OTHER,
+_DIAGNOSES: Final[dict[UpgradeRefusal, Diagnosis]] = {
+    UpgradeRefusal.REDIRECTED: WEBSOCKET_REDIRECTED,
+    UpgradeRefusal.NO_SUCH_PATH: WEBSOCKET_PATH,
+    UpgradeRefusal.NOT_LET_IN: WEBSOCKET_NOT_LET_IN,
+    UpgradeRefusal.NOT_UPGRADED: WEBSOCKET_NOT_UPGRADED,
+    UpgradeRefusal.NOBODY_BEHIND: WEBSOCKET_NOBODY_BEHIND,
+    UpgradeRefusal.PLAIN_ICE: WEBSOCKET_PLAIN_ICE,
+    UpgradeRefusal.NEEDS_TLS: WS_TO_TLS_PORT,
+    UpgradeRefusal.NOT_HTTP: WEBSOCKET_NOT_HTTP,
+    UpgradeRefusal.OTHER_PROTOCOL: WEBSOCKET_OTHER,
 }
 
 #: bytes of an answer that are read at once

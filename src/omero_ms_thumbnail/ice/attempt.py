@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ConnectionLostException, ProtocolException
+from .websocket_refusals import url_of
 
 if TYPE_CHECKING:
-    from .websocket import WebSocket
-
-
-def url_of(host: str, port: int, path: str, *, secure: bool) -> str:
-    """The URL of a WebSocket endpoint, for people."""
-    return f"{'wss' if secure else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}{path}"
+    from .websocket_protocol import WebSocket
 
 
 @dataclass

@@ -35,7 +35,7 @@ from .messages import (
     encode_request_failed,
 )
 from .operations import Operation
-from .protocol import IceProtocol, Role, State
+from .protocol import IceProtocol, ProtocolState, Role
 from .references import Identity, ObjectPrx
 from .streams import ENCODING_1_1
 
@@ -50,7 +50,7 @@ _MESSAGE_TIMEOUT: Final = 60.0
 _REQUESTS_MAX: Final = 1_000
 
 #: around what may take as long as it takes; `asyncio.timeout(None)` would do it in five times the time
-_UNTIMED: Final = contextlib.nullcontext()
+UNTIMED: Final = contextlib.nullcontext()
 
 
 class Dispatcher(Protocol):
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
             self._abort(error)
             return
         self._watch_message(is_new=bool(messages))
-        if self._protocol.state is not State.NOT_VALIDATED and not self._validated.done():
+        if self._protocol.state is not ProtocolState.NOT_VALIDATED and not self._validated.done():
             self._validated.set_result(None)
         for message in messages:
             if isinstance(message, Reply):
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_active(self) -> bool:
         """Whether calls can be made."""
-        return self._protocol.state is State.ACTIVE and self._failure is None
+        return self._protocol.state is ProtocolState.ACTIVE and self._failure is None
 
     async def validated(self) -> None:
         """Wait until the peer has validated the connection; raises IceException if it never will."""
@@ -169,14 +169,14 @@ class Connection(asyncio.Protocol):
         """Wait until the transport is gone."""
         await asyncio.shield(self._lost)
 
-    def begin(
+    def send(
         self, proxy: ObjectPrx, operation: Operation[Any], arguments: tuple[Any, ...], context: Mapping[str, str]
     ) -> asyncio.Future[Reply]:
         """Send a request now and return the reply to come; raises IceException if the connection is not active."""
         if self._failure is not None:
             raise _fresh(self._failure)
         request_id = self._protocol.next_request_id()
-        parameters = operation.encode_arguments(arguments, ENCODING_1_1)
+        parameters = operation.encode_arguments(arguments)
         message = encode_request(
             request_id, proxy.identity, operation.name, operation.mode, context, parameters, ENCODING_1_1
         )
@@ -202,9 +202,9 @@ class Connection(asyncio.Protocol):
         after `timeout` seconds (None: wait as long as it takes).
         """
         try:
-            async with asyncio.timeout(timeout) if timeout is not None else _UNTIMED:
+            async with asyncio.timeout(timeout) if timeout is not None else UNTIMED:
                 await self._writable.wait()
-                reply = await self.begin(proxy, operation, arguments, context or {})
+                reply = await self.send(proxy, operation, arguments, context or {})
         except TimeoutError:
             raise InvocationTimeoutException(
                 f"{self.peer} did not answer {operation.name} within {timeout:g} s"
@@ -372,7 +372,7 @@ async def connect(
         if not path:
             return connection
         # imported by those who have one in their way
-        from .websocket import WebSocket
+        from .websocket_protocol import WebSocket
         from .websocket_transport import WebSocketTransport
 
         attempt.websocket = WebSocket(host, port, path, secure=tls is not None, size_max=message_size_max)

@@ -1,7 +1,7 @@
 """Ice's run-time exceptions, under Ice's own names.
 
 `IceException` is what Ice calls a local exception: something went wrong on the way. What an operation declares with
-``throws`` is a `~omero_ms_thumbnail.ice.classes.UserException` and lives with the classes it is encoded like.
+``throws`` is a `~omero_ms_thumbnail.ice.types.UserException` and lives with the classes it is declared like.
 Every message is a sentence for the person who reads it; none carries a session key or a payload.
 """
 
@@ -36,7 +36,7 @@ class UnsupportedProtocolException(ProtocolException):
 
 
 class UnsupportedEncodingException(ProtocolException):
-    """An encapsulation uses an encoding other than 1.0 or 1.1."""
+    """An encapsulation uses an encoding other than 1.1, or an endpoint's other than 1.0 or 1.1."""
 
 
 class UnknownMessageException(ProtocolException):
@@ -84,7 +84,7 @@ class ConnectTimeoutException(ConnectFailedException):
     """The peer did not accept the connection, or did not validate it, in time."""
 
 
-class Refusal(Enum):
+class UpgradeRefusal(Enum):
     """Why no WebSocket came about where a connection did."""
 
     #: it sends elsewhere (status 3xx)
@@ -110,7 +110,7 @@ class Refusal(Enum):
 class UpgradeRefusedException(ConnectFailedException):
     """What listens does not agree to carry Ice over WebSocket."""
 
-    def __init__(self, sentence: str, refusal: Refusal) -> None:
+    def __init__(self, sentence: str, refusal: UpgradeRefusal) -> None:
         # both are needed to make another one of the same kind
         super().__init__(sentence, refusal)
         self.refusal = refusal

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
-from .connection import Connection, proxy_for
+from .connection import UNTIMED, Connection, proxy_for
 from .errors import (
     IceException,
     InvocationTimeoutException,
@@ -21,8 +22,7 @@ from .errors import (
 from .messages import OperationMode, Reply
 from .operations import OBJECT_OPERATIONS, Operation
 from .references import PROXY, Identity, ObjectPrx
-from .types import INT, LONG, STRING, VOID, Members, Sequence
-from .values import UserException
+from .types import INT, LONG, STRING, VOID, Members, Sequence, UserException
 
 R = TypeVar("R")
 
@@ -110,6 +110,10 @@ ROUTER_OPERATIONS: Final[dict[str, Operation[Any]]] = {
     )
 }
 
+#: what is sent: the object's proxy, the operation, its arguments and the whole context
+_Call = tuple[ObjectPrx, Operation[Any], tuple[Any, ...], Mapping[str, str]]
+_Replied = Callable[[_Call, asyncio.Future[Reply], asyncio.Future[Reply]], None]
+
 #: the operation that a router names when it is asked to forward to a proxy that was not added
 ICE_ADD_PROXY: Final = "ice_add_proxy"
 
@@ -168,48 +172,59 @@ class RouterSession:
         timeout: float | None = None,
     ) -> R:
         """Call an object behind the router; as `Connection.call`, with `context` on top of the session's own."""
-        if timeout is None:
-            return await self._forward(proxy, operation, arguments, context)
         try:
-            async with asyncio.timeout(timeout):
-                return await self._forward(proxy, operation, arguments, context)
+            async with asyncio.timeout(timeout) if timeout is not None else UNTIMED:
+                return operation.decode_reply(await self.send(proxy, operation, arguments, context))
         except TimeoutError:
             raise InvocationTimeoutException(
                 f"{self._connection.peer} did not answer {operation.name} within {timeout:g} s"
             ) from None
 
-    def begin(
+    def send(
         self, proxy: ObjectPrx, operation: Operation[Any], arguments: tuple[Any, ...], context: Mapping[str, str] | None
     ) -> asyncio.Future[Reply]:
-        """Send a call to an object behind the router now, with `context` on top of the session's own.
+        """Send a call to an object behind the router now, and return the reply to come; cancelling that forgets it.
 
-        Raises IceException if the connection is not active. For `add_again`, should the reply be that the router does
-        not know the object.
+        The proxy is added to the router first, unless it was before. Where the router does not know it all the same,
+        since it dropped it for newer ones or took the call first, it is added and called once more.
+        Raises IceException if the connection is not active.
         """
         if proxy.identity not in self._added:
             self._add(proxy).add_done_callback(self._added_in_passing)
         merged = {**self._context, **context} if context else self._context
-        return self._connection.begin(proxy, operation, arguments, merged)
+        outcome: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._send_once((proxy, operation, arguments, merged), outcome, self._replied)
+        return outcome
 
-    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
-        """Make a proxy known that the router had dropped for newer ones, or whose call it took first.
+    def _send_once(self, call: _Call, outcome: asyncio.Future[Reply], replied: _Replied) -> None:
+        reply = self._connection.send(*call)
+        reply.add_done_callback(partial(replied, call, outcome))
+        # whoever gives up on the outcome gives up on the reply
+        outcome.add_done_callback(partial(_cancelled_with, reply))
 
-        Raises `error`, with which the call failed, where it has another reason.
-        """
-        if error.operation != ICE_ADD_PROXY:
-            raise error
-        self._forget_evicted(await self._add(proxy))
-        # even where the router dropped it at once: the call is tried again once only
-        self._added.add(proxy.identity)
-
-    async def _forward(
-        self, proxy: ObjectPrx, operation: Operation[R], arguments: tuple[Any, ...], context: Mapping[str, str] | None
-    ) -> R:
+    def _replied(self, call: _Call, outcome: asyncio.Future[Reply], reply: asyncio.Future[Reply]) -> None:
+        """The first reply: add the proxy again where it says that the router does not know it."""
+        if outcome.done() or reply.cancelled() or reply.exception() is not None or not _is_unknown(reply.result()):
+            _settle(call, outcome, reply)
+            return
         try:
-            return operation.decode_reply(await self.begin(proxy, operation, arguments, context))
-        except ObjectNotExistException as error:
-            await self.add_again(proxy, error)
-        return operation.decode_reply(await self.begin(proxy, operation, arguments, context))
+            adding = self._add(call[0])
+        except IceException as error:
+            outcome.set_exception(error.with_traceback(None))
+        else:
+            adding.add_done_callback(partial(self._added_again, call, outcome))
+
+    def _added_again(self, call: _Call, outcome: asyncio.Future[Reply], adding: asyncio.Future[Reply]) -> None:
+        try:
+            self._forget_evicted(adding.result())
+            # even where the router dropped it at once: the call is tried again once only
+            self._added.add(call[0].identity)
+            if not outcome.done():
+                self._send_once(call, outcome, _settle)
+        except (IceException, UserException) as error:
+            if not outcome.done():
+                # its frames know the outcome: with them the two would keep one another
+                outcome.set_exception(error.with_traceback(None))
 
     def forget(self, proxy: ObjectPrx) -> None:
         """The object behind `proxy` is gone and will not be called again."""
@@ -228,7 +243,7 @@ class RouterSession:
             acm = 0
         self._connection.keep_alive(min(acm / 2, _HEARTBEAT_MAX) if acm > 0 else _HEARTBEAT_MAX)
 
-    async def make_sure(self, timeout: float) -> None:
+    async def close_unless_alive(self, timeout: float) -> None:
         """Close the connection unless the router answers on it within `timeout` seconds; never raises.
 
         It may be silent for ever where neither side knows: behind a firewall that has forgotten it, or out of step.
@@ -250,7 +265,7 @@ class RouterSession:
 
     def _add(self, proxy: ObjectPrx) -> asyncio.Future[Reply]:
         self._added.add(proxy.identity)
-        return self._connection.begin(self._router, ADD_PROXIES, ([proxy],), self._context)
+        return self._connection.send(self._router, ADD_PROXIES, ([proxy],), self._context)
 
     def _added_in_passing(self, adding: asyncio.Future[Reply]) -> None:
         with contextlib.suppress(IceException, UserException):
@@ -261,3 +276,25 @@ class RouterSession:
         """The router answers with the proxies that it dropped for the new one (``Glacier2.RoutingTable.MaxSize``)."""
         evicted = ADD_PROXIES.decode_reply(added)
         self._added.difference_update(proxy.identity for proxy in evicted if proxy is not None)
+
+
+def _is_unknown(reply: Reply) -> bool:
+    """Whether the router says that it does not know the proxy."""
+    failure = reply.failure
+    return isinstance(failure, ObjectNotExistException) and failure.operation == ICE_ADD_PROXY
+
+
+def _settle(_call: _Call, outcome: asyncio.Future[Reply], reply: asyncio.Future[Reply]) -> None:
+    """What became of the reply is what becomes of the outcome."""
+    if reply.cancelled():
+        outcome.cancel()
+    elif (error := reply.exception()) is not None:
+        if not outcome.done():
+            outcome.set_exception(error)
+    elif not outcome.done():
+        outcome.set_result(reply.result())
+
+
+def _cancelled_with(reply: asyncio.Future[Reply], outcome: asyncio.Future[Reply]) -> None:
+    if outcome.cancelled():
+        reply.cancel()

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from .classes import finish_reading, finish_writing, read_exception, write_exception
-from .encoding_1_1 import skip_optionals
+from .encoding import expect_encoding_1_1, read_exception, skip_optionals, write_exception
 from .errors import MarshalException
 from .messages import OperationMode, Reply, ReplyStatus
-from .streams import ENCODING_1_0, EncodingVersion, InputStream, OutputStream
-from .types import BOOL, STRING, STRING_SEQ, VOID, Members, SliceType, item_setter
-from .values import UserException
+from .streams import InputStream, OutputStream
+from .types import BOOL, STRING, STRING_SEQ, VOID, Members, SliceType, UserException, item_setter
 
 R = TypeVar("R")
 
@@ -32,57 +30,59 @@ class Operation(Generic[R]):
     throws: tuple[type[UserException], ...] = ()
     sliced: bool = False
 
-    def encode_arguments(self, arguments: Sequence[Any], encoding: EncodingVersion) -> bytes:
+    def encode_arguments(self, arguments: Sequence[Any]) -> bytes:
         """The content of a request's encapsulation. Raises MarshalException if the arguments do not fit."""
-        out = OutputStream(encoding, sliced=self.sliced)
+        out = OutputStream(sliced=self.sliced)
         for (_, kind), argument in zip(self.parameters, arguments, strict=True):
             kind.write(out, argument)
-        if any(kind.uses_classes for _, kind in self.parameters):
-            finish_writing(out)
+        out.instances = None
         return bytes(out.buffer)
 
     def decode_arguments(self, inp: InputStream) -> list[Any]:
-        """The arguments in a request's encapsulation."""
+        """The arguments in a request's encapsulation. Raises UnsupportedEncodingException, MarshalException."""
+        expect_encoding_1_1(inp, f"a call of {self.name}")
         arguments: list[Any] = [None] * len(self.parameters)
         for index, (_, kind) in enumerate(self.parameters):
             kind.read_into(inp, item_setter(arguments, index))
-        _finish(inp, any(kind.uses_classes for _, kind in self.parameters))
+        _finish(inp)
         return arguments
 
-    def encode_result(self, result: R, encoding: EncodingVersion) -> bytes:
+    def encode_result(self, result: R) -> bytes:
         """The content of a reply's encapsulation."""
-        out = OutputStream(encoding, sliced=self.sliced)
+        out = OutputStream(sliced=self.sliced)
         self.result.write(out, result)
-        if self.result.uses_classes:
-            finish_writing(out)
+        out.instances = None
         return bytes(out.buffer)
 
-    def encode_exception(self, exception: UserException, encoding: EncodingVersion) -> bytes:
+    def encode_exception(self, exception: UserException) -> bytes:
         """The content of a reply's encapsulation where the operation throws."""
-        out = OutputStream(encoding, sliced=self.sliced)
+        out = OutputStream(sliced=self.sliced)
         write_exception(out, exception)
         return bytes(out.buffer)
 
     def decode_reply(self, reply: Reply) -> R:
-        """What the operation returned; raises what it threw, or the run-time exception that the reply tells of."""
+        """What the operation returned; raises what it threw, or the run-time exception that the reply tells of.
+
+        A reply has the encoding of its request (``IncomingBase::startWriteParams`` of Ice 3.6 and 3.7), so one in
+        another is refused with UnsupportedEncodingException: what answers so was not asked to.
+        """
         if reply.failure is not None:
             raise reply.failure
         if reply.content is None:
             raise MarshalException(f"the reply to {self.name} is empty")
+        expect_encoding_1_1(reply.content, f"the reply to {self.name}")
         if reply.status is ReplyStatus.USER_EXCEPTION:
             raise read_exception(reply.content)
         result: list[R] = []
         self.result.read_into(reply.content, result.append)
-        _finish(reply.content, self.result.uses_classes)
+        _finish(reply.content)
         return result[0]
 
 
-def _finish(inp: InputStream, uses_classes: bool) -> None:
-    if uses_classes:
-        finish_reading(inp)
-    if inp.remaining and inp.encoding != ENCODING_1_0:
+def _finish(inp: InputStream) -> None:
+    if inp.remaining:
         skip_optionals(inp)
-    # parted at the end: see classes
+    # parted at the end: see encoding
     inp.instances = None
     if inp.remaining:
         raise MarshalException(f"{inp.remaining} bytes are left over behind arguments or a result")

@@ -32,7 +32,7 @@ class Role(Enum):
     SERVER = auto()
 
 
-class State(Enum):
+class ProtocolState(Enum):
     """Where in its life a connection is."""
 
     NOT_VALIDATED = auto()
@@ -41,12 +41,12 @@ class State(Enum):
 
 
 #: what may be received; a request to a client is a callback through the connection that it opened itself
-_MAY_COME: Final[dict[tuple[Role, State], tuple[type[Message], ...]]] = {
-    (Role.CLIENT, State.NOT_VALIDATED): (ValidateConnection,),
-    (Role.CLIENT, State.ACTIVE): (Reply, Request, ValidateConnection, CloseConnection),
-    (Role.SERVER, State.ACTIVE): (Request, ValidateConnection, CloseConnection),
-    (Role.CLIENT, State.CLOSED): (),
-    (Role.SERVER, State.CLOSED): (),
+_MAY_COME: Final[dict[tuple[Role, ProtocolState], tuple[type[Message], ...]]] = {
+    (Role.CLIENT, ProtocolState.NOT_VALIDATED): (ValidateConnection,),
+    (Role.CLIENT, ProtocolState.ACTIVE): (Reply, Request, ValidateConnection, CloseConnection),
+    (Role.SERVER, ProtocolState.ACTIVE): (Request, ValidateConnection, CloseConnection),
+    (Role.CLIENT, ProtocolState.CLOSED): (),
+    (Role.SERVER, ProtocolState.CLOSED): (),
 }
 
 
@@ -55,7 +55,7 @@ class IceProtocol:
 
     def __init__(self, role: Role, size_max: int = MESSAGE_SIZE_MAX) -> None:
         self.role = role
-        self.state = State.NOT_VALIDATED if role is Role.CLIENT else State.ACTIVE
+        self.state = ProtocolState.NOT_VALIDATED if role is Role.CLIENT else ProtocolState.ACTIVE
         self._reader = MessageReader(size_max)
         self._last_request_id = 0
 
@@ -65,7 +65,7 @@ class IceProtocol:
 
     def receive(self, data: bytes) -> list[Message]:
         """The messages that `data` completes. Raises ProtocolException, after which the connection is closed."""
-        if self.state is State.CLOSED:
+        if self.state is ProtocolState.CLOSED:
             return []
         accepted: list[Message] = []
         try:
@@ -73,21 +73,21 @@ class IceProtocol:
                 self._accept(message)
                 accepted.append(message)
                 if isinstance(message, CloseConnection):
-                    self.state = State.CLOSED
+                    self.state = ProtocolState.CLOSED
                     break
         except IceException:
-            self.state = State.CLOSED
+            self.state = ProtocolState.CLOSED
             raise
         return accepted
 
     def _accept(self, message: Message) -> None:
         if not isinstance(message, _MAY_COME[self.role, self.state]):
             what = type(message).__name__
-            if self.state is State.NOT_VALIDATED:
+            if self.state is ProtocolState.NOT_VALIDATED:
                 raise ConnectionNotValidatedException(f"the server began with {what} instead of ValidateConnection")
             raise UnknownMessageException(f"{what} may not come to a {self.role.name.lower()}")
-        if self.state is State.NOT_VALIDATED:
-            self.state = State.ACTIVE
+        if self.state is ProtocolState.NOT_VALIDATED:
+            self.state = ProtocolState.ACTIVE
 
     @property
     def is_within_message(self) -> bool:
@@ -96,17 +96,17 @@ class IceProtocol:
 
     def next_request_id(self) -> int:
         """An id for a request: 1 to 2^31 - 1, then again from 1. Raises ProtocolException unless active."""
-        if self.state is not State.ACTIVE:
+        if self.state is not ProtocolState.ACTIVE:
             raise ProtocolException("a request can only be sent on an active connection")
         self._last_request_id = self._last_request_id % 0x7FFF_FFFF + 1
         return self._last_request_id
 
     def heartbeat(self) -> bytes:
         """What keeps the peer from closing an idle connection; nothing unless active."""
-        return VALIDATE_CONNECTION_BYTES if self.state is State.ACTIVE else b""
+        return VALIDATE_CONNECTION_BYTES if self.state is ProtocolState.ACTIVE else b""
 
     def close(self) -> bytes:
         """Close gracefully; what is to be sent for it, nothing if the peer was first or nothing was validated."""
-        farewell = CLOSE_CONNECTION_BYTES if self.state is State.ACTIVE else b""
-        self.state = State.CLOSED
+        farewell = CLOSE_CONNECTION_BYTES if self.state is ProtocolState.ACTIVE else b""
+        self.state = ProtocolState.CLOSED
         return farewell

@@ -31,7 +31,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as it came: its type (1 TCP, 2 SSL, 4 and 5 WebSocket, …) and the encapsulation that describes it."""
+    """An endpoint as it came: its type (1 TCP, 2 SSL, 4 and 5 WebSocket, …) and the encapsulation that describes it.
+
+    That may be in encoding 1.0, whatever the message is in: it is handed on and never read.
+    """
 
     type: int
     content: bytes = field(repr=False)
@@ -103,8 +106,7 @@ class _ProxyType(SliceType["ObjectPrx | None"]):
         FACET.write(out, value.facet)
         out.write_byte(value.mode)
         out.write_bool(value.secure)
-        if out.encoding != ENCODING_1_0:
-            out.buffer += bytes(value.protocol) + bytes(value.encoding)
+        out.buffer += bytes(value.protocol) + bytes(value.encoding)
         out.write_size(len(value.endpoints))
         for endpoint in value.endpoints:
             out.write_short(endpoint.type)
@@ -120,10 +122,8 @@ class _ProxyType(SliceType["ObjectPrx | None"]):
         facet = FACET.read(inp)
         mode = inp.read_byte()
         secure = inp.read_bool()
-        protocol, encoding = ENCODING_1_0, ENCODING_1_0
-        if inp.encoding != ENCODING_1_0:
-            protocol = EncodingVersion(inp.read_byte(), inp.read_byte())
-            encoding = EncodingVersion(inp.read_byte(), inp.read_byte())
+        protocol = EncodingVersion(inp.read_byte(), inp.read_byte())
+        encoding = EncodingVersion(inp.read_byte(), inp.read_byte())
         endpoints = tuple(self._read_endpoint(inp) for _ in range(inp.read_count(2 + 6)))
         adapter_id = "" if endpoints else inp.read_string()
         return ObjectPrx(identity, facet, mode, secure, protocol, encoding, endpoints, adapter_id)

@@ -9,12 +9,9 @@ Source: "Data Encoding", ZeroC Ice manual 3.7.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .errors import MarshalException, MemoryLimitException, UnsupportedEncodingException
-
-if TYPE_CHECKING:
-    from .instances import InstanceReader, InstanceWriter
 
 
 class EncodingVersion(NamedTuple):
@@ -51,18 +48,18 @@ _CHARACTER_BYTES: Final = 6
 
 
 class OutputStream:
-    """Appends values of Slice's basic types to a buffer.
+    """Appends values of Slice's basic types to a buffer, in encoding 1.1; in 1.0 they are the same.
 
-    `sliced` chooses the sliced format for class instances and exceptions (encoding 1.1 only; 1.0 is always sliced).
+    `sliced` chooses the sliced format for class instances and exceptions.
     """
 
-    __slots__ = ("buffer", "encoding", "instances", "sliced")
+    __slots__ = ("buffer", "instances", "sliced")
 
-    def __init__(self, encoding: EncodingVersion = ENCODING_1_1, *, sliced: bool = False) -> None:
+    def __init__(self, *, sliced: bool = False) -> None:
         self.buffer = bytearray()
-        self.encoding = encoding
         self.sliced = sliced
-        self.instances: InstanceWriter | None = None
+        #: what `encoding` writes class instances with, once there is one; any type, since it builds on this file
+        self.instances: Any = None
 
     def write_bool(self, value: bool) -> None:
         """One byte, 0 or 1."""
@@ -161,7 +158,8 @@ class InputStream:
         self.position = position
         self.end = len(data) if end is None else end
         self.encoding = encoding
-        self.instances: InstanceReader | None = None
+        #: what `encoding` reads class instances with, once there is one
+        self.instances: Any = None
 
     @property
     def remaining(self) -> int:

@@ -1,6 +1,9 @@
 """Slice's types as Python values: each can write itself to an `OutputStream` and read itself from an `InputStream`.
 
-An operation or a class is described once with these, and both sides of a call, and both encodings, follow from it.
+An operation or a class is described once with these, and both sides of a call follow from it. A Slice class or user
+exception is declared as a Python class with a Slice type id and the members that its own slice adds; its Python bases
+are its Slice bases. Whoever reads a type id finds the class in `known`. The type of a member that holds an instance is
+`encoding.ClassType`.
 """
 
 from __future__ import annotations
@@ -9,9 +12,9 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as AbstractSequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from .errors import MarshalException
+from .errors import MarshalException, shortened
 from .streams import InputStream, OutputStream
 
 #: memory that an entry of a dictionary takes beyond its key and value, in bytes
@@ -27,7 +30,7 @@ class SliceType(ABC, Generic[T]):
 
     #: the least number of bytes a value takes; bounds what a lying length can make a reader allocate
     least_size: int = 1
-    #: whether a value can hold class instances, which encoding 1.0 writes behind everything else
+    #: whether a value can hold class instances, which are known by their number in all of a message
     uses_classes: bool = False
     #: how a value stands on the wire, where that is a number of a fixed size
     number: struct.Struct | None = None
@@ -166,3 +169,62 @@ STRING_SEQ: Final = Sequence(STRING)
 LONG_SEQ: Final = Sequence(LONG)
 BOOL_SEQ: Final = Sequence(BOOL)
 CONTEXT: Final = Dictionary(STRING, STRING)
+
+
+class Sliced:
+    """What Slice classes and exceptions have in common: a type id and the members that their own slice adds."""
+
+    ICE_ID: ClassVar[str] = ""
+    MEMBERS: ClassVar[Members] = ()
+    slices: ClassVar[tuple[type[Sliced], ...]] = ()
+    #: name and wire form of the only member, where that is a number in the class's own slice
+    LONE_NUMBER: ClassVar[tuple[str, struct.Struct] | None] = None
+    known: ClassVar[dict[str, type[Sliced]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "ICE_ID" in cls.__dict__:
+            # the Python base classes repeat the Slice ones, so their slices are found there
+            cls.slices = tuple(base for base in cls.__mro__ if base.__dict__.get("ICE_ID"))
+            cls.known[cls.ICE_ID] = cls
+            cls.LONE_NUMBER = _number_of(cls)
+
+
+def _number_of(sliced: type[Sliced]) -> tuple[str, struct.Struct] | None:
+    own, *bases = sliced.slices
+    if len(own.MEMBERS) != 1 or any(base.MEMBERS for base in bases):
+        return None
+    ((name, kind),) = own.MEMBERS
+    return (name, kind.number) if kind.number is not None else None
+
+
+class Value(Sliced):
+    """Base of Slice classes. A subclass sets `ICE_ID` and the `MEMBERS` that it adds to its base's."""
+
+    known: ClassVar[dict[str, type[Sliced]]] = {}
+
+
+class UserException(Sliced, Exception):
+    """Base of what operations throw. A subclass sets `ICE_ID` and the `MEMBERS` that it adds to its base's."""
+
+    known: ClassVar[dict[str, type[Sliced]]] = {}
+
+    def __init__(self, **members: object) -> None:
+        super().__init__()
+        for base in self.slices:
+            for name, _ in base.MEMBERS:
+                setattr(self, name, members.pop(name, None))
+        if members:
+            raise TypeError(f"{type(self).__name__} has no members {sorted(members)}")
+
+    @property
+    def sentence(self) -> str:
+        """What a log may say of it beside its type: nothing unless a class says otherwise.
+
+        Members are a peer's own words, which may quote what it was sent, a password or a session's key among it.
+        """
+        return ""
+
+    def __str__(self) -> str:
+        text = self.sentence
+        return f"{self.ICE_ID.removeprefix('::').replace('::', '.')}{f': {shortened(text)}' if text else ''}"

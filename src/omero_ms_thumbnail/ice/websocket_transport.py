@@ -12,7 +12,7 @@ import asyncio
 from typing import Any, cast
 
 from .errors import ConnectionLostException, IceException
-from .websocket import WebSocket
+from .websocket_protocol import WebSocket
 
 
 class WebSocketTransport(asyncio.Transport, asyncio.Protocol):

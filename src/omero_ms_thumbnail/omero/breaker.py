@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 
 #: joins in a row that have to fail: one broken connection is nobody else's
 FAILURES_TO_OPEN: Final = 3
@@ -65,24 +65,14 @@ class CircuitBreaker:
             self._next_try = self._now() + self._drawn()
         return self._opened
 
-    def answered(self) -> None:
+    def succeeded(self) -> None:
         """OMERO has answered a join: it lets people in, or says why it does not let in this one."""
         self._failures = self._tries = 0
         self._wait = 0.0
         self._reason = None
 
-    def failed(self, begun: int, reason: IceException | UserException) -> None:
-        """A join that `begin` numbered ended without an answer."""
-        self.ended(begun)
-        self.hangs(begun, reason)
-
-    def ended(self, begun: int) -> None:
-        """A join of which it was said that it hangs ended without an answer: there is room for another try."""
-        if begun == self._opened and self.is_open:
-            self._tries = max(self._tries - 1, 0)
-
-    def hangs(self, begun: int, reason: IceException | UserException) -> None:
-        """A join that `begin` numbered is waited for no longer, and has not ended."""
+    def timed_out(self, begun: int, reason: IceException | UserException) -> None:
+        """A join that `begin` numbered is waited for no longer, and has not ended: its try is still under way."""
         if begun != self._opened:
             # it began before the breaker opened: it says nothing new
             return
@@ -97,6 +87,14 @@ class CircuitBreaker:
             self._tries = 0
             self._opened += 1
         self._next_try = self._now() + self._drawn()
+
+    def failed(self, begun: int, reason: IceException | UserException | None = None) -> None:
+        """A join that `begin` numbered ended without an answer, for `reason`; None where it had timed out before."""
+        if begun == self._opened and self.is_open:
+            # there is room for another try
+            self._tries = max(self._tries - 1, 0)
+        if reason is not None:
+            self.timed_out(begun, reason)
 
     def _drawn(self) -> float:
         return self._wait * (0.5 + self._chance() / 2)

@@ -10,8 +10,7 @@ import re
 from typing import ClassVar, Final
 
 from ..ice.glacier2 import CannotCreateSessionException
-from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence
-from ..ice.values import UserException
+from ..ice.types import BOOL, INT, LONG, STRING, STRING_SEQ, Dictionary, Members, Sequence, UserException
 
 #: what OMERO's session keys look like (``java.util.UUID``), wherever one may be quoted, such as in a file's path
 _KEY: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -123,61 +122,12 @@ class ResourceError(ServerError):
     MEMBERS: ClassVar[Members] = ()
 
 
-class NoProcessorAvailable(ResourceError):
-    """No processor is there for a script."""
-
-    ICE_ID = "::omero::NoProcessorAvailable"
-    MEMBERS: ClassVar[Members] = (("processorCount", INT),)
-
-
 class ConcurrencyException(ServerError):
     """Worth another try, in `backOff` ms."""
 
     ICE_ID = "::omero::ConcurrencyException"
     MEMBERS: ClassVar[Members] = (("backOff", LONG),)
     backOff: int  # noqa: N815 - Slice's name
-
-
-class ConcurrentModification(ConcurrencyException):
-    """The object was changed meanwhile."""
-
-    ICE_ID = "::omero::ConcurrentModification"
-    MEMBERS: ClassVar[Members] = ()
-
-
-class DatabaseBusyException(ConcurrencyException):
-    """OMERO's database has no connection free."""
-
-    ICE_ID = "::omero::DatabaseBusyException"
-    MEMBERS: ClassVar[Members] = ()
-
-
-class OptimisticLockException(ConcurrencyException):
-    """The object was changed meanwhile."""
-
-    ICE_ID = "::omero::OptimisticLockException"
-    MEMBERS: ClassVar[Members] = ()
-
-
-class LockTimeout(ConcurrencyException):
-    """A lock was not to be had in `seconds`."""
-
-    ICE_ID = "::omero::LockTimeout"
-    MEMBERS: ClassVar[Members] = (("seconds", INT),)
-
-
-class TryAgain(ConcurrencyException):
-    """What was asked for is being made."""
-
-    ICE_ID = "::omero::TryAgain"
-    MEMBERS: ClassVar[Members] = ()
-
-
-class MissingPyramidException(ConcurrencyException):
-    """The image's pyramid is being made."""
-
-    ICE_ID = "::omero::MissingPyramidException"
-    MEMBERS: ClassVar[Members] = (("pixelsID", LONG),)
 
 
 class ApiUsageException(ServerError):
@@ -187,42 +137,10 @@ class ApiUsageException(ServerError):
     MEMBERS: ClassVar[Members] = ()
 
 
-class OverUsageException(ApiUsageException):
-    """More was asked for than OMERO gives."""
-
-    ICE_ID = "::omero::OverUsageException"
-
-
-class QueryException(ApiUsageException):
-    """A query cannot be parsed or run."""
-
-    ICE_ID = "::omero::QueryException"
-
-
 class ValidationException(ApiUsageException):
     """An argument names something that does not exist or is not valid."""
 
     ICE_ID = "::omero::ValidationException"
-
-
-class ChecksumValidationException(ValidationException):
-    """Checksums do not agree."""
-
-    ICE_ID = "::omero::ChecksumValidationException"
-    MEMBERS: ClassVar[Members] = (("failingChecksums", Dictionary(INT, STRING)),)
-
-
-class FilePathNamingException(ValidationException):
-    """A path is not one that OMERO takes."""
-
-    ICE_ID = "::omero::FilePathNamingException"
-    MEMBERS: ClassVar[Members] = (
-        ("illegalFilePath", STRING),
-        ("illegalCodePoints", Sequence(INT)),
-        ("illegalPrefixes", STRING_SEQ),
-        ("illegalSuffixes", STRING_SEQ),
-        ("illegalNames", STRING_SEQ),
-    )
 
 
 class SecurityViolation(ServerError):
@@ -232,26 +150,43 @@ class SecurityViolation(ServerError):
     MEMBERS: ClassVar[Members] = ()
 
 
-class GroupSecurityViolation(SecurityViolation):
-    """The group does not allow that."""
+_NO_MEMBERS: Final[Members] = ()
 
-    ICE_ID = "::omero::GroupSecurityViolation"
+#: the exceptions that nothing here names: base, and the members beyond the base's. They are declared all the same: what
+#: OMERO throws is in the compact format, of which no base can be read alone
+_OTHERS: Final[dict[str, tuple[type[ServerError], Members]]] = {
+    "NoProcessorAvailable": (ResourceError, (("processorCount", INT),)),
+    "ConcurrentModification": (ConcurrencyException, _NO_MEMBERS),
+    "DatabaseBusyException": (ConcurrencyException, _NO_MEMBERS),
+    "OptimisticLockException": (ConcurrencyException, _NO_MEMBERS),
+    "LockTimeout": (ConcurrencyException, (("seconds", INT),)),
+    "TryAgain": (ConcurrencyException, _NO_MEMBERS),
+    "MissingPyramidException": (ConcurrencyException, (("pixelsID", LONG),)),
+    "OverUsageException": (ApiUsageException, _NO_MEMBERS),
+    "QueryException": (ApiUsageException, _NO_MEMBERS),
+    "ChecksumValidationException": (ValidationException, (("failingChecksums", Dictionary(INT, STRING)),)),
+    "FilePathNamingException": (
+        ValidationException,
+        (
+            ("illegalFilePath", STRING),
+            ("illegalCodePoints", Sequence(INT)),
+            ("illegalPrefixes", STRING_SEQ),
+            ("illegalSuffixes", STRING_SEQ),
+            ("illegalNames", STRING_SEQ),
+        ),
+    ),
+    "GroupSecurityViolation": (SecurityViolation, _NO_MEMBERS),
+    "PermissionMismatchGroupSecurityViolation": (SecurityViolation, _NO_MEMBERS),
+    "ReadOnlyGroupSecurityViolation": (SecurityViolation, _NO_MEMBERS),
+    "OmeroFSError": (ServerError, (("reason", STRING),)),
+}
 
 
-class PermissionMismatchGroupSecurityViolation(SecurityViolation):
-    """The groups' permissions do not go together."""
-
-    ICE_ID = "::omero::PermissionMismatchGroupSecurityViolation"
-
-
-class ReadOnlyGroupSecurityViolation(SecurityViolation):
-    """The group may only be read."""
-
-    ICE_ID = "::omero::ReadOnlyGroupSecurityViolation"
+def _declare_others() -> None:
+    for name, (base, members) in _OTHERS.items():
+        globals()[name] = type(
+            name, (base,), {"__module__": __name__, "ICE_ID": f"::omero::{name}", "MEMBERS": members}
+        )
 
 
-class OmeroFSError(ServerError):
-    """A fault in OMERO's file system services."""
-
-    ICE_ID = "::omero::OmeroFSError"
-    MEMBERS: ClassVar[Members] = (("reason", STRING),)
+_declare_others()

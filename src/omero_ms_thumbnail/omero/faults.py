@@ -15,7 +15,7 @@ from ..ice.errors import (
     UnknownLocalException,
 )
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException, SessionNotExistException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .exceptions import (
     ConcurrencyException,
     RemovedSessionException,
@@ -24,7 +24,7 @@ from .exceptions import (
     ShutdownInProgress,
     WrappedCreateSessionException,
 )
-from .refusals import Refusal, refusal_of
+from .join_refusals import JoinRefusal, refusal_of
 
 #: Ice's exceptions of a connection, as a router quotes them (``slice/Ice/LocalException.ice``)
 _UNREACHED: Final = re.compile(
@@ -57,7 +57,7 @@ def fault_of(error: Exception) -> Fault:
         return Fault.UNAVAILABLE
     if isinstance(error, PermissionDeniedException | CannotCreateSessionException):
         refusal = refusal_of(error)
-        if refusal is Refusal.KEY_UNKNOWN:
+        if refusal is JoinRefusal.KEY_UNKNOWN:
             return Fault.SESSION_GONE
         return Fault.UNAVAILABLE if refusal.is_of_everybody else Fault.NOT_LET_IN
     if isinstance(error, RemovedSessionException | SessionTimeoutException):

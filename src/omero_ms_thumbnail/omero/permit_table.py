@@ -132,7 +132,7 @@ class PermitTable:
     def leave(self, now: float) -> list[int]:
         """Be a worker no more: calls that OMERO still works on are lost."""
         with self._lock:
-            return self._bury(self.worker, now)
+            return self._remove_worker(self.worker, now)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -203,10 +203,10 @@ class PermitTable:
         with self._lock:
             self._set_state(slot, _GIVEN_UP)
 
-    def lose(self, slot: int, now: float) -> None:
+    def mark_lost(self, slot: int, now: float) -> None:
         """No reply can come any more, and OMERO works on."""
         with self._lock:
-            self._lose(slot, now)
+            self._mark_lost(slot, now)
 
     def review(self, now: float, is_there: Callable[[int], bool]) -> list[int]:
         """Look for workers that have died, and for lost calls whose time is over."""
@@ -216,13 +216,13 @@ class PermitTable:
             for row in range(int(numbers[_ROWS_USED])):
                 worker = int(numbers[_HEADER + row])
                 if worker and worker != self.worker and not is_there(worker):
-                    woken += self._bury(worker, now)
+                    woken += self._remove_worker(worker, now)
             return woken + self._reclaim(now)
 
-    def bury(self, worker: int, now: float) -> list[int]:
+    def remove_worker(self, worker: int, now: float) -> list[int]:
         """A worker has died."""
         with self._lock:
-            return self._bury(worker, now)
+            return self._remove_worker(worker, now)
 
     def hangs(self, now: float) -> tuple[bool, list[int]]:
         """Whether all permits have been taken for longer than `patience`, and not one has come back."""
@@ -306,7 +306,7 @@ class PermitTable:
         taken = [numbers[self._since + one] for one in range(self.limit) if self._state(one) != _FREE]
         return now - max(numbers[_ANSWERED + int(numbers[self._kind + slot])], min(taken, default=now))
 
-    def _lose(self, slot: int, now: float) -> None:
+    def _mark_lost(self, slot: int, now: float) -> None:
         numbers = self._numbers
         silent = _SILENT_FOR * self._silence(slot, now)
         numbers[self._lost_at + slot] = now
@@ -332,7 +332,7 @@ class PermitTable:
             return now >= numbers[self._lost_at + slot] + numbers[self._keep + slot]
         return now >= max(numbers[self._until + slot], numbers[_NEXT_TRY])
 
-    def _bury(self, worker: int, now: float) -> list[int]:
+    def _remove_worker(self, worker: int, now: float) -> list[int]:
         numbers = self._numbers
         woken: list[int] = []
         for row in range(int(numbers[_ROWS_USED])):
@@ -344,5 +344,5 @@ class PermitTable:
                 # it had not noticed yet, so OMERO was not asked
                 woken += self._pass_on(slot, now)
             else:
-                self._lose(slot, now)
+                self._mark_lost(slot, now)
         return woken

@@ -25,9 +25,9 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from ..ice.errors import ConnectFailedException, RequestFailedException, UnknownException
-from ..ice.values import UserException
-from .bells import Bells
+from ..ice.types import UserException
 from .permit_table import NO_SLOT, PermitTable, Usage
+from .wake_pipes import WakePipes
 
 T = TypeVar("T")
 
@@ -201,7 +201,7 @@ class Permits:
         self._longest: dict[str, float] = {}
         #: seconds for which all are taken before OMERO is said to hang
         self.patience: Final = patience
-        self._bells: Bells | None = None
+        self._pipes: WakePipes | None = None
         self._is_closed = False
         self._table.enter(partial(self._listen, folder, name))
 
@@ -256,7 +256,7 @@ class Permits:
             return
         now = self._loop.time()
         if lost:
-            self._table.lose(slot, now)
+            self._table.mark_lost(slot, now)
             if self._waiting:
                 self._look_later()
             return
@@ -280,21 +280,21 @@ class Permits:
             waiter.granted.cancel()
         if self._looking is not None:
             self._looking.cancel()
-        if self._bells is not None:
-            self._loop.remove_reader(self._bells.file)
-            self._bells.close()
+        if self._pipes is not None:
+            self._loop.remove_reader(self._pipes.file)
+            self._pipes.close()
         self._table.close()
 
     # inside
 
     def _listen(self, folder: Path | None, name: str, worker: int) -> None:
         if folder is not None:
-            self._bells = Bells(folder, name, worker)
-            self._loop.add_reader(self._bells.file, self._rung)
+            self._pipes = WakePipes(folder, name, worker)
+            self._loop.add_reader(self._pipes.file, self._woken)
 
-    def _rung(self) -> None:
-        if self._bells is not None:
-            self._bells.drain()
+    def _woken(self) -> None:
+        if self._pipes is not None:
+            self._pipes.drain()
         self._collect()
 
     def _collect(self) -> None:
@@ -316,8 +316,8 @@ class Permits:
         for worker in workers:
             if worker == self._table.worker:
                 is_own = True
-            elif self._bells is not None and not self._bells.ring(worker):
-                workers += self._table.bury(worker, self._loop.time())
+            elif self._pipes is not None and not self._pipes.wake(worker):
+                workers += self._table.remove_worker(worker, self._loop.time())
         if is_own:
             self._collect()
 
@@ -339,4 +339,4 @@ class Permits:
             self._collect()
 
     def _is_there(self, worker: int) -> bool:
-        return self._bells is not None and self._bells.is_there(worker)
+        return self._pipes is not None and self._pipes.is_there(worker)

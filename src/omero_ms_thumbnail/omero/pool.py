@@ -25,12 +25,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from enum import Enum, auto
+from functools import cached_property
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final
 
 from ..ice.errors import IceException, InvocationTimeoutException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .breaker import CircuitBreaker, JoinsSuspended
 from .faults import Fault, fault_of
 from .session import JoinedSession
@@ -44,7 +45,7 @@ _JOINS_AT_ONCE: Final = 16
 
 #: seconds after which a join is lost that OMERO has not answered, and is broken off: those for which OMERO keeps a
 #: session that nobody could use (``omero.sessions.timeout``)
-_LOST_AFTER: Final = 600.0
+_JOIN_LOST_AFTER: Final = 600.0
 
 #: seconds for which a key is not tried again that OMERO does not know: a page of a user whose session has ended asks
 #: often, each try costs OMERO queries or asks LDAP, and a session that has ended never comes back
@@ -62,7 +63,7 @@ _CLOSED: Final = "the joined OMERO sessions are being left for good"
 log: Final = logging.getLogger(__name__)
 
 #: joins the OMERO session with that key
-Join = Callable[[str], Awaitable[JoinedSession]]
+JoinSession = Callable[[str], Awaitable[JoinedSession]]
 
 
 class PoolSaturated(Exception):
@@ -148,15 +149,13 @@ class SessionPool:
 
     def __init__(
         self,
-        join: Join,
+        join: JoinSession,
         *,
         idle_timeout: float,
         join_timeout: float = 15.0,
         sessions_max: int = 2_000,
         breaker: CircuitBreaker | None = None,
     ) -> None:
-        #: idle time is told by the clock of the timers that end it
-        self._now = asyncio.get_running_loop().time
         self._join_session = join
         self._join_timeout = join_timeout
         self._sessions_max = sessions_max
@@ -166,7 +165,7 @@ class SessionPool:
         self._refusals: dict[str, tuple[float, Exception]] = {}
         self._waiting: deque[Member] = deque()
         self._joining = 0
-        self._breaker = breaker or CircuitBreaker(now=self._now)
+        self._breaker = breaker or CircuitBreaker(now=_loop_time)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -174,6 +173,11 @@ class SessionPool:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @cached_property
+    def _now(self) -> Callable[[], float]:
+        """Idle time is told by the clock of the timers that end it. A pool may be made before its event loop runs."""
+        return asyncio.get_running_loop().time
 
     def lend(self, key: str) -> Loan:
         """``async with pool.lend(key) as session``: joined first if need be, and not let go while it is lent.
@@ -300,12 +304,12 @@ class SessionPool:
         try:
             session = await self._join_session(member.key)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for the join get it
-            self._learn(member, error)
+            self._record_failure(member, error)
             self._drop(member, error)
             # an exception knows its frames: if this one knew the member too, it would keep all of them and itself
             del member
             return
-        self._breaker.answered()
+        self._breaker.succeeded()
         if member.state is MemberState.LEFT:
             await session.leave(self._leave_timeout)
             return
@@ -319,33 +323,35 @@ class SessionPool:
         await session.wait_closed()
         self._drop(member)
 
-    def _learn(self, member: Member, error: Exception) -> None:
-        """What the end of a join says of OMERO."""
+    def _record_failure(self, member: Member, error: Exception) -> None:
+        """What a join that ended says of OMERO: to the breaker, and of its key."""
         if not isinstance(error, IceException | UserException):
             return
         fault = fault_of(error)
         if fault not in (Fault.UNAVAILABLE, Fault.TOO_SLOW, Fault.JOIN_GONE):
-            self._breaker.answered()
+            self._breaker.succeeded()
             if fault in _REFUSED_FOR:
                 self._remember_refusal(member.key, error, _REFUSED_FOR[fault])
         elif member.state is MemberState.JOINING:
             self._breaker.failed(member.begun, error)
         elif member.state is MemberState.LATE:
-            self._breaker.ended(member.begun)
+            self._breaker.failed(member.begun)
 
     def _give_up(self, member: Member) -> None:
         error = self._too_slow()
         if member.state is MemberState.WAITING:
             self._drop(member, error)
             return
-        self._breaker.hangs(member.begun, error)
+        self._breaker.timed_out(member.begun, error)
         _fail(member, error)
         self._enter(member, MemberState.LATE)
-        member.overdue = asyncio.get_running_loop().call_later(_LOST_AFTER, self._lose, member)
+        member.overdue = asyncio.get_running_loop().call_later(_JOIN_LOST_AFTER, self._abandon, member)
 
-    def _lose(self, member: Member) -> None:
-        log.warning("OMERO has not answered a join within %g s: it is broken off", self._join_timeout + _LOST_AFTER)
-        self._breaker.ended(member.begun)
+    def _abandon(self, member: Member) -> None:
+        log.warning(
+            "OMERO has not answered a join within %g s: it is broken off", self._join_timeout + _JOIN_LOST_AFTER
+        )
+        self._breaker.failed(member.begun)
         self._drop(member)
         if member.join is not None:
             member.join.cancel()
@@ -395,6 +401,10 @@ class SessionPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _result(member: Member) -> JoinedSession | None:

@@ -46,11 +46,11 @@ class ReadOnlyMode:
         """Whether OMERO is known to be read-only."""
         return self._is_read_only and self.is_known
 
-    def learn(self, values: Mapping[str, str]) -> None:
+    def update(self, values: Mapping[str, str]) -> None:
         """What OMERO says of `READ_ONLY_KEYS`; one before 5.4.6 has none of them, and is not read-only."""
         self._remember(any(values.get(key) == "true" for key in _SAYS))
 
-    def learn_from(self, error: Exception) -> None:
+    def update_from(self, error: Exception) -> None:
         """A call failed: what that says, if anything."""
         if isinstance(error, ApiUsageException) and error.message == _REFUSES_WRITES:
             self._remember(True)

@@ -6,10 +6,9 @@ from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from ..ice.classes import ClassType
+from ..ice.encoding import ClassType
 from ..ice.errors import MarshalException
-from ..ice.types import BOOL, DOUBLE, FLOAT, INT, LONG, STRING, Dictionary, Members, Sequence
-from ..ice.values import Value
+from ..ice.types import BOOL, DOUBLE, FLOAT, INT, LONG, STRING, Dictionary, Members, Sequence, Value
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Final
 _LEFT_OUT: Final = "<session key>"
 
 
-def leave_out(key: str, error: Exception) -> None:
+def redact(key: str, error: Exception) -> None:
     """Take `key` out of every text that `error` has, be it a member of OMERO's or a sentence of Ice's."""
     if not key:
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..ice.classes import ClassType
+from ..ice.encoding import ClassType
 from ..ice.messages import OperationMode
 from ..ice.operations import Operation
 from ..ice.references import PROXY

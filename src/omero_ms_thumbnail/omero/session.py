@@ -13,10 +13,8 @@ import asyncio
 import logging
 import ssl
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -26,18 +24,17 @@ from ..ice.errors import (
     ConnectionManuallyClosedException,
     IceException,
     MarshalException,
-    ObjectNotExistException,
 )
 from ..ice.glacier2 import RouterSession
 from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
-from ..ice.values import UserException
-from .calls import LOST_AFTER, OngoingCall
-from .permits import Permit, Permits
+from ..ice.types import UserException
+from .calls import TIMEOUTS_UNTIL_LOST, Calls, Observe, unobserved
+from .permits import Permits
 from .read_only import READ_ONLY_KEYS, ReadOnlyMode
 from .rtypes import RInt, RType, Unwrapped, unwrap
-from .secrets import leave_out
+from .secrets import redact
 from .services import IADMIN, ICONFIG, IQUERY, SERVICE_FACTORY
 from .stores import ThumbnailStores
 from .system import EventContext, Filter, Parameters
@@ -63,18 +60,6 @@ _IN_ALL_GROUPS: Final = MappingProxyType({GROUP: ALL_GROUPS})
 _JOINING_HEARTBEAT: Final = 15.0
 
 
-#: seconds that the router has to show that it is there, where OMERO did not answer a call
-_PING_TIMEOUT: Final = 2.0
-
-
-#: what is entered around each call, by the operation's name and arguments, to see how long it takes and how it ends
-Observe = Callable[[str, tuple[Any, ...]], AbstractContextManager[None]]
-
-
-def _unobserved(operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 @dataclass(frozen=True, slots=True)
 class OmeroServer:
     """Where OMERO is and how to talk to it. Times are in seconds, sizes in bytes."""
@@ -89,8 +74,8 @@ class OmeroServer:
     agent: str = "omero-ms-thumbnail"
     #: for the calls that hold a database connection of OMERO's; None: as many as may come
     permits: Permits | None = field(default=None, repr=False)
-    observe: Observe = field(default=_unobserved, repr=False)
-    #: what is known of its being read-only; learnt on the way by every session with it
+    observe: Observe = field(default=unobserved, repr=False)
+    #: what is known of its being read-only, from what every session with it is told
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode, repr=False, compare=False)
     #: the path of a WebSocket endpoint, with which Ice is spoken over wss, or over ws without `tls`; empty for none
     path: str = ""
@@ -120,16 +105,22 @@ class JoinedSession:
     def __init__(self, server: OmeroServer, router: RouterSession, secret: str = "") -> None:
         self._server = server
         self._router = router
-        self._secret = secret
+        #: how its objects are called
+        self.calls: Final = Calls(
+            router,
+            call_timeout=server.call_timeout,
+            read_only=server.read_only,
+            permits=server.permits,
+            observe=server.observe,
+            secret=secret,
+        )
         self._services: dict[str, asyncio.Task[ObjectPrx]] = {}
         self._event_context: asyncio.Task[EventContext] | None = None
         self._user_id: int | None = None
         self._database: asyncio.Task[str] | None = None
-        self._making_sure: asyncio.Task[None] | None = None
-        self._asked_at = 0.0
         self._asking = 0
         #: the ThumbnailStores of this session
-        self.stores = ThumbnailStores(self, server.thumbnail_stores)
+        self.stores: Final = ThumbnailStores(self.calls, server.thumbnail_stores)
 
     @classmethod
     async def join(cls, server: OmeroServer, session_key: str) -> JoinedSession:
@@ -160,12 +151,12 @@ class JoinedSession:
             )
             session = cls(server, router, secret)
             await asyncio.gather(
-                session.call_patiently(router.session, SERVICE_FACTORY["detachOnDestroy"]),
+                session.calls.call(router.session, SERVICE_FACTORY["detachOnDestroy"]),
                 router.keep_alive(None),
             )
         except BaseException as error:
             if isinstance(error, Exception):
-                leave_out(secret, error)
+                redact(secret, error)
             # refused, or nobody is there any more: there is no session to leave
             await asyncio.shield(connection.close(1.0))
             raise
@@ -180,7 +171,7 @@ class JoinedSession:
 
     async def end_on_leaving(self) -> None:
         """Let the session itself end when it is left, as one that was made by a password should. Raises as a call."""
-        await self.call(self._router.session, SERVICE_FACTORY["closeOnDestroy"])
+        await self._call_factory("closeOnDestroy")
 
     @property
     def is_active(self) -> bool:
@@ -197,7 +188,7 @@ class JoinedSession:
 
         A session that has ended looks as good as ever until OMERO is asked: nobody is told.
         """
-        return _now() - self._asked_at < seconds
+        return _now() - self.calls.answered_at < seconds
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone, for whatever reason."""
@@ -209,43 +200,14 @@ class JoinedSession:
         OMERO has `timeout` seconds for each of closing, leaving and hanging up.
         """
         await self.stores.close(timeout)
-        for task in (*self._services.values(), self._event_context, self._database, self._making_sure):
+        for task in (*self._services.values(), self._event_context, self._database):
             if task is not None:
                 task.cancel()
+        self.calls.close()
         with self._server.observe("destroySession", ()):
             await self._router.destroy(timeout)
 
-    async def call(
-        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
-    ) -> Any:
-        """Call an object of this session, within the server's call time-out."""
-        began = _now()
-        with self._server.observe(operation.name, arguments):
-            try:
-                result = await self._router.call(
-                    proxy, operation, *arguments, context=context, timeout=self._server.call_timeout
-                )
-            except (IceException, UserException) as error:
-                self._failed(error)
-                raise
-        self._asked_at = max(self._asked_at, began)
-        return result
-
-    async def call_patiently(
-        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
-    ) -> Any:
-        """Call an object of this session and wait until it answers or the connection goes."""
-        began = _now()
-        with self._server.observe(operation.name, arguments):
-            try:
-                result = await self._router.call(proxy, operation, *arguments, context=context)
-            except (IceException, UserException) as error:
-                self._failed(error)
-                raise
-        self._asked_at = max(self._asked_at, began)
-        return result
-
-    async def ask_database(
+    async def _ask_database(
         self,
         proxy: ObjectPrx,
         operation: Operation[Any],
@@ -253,78 +215,24 @@ class JoinedSession:
         context: Mapping[str, str] | None = None,
         patiently: bool = False,
     ) -> Any:
-        """As `call`, for a call that holds a database connection: with a permit, until OMERO answers.
+        """Make a call that holds a database connection: with a permit, until OMERO answers. Raises as `Calls.call`.
 
-        `patiently`: not within the call time-out, but for as long as an answer may come.
+        Whoever asks waits for the call time-out or, `patiently`, for as long as an answer may come.
         """
-        lost_after = LOST_AFTER * self.call_timeout if patiently else 0.0
-
-        async def ask(permit: Permit | None) -> Any:
-            call = self.begin(proxy, operation, *arguments, context=context)
-            if permit is not None:
-                permit.watch(call.reply)
-            return await call.answer(self.call_timeout, partial(self.fell_late, permit), lost_after=lost_after)
-
+        timeouts = TIMEOUTS_UNTIL_LOST if patiently else 1
         self._asking += 1
         try:
-            async with self.flight(operation.name) as permit:
-                try:
-                    return await ask(permit)
-                except ObjectNotExistException as error:
-                    await self.add_again(proxy, error)
-                return await ask(permit)
+            async with self.calls.flight(operation.name) as permit:
+                call = self.calls.send(proxy, operation, *arguments, context=context)
+                if permit is not None:
+                    permit.watch(call.reply)
+                return await call.answer(permit, timeouts=timeouts)
         finally:
             self._asking -= 1
 
-    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
-        """``async with session.flight(kind) as permit``, for calls that hold a database connection, one at a time.
-
-        Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
-        """
-        permits = self._server.permits
-        return permits.flight(kind) if permits is not None else nullcontext()
-
-    def fell_late(self, permit: Permit | None) -> None:
-        """A call was not answered within the time-out: OMERO works on, if it is there at all."""
-        if permit is not None:
-            permit.give_up()
-        self.doubt()
-
-    def begin(
-        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Mapping[str, str] | None = None
-    ) -> OngoingCall:
-        """Call an object of this session now. Raises IceException if the connection is not active."""
-        began = _now()
-        observed = self._server.observe(operation.name, arguments)
-        observed.__enter__()
-        try:
-            reply = self._router.begin(proxy, operation, arguments, context)
-        except IceException as error:
-            observed.__exit__(type(error), error, None)
-            raise
-
-        def answered() -> None:
-            self._asked_at = max(self._asked_at, began)
-
-        return OngoingCall(operation, reply, observed, answered, self._failed)
-
-    def _failed(self, error: Exception) -> None:
-        """A call of this session raised `error`, which goes on to whoever called."""
-        leave_out(self._secret, error)
-        self._server.read_only.learn_from(error)
-
-    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
-        """Make a proxy known again to a router that had dropped it. Raises `error` where it has another reason."""
-        await self._router.add_again(proxy, error)
-
-    def doubt(self) -> None:
+    def check_connection(self) -> None:
         """A call was not answered in time: see to it that the connection goes if the router does not answer either."""
-        if self._making_sure is None or self._making_sure.done():
-            self._making_sure = asyncio.create_task(self._router.make_sure(_PING_TIMEOUT))
-
-    def forget(self, proxy: ObjectPrx) -> None:
-        """The object behind `proxy` is gone."""
-        self._router.forget(proxy)
+        self.calls.check_connection()
 
     @property
     def call_timeout(self) -> float:
@@ -344,12 +252,12 @@ class JoinedSession:
     ) -> list[list[Unwrapped]]:
         """The rows of an HQL projection with named `parameters`, as plain values; at most `limit`.
 
-        `patiently` is as in `ask_database`.
+        `patiently` is as in `_ask_database`.
         """
         service = await self._service("getQueryService")
         narrowed = Filter(limit=RInt(limit)) if limit is not None else None
         asked = Parameters(dict(parameters), narrowed)
-        rows = await self.ask_database(
+        rows = await self._ask_database(
             service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
         )
         return [[unwrap(column) for column in row] for row in rows]
@@ -376,11 +284,11 @@ class JoinedSession:
 
     async def _get_event_context(self) -> EventContext:
         service = await self._service("getAdminService")
-        context = await self.ask_database(service, IADMIN["getEventContext"], context=_IN_ALL_GROUPS)
+        context = await self._ask_database(service, IADMIN["getEventContext"], context=_IN_ALL_GROUPS)
         if not isinstance(context, EventContext):
             raise MarshalException("getEventContext returned null")
         # of one that a password made, nobody knew the key until now
-        self._secret = self._secret or context.sessionUuid or ""
+        self.calls.secret = self.calls.secret or context.sessionUuid or ""
         self._user_id = context.userId
         return context
 
@@ -401,15 +309,15 @@ class JoinedSession:
     async def _get_database(self) -> str:
         service = await self._service("getConfigService")
         names = await asyncio.gather(
-            self.ask_database(service, ICONFIG["getDatabaseUuid"], context=_IN_ALL_GROUPS),
-            self.ask_database(service, ICONFIG["getVersion"], context=_IN_ALL_GROUPS),
+            self._ask_database(service, ICONFIG["getDatabaseUuid"], context=_IN_ALL_GROUPS),
+            self._ask_database(service, ICONFIG["getVersion"], context=_IN_ALL_GROUPS),
         )
         return "-".join(names)
 
     async def client_settings(self) -> dict[str, str]:
         """``omero.client.*`` as OMERO.web loads it into a new session: every user may read it."""
         service = await self._service("getConfigService")
-        values: dict[str, str] = await self.ask_database(
+        values: dict[str, str] = await self._ask_database(
             service, ICONFIG["getClientConfigValues"], context=_IN_ALL_GROUPS
         )
         return values
@@ -423,8 +331,10 @@ class JoinedSession:
         if not mode.is_known:
             try:
                 service = await self._service("getConfigService")
-                mode.learn(
-                    await self.ask_database(service, ICONFIG["getConfigValues"], READ_ONLY_KEYS, context=_IN_ALL_GROUPS)
+                mode.update(
+                    await self._ask_database(
+                        service, ICONFIG["getConfigValues"], READ_ONLY_KEYS, context=_IN_ALL_GROUPS
+                    )
                 )
             except (IceException, UserException) as error:
                 log.info("OMERO does not say whether it is read-only: %s", error)
@@ -434,10 +344,6 @@ class JoinedSession:
     def is_known_to_be_read_only(self) -> bool:
         """As `is_read_only`, without asking."""
         return self._server.read_only.is_on
-
-    async def create_thumbnail_store(self) -> ObjectPrx:
-        """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""
-        return _not_null(await self.call_patiently(self._router.session, SERVICE_FACTORY["createThumbnailStore"]))
 
     async def _service(self, getter: str) -> ObjectPrx:
         """A stateless service, got once for all who ask."""
@@ -449,7 +355,14 @@ class JoinedSession:
         return task
 
     async def _get_service(self, getter: str) -> ObjectPrx:
-        return _not_null(await self.call(self._router.session, SERVICE_FACTORY[getter]))
+        service: ObjectPrx | None = await self._call_factory(getter)
+        if service is None:
+            raise MarshalException(f"{getter} returned a null proxy")
+        return service
+
+    async def _call_factory(self, name: str) -> Any:
+        """Call the session itself, an ``omero::api::ServiceFactory``, within the call time-out."""
+        return await self.calls.call(self._router.session, SERVICE_FACTORY[name], timeout=self.call_timeout)
 
 
 async def _shared(task: asyncio.Task[T]) -> T:
@@ -473,9 +386,3 @@ def _now() -> float:
 
 def _failed(task: asyncio.Task[Any]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _not_null(proxy: ObjectPrx | None) -> ObjectPrx:
-    if proxy is None:
-        raise MarshalException("OMERO returned a null proxy for a service")
-    return proxy

@@ -20,21 +20,20 @@ from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ..ice.errors import (
     ConnectionManuallyClosedException,
     IceException,
     InvocationTimeoutException,
-    ObjectNotExistException,
+    MarshalException,
 )
-from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
-from ..ice.values import UserException
-from .calls import LOST_AFTER, OngoingCall
+from ..ice.types import UserException
+from .calls import TIMEOUTS_UNTIL_LOST, Calls
 from .permits import Permit
 from .rtypes import RInt
-from .services import THUMBNAIL_STORE
+from .services import SERVICE_FACTORY, THUMBNAIL_STORE
 from .waiting import until_done
 
 #: seconds that a store may wait for its next set
@@ -45,48 +44,24 @@ log: Final = logging.getLogger(__name__)
 Context = Mapping[str, str]
 
 
-class StoreSession(Protocol):
-    """What a ThumbnailStore needs of its session."""
-
-    @property
-    def call_timeout(self) -> float:
-        """Seconds that OMERO has for one call."""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether calls can be made."""
-
-    async def create_thumbnail_store(self) -> ObjectPrx:
-        """A new ThumbnailStore; waits until OMERO answers or the connection goes."""
-
-    def begin(
-        self, proxy: ObjectPrx, operation: Operation[Any], *arguments: Any, context: Context | None = None
-    ) -> OngoingCall:
-        """Call an object now; raises IceException if the connection is not active."""
-
-    def flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
-        """For calls that hold a database connection, one at a time: waits for their turn."""
-
-    def fell_late(self, permit: Permit | None) -> None:
-        """A call was not answered within the time-out."""
-
-    async def add_again(self, proxy: ObjectPrx, error: ObjectNotExistException) -> None:
-        """Make a proxy known again that the router had dropped. Raises `error` where it has another reason."""
-
-    def forget(self, proxy: ObjectPrx) -> None:
-        """The object behind `proxy` is gone."""
+async def create_thumbnail_store(calls: Calls) -> ObjectPrx:
+    """A new stateful ThumbnailStore, to be closed by whoever asked for it, however late OMERO makes it."""
+    store: ObjectPrx | None = await calls.call(calls.router.session, SERVICE_FACTORY["createThumbnailStore"])
+    if store is None:
+        raise MarshalException("createThumbnailStore returned a null proxy")
+    return store
 
 
 class ThumbnailStore:
     """``omero::api::ThumbnailStore``. Sizes are in pixels; `context` carries ``omero.group`` and ``omero.user``."""
 
-    def __init__(self, session: StoreSession, proxy: ObjectPrx, permit: Permit | None = None) -> None:
-        self._session = session
+    def __init__(self, calls: Calls, proxy: ObjectPrx, permit: Permit | None = None) -> None:
+        self._calls = calls
         self._proxy = proxy
         #: that of the flight which its calls are in
         self.permit = permit
         #: call time-outs that OMERO has for a call
-        self.patience = 1
+        self.timeouts = 1
         self._running: asyncio.Future[Any] | None = None
 
     @property
@@ -160,25 +135,17 @@ class ThumbnailStore:
         except (IceException, UserException) as error:
             log.debug("a ThumbnailStore could not be closed: %s", error)
         finally:
-            self._session.forget(self._proxy)
+            self._calls.router.forget(self._proxy)
 
     async def _call(self, operation: str, *arguments: Any, context: Context | None) -> Any:
-        try:
-            return await self._call_once(operation, arguments, context)
-        except ObjectNotExistException as error:
-            await self._session.add_again(self._proxy, error)
-        return await self._call_once(operation, arguments, context)
-
-    async def _call_once(self, operation: str, arguments: tuple[Any, ...], context: Context | None) -> Any:
         if self._running is not None:
             raise RuntimeError("a ThumbnailStore is used by two calls at once")
-        call = self._session.begin(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
+        call = self._calls.send(self._proxy, THUMBNAIL_STORE[operation], *arguments, context=context)
         self._running = reply = call.reply
         if self.permit is not None:
             self.permit.watch(reply)
-        timeout = self._session.call_timeout
         try:
-            return await call.answer(timeout, self._fell_late, lost_after=self.patience * timeout)
+            return await call.answer(self.permit, timeouts=self.timeouts)
         finally:
             if reply.done():
                 self._running = None
@@ -186,9 +153,6 @@ class ThumbnailStore:
                 reply.add_done_callback(self._ended)
             # an exception knows its frames: one that knew the reply too would keep all of them and itself
             del reply
-
-    def _fell_late(self) -> None:
-        self._session.fell_late(self.permit)
 
     def give_up(self) -> None:
         """Wait no longer for a call that OMERO still works on."""
@@ -206,7 +170,7 @@ class ThumbnailStore:
 class StoreLoan:
     """A ThumbnailStore while it is lent; see `ThumbnailStores`. To be entered once."""
 
-    __slots__ = ("_flight", "_is_for_sets", "_patience", "_store", "_stores")
+    __slots__ = ("_flight", "_is_for_sets", "_store", "_stores", "_timeouts")
 
     def __init__(
         self,
@@ -219,12 +183,12 @@ class StoreLoan:
         self._stores = stores
         self._flight = flight
         self._is_for_sets = is_for_sets
-        self._patience = LOST_AFTER if patiently else 1
+        self._timeouts = TIMEOUTS_UNTIL_LOST if patiently else 1
 
     async def __aenter__(self) -> ThumbnailStore:
         permit = await self._flight.__aenter__()
         try:
-            self._store = await self._stores.borrow(permit, self._patience, is_for_sets=self._is_for_sets)
+            self._store = await self._stores.borrow(permit, self._timeouts, is_for_sets=self._is_for_sets)
         except BaseException as error:
             await self._flight.__aexit__(type(error), error, None)
             raise
@@ -240,8 +204,8 @@ class StoreLoan:
 class ThumbnailStores:
     """Lends ThumbnailStores, at most `limit` at a time, and makes them as they are needed."""
 
-    def __init__(self, session: StoreSession, limit: int) -> None:
-        self._session = session
+    def __init__(self, calls: Calls, limit: int) -> None:
+        self._calls = calls
         self._slots = asyncio.Semaphore(limit)
         #: those that wait for their next set, with the loop's time since when; the last came last
         self._idle: list[tuple[float, ThumbnailStore]] = []
@@ -278,9 +242,9 @@ class ThumbnailStores:
     def _flight(self) -> AbstractAsyncContextManager[Permit | None]:
         if self._closed:
             raise ConnectionManuallyClosedException("the OMERO session is being left")
-        return self._session.flight("store")
+        return self._calls.flight("store")
 
-    async def borrow(self, permit: Permit | None, patience: int, *, is_for_sets: bool) -> ThumbnailStore:
+    async def borrow(self, permit: Permit | None, timeouts: int, *, is_for_sets: bool) -> ThumbnailStore:
         """For `StoreLoan`: a store, once fewer than the limit are lent. OMERO has so many call time-outs for a call."""
         await self._slots.acquire()
         # one that is being made counts too: leaving must wait until it can be closed
@@ -288,16 +252,16 @@ class ThumbnailStores:
         try:
             if self._closed:
                 raise ConnectionManuallyClosedException("the OMERO session is being left")
-            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit, patience)
+            store = self._idle.pop()[1] if is_for_sets and self._idle else await self._create(permit, timeouts)
         except BaseException:
             self._one_less()
             raise
-        store.permit, store.patience = permit, patience
+        store.permit, store.timeouts = permit, timeouts
         return store
 
     def give_back(self, store: ThumbnailStore, *, is_reusable: bool) -> None:
         """For `StoreLoan`: the store is lent no more."""
-        if is_reusable and store.running is None and not self._closed and self._session.is_active:
+        if is_reusable and store.running is None and not self._closed and self._calls.router.is_active:
             store.permit = None
             self._idle.append((asyncio.get_running_loop().time(), store))
             self._sweep_later(_IDLE_MAX)
@@ -340,34 +304,30 @@ class ThumbnailStores:
                     await self._changed.wait()
         except TimeoutError:
             log.warning("%d ThumbnailStores could not be closed in time", len(self._retiring) + self._lent)
-        else:
-            # nothing here asks it for anything any more, and the two would keep one another until the garbage collector
-            # comes to them
-            self.__dict__.pop("_session", None)
 
-    async def _create(self, permit: Permit | None, patience: int) -> ThumbnailStore:
+    async def _create(self, permit: Permit | None, timeouts: int) -> ThumbnailStore:
         # not awaited directly: OMERO may make a store after whoever wanted it has gone, and it must be closed then
-        creating = asyncio.create_task(self._session.create_thumbnail_store())
+        creating = asyncio.create_task(create_thumbnail_store(self._calls))
         if permit is not None:
             permit.watch(creating)
-        timeout = self._session.call_timeout
+        timeout = self._calls.call_timeout
         try:
             if not await until_done(creating, timeout):
-                self._session.fell_late(permit)
-                await until_done(creating, timeout * (patience - 1))
+                self._calls.timed_out(permit)
+                await until_done(creating, timeout * (timeouts - 1))
         except asyncio.CancelledError:
             self._start(self._close_created(creating, permit), permit)
             raise
         if not creating.done():
             self._start(self._close_created(creating, permit), permit)
-            raise InvocationTimeoutException(f"no ThumbnailStore within {timeout * patience:g} s")
+            raise InvocationTimeoutException(f"no ThumbnailStore within {timeout * timeouts:g} s")
         try:
             proxy = creating.result()
         finally:
             # as in ThumbnailStore._call
             del creating
         self.created += 1
-        return ThumbnailStore(self._session, proxy)
+        return ThumbnailStore(self._calls, proxy)
 
     async def _close_created(self, creating: asyncio.Task[ObjectPrx], permit: Permit | None) -> None:
         try:
@@ -375,14 +335,14 @@ class ThumbnailStores:
         except (IceException, UserException):
             return
         self.created += 1
-        await self._close(ThumbnailStore(self._session, proxy, permit))
+        await self._close(ThumbnailStore(self._calls, proxy, permit))
 
     def _retire(self, store: ThumbnailStore) -> None:
         self._start(self._close(store), store.permit)
 
     async def _close(self, store: ThumbnailStore) -> None:
         if store.running is not None:
-            await until_done(store.running, LOST_AFTER * self._session.call_timeout)
+            await until_done(store.running, TIMEOUTS_UNTIL_LOST * self._calls.call_timeout)
             # an answer that is lost must not keep this waiting for ever; OMERO closes once the call has ended
             store.give_up()
         await store.close()

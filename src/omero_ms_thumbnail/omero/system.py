@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from ..ice.classes import ClassType
-from ..ice.types import BOOL, BOOL_SEQ, LONG, LONG_SEQ, STRING, STRING_SEQ, Dictionary, Members
-from ..ice.values import Value
+from ..ice.encoding import ClassType
+from ..ice.types import BOOL, BOOL_SEQ, LONG, LONG_SEQ, STRING, STRING_SEQ, Dictionary, Members, Value
 from .rtypes import RTYPE, RBool, RInt, RLong, RString, RTime, RType
 
 _RBOOL: Final = ClassType(RBool)

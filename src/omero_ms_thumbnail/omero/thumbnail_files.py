@@ -26,7 +26,7 @@ TIME_LIMIT: Final = 1.0
 #: seconds in which a folder that did not answer is left alone
 REST: Final = 30.0
 #: seconds between two sentences in the log
-_SAID_EVERY: Final = 60.0
+_WARNED_EVERY: Final = 60.0
 
 
 class ThumbnailFiles:
@@ -61,7 +61,7 @@ class ThumbnailFiles:
         self._rest_begins: asyncio.Future[None] | None = None
         self._rests_until: float | None = None
         self._is_probed = False
-        self._said_at: float | None = None
+        self._warned_at: float | None = None
 
     async def read(self, row_ids: Sequence[int]) -> dict[int, bytes]:
         """The files of those rows which are whole JPEGs, by row id: of others OMERO is to be asked. Raises nothing."""
@@ -138,14 +138,14 @@ class ThumbnailFiles:
             return self._none_of(row_ids, "unreadable")
         if found is None:
             return self._none_of(row_ids, "too-slow")
-        self._tell(found, is_resting=rest_begins.done())
+        self._take_result(found, is_resting=rest_begins.done())
         return found.files
 
-    def _tell(self, found: FolderRead, *, is_resting: bool) -> None:
+    def _take_result(self, found: FolderRead, *, is_resting: bool) -> None:
         for reason in found.refused:
             self._refused(reason)
         if found.error is not None:
-            self._say(f"has files that cannot be read: a file or folder in it {_advice(found.error, self._key)}")
+            self._warn(f"has files that cannot be read: a file or folder in it {_advice(found.error, self._key)}")
         if not found.files and "too-slow" in found.refused:
             self._begin_rest(f"gave nothing within {self._time_limit / 2:g} s; check the file system that it is on")
         elif not is_resting:
@@ -155,19 +155,19 @@ class ThumbnailFiles:
         self._rests_until = self._now() + self._rest
         if self._rest_begins is not None and not self._rest_begins.done():
             self._rest_begins.set_result(None)
-        self._say(f"{what}. It is looked at again in {self._rest:g} s")
+        self._warn(f"{what}. It is looked at again in {self._rest:g} s")
 
     def _none_of(self, row_ids: Sequence[int], reason: FileRefusal) -> dict[int, bytes]:
         for _ in row_ids:
             self._refused(reason)
         return {}
 
-    def _say(self, what: str) -> None:
+    def _warn(self, what: str) -> None:
         """Once a minute at most: OMERO is asked for what is not read, and nobody sees it."""
         now = self._now()
-        if self._said_at is not None and now < self._said_at + _SAID_EVERY:
+        if self._warned_at is not None and now < self._warned_at + _WARNED_EVERY:
             return
-        self._said_at = now
+        self._warned_at = now
         log.warning("OMERO is asked for stored thumbnails: the folder %s (%s) %s", self.folder, self._key, what)
 
 

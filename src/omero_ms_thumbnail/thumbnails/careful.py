@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from ..omero.exceptions import ApiUsageException, ConcurrencyException, SecurityViolation, ValidationException
-from ..omero.hql import DEFAULT_SECTION
+from ..omero.queries import DEFAULT_SECTION
 from ..omero.rtypes import RLong
 from ..omero.session import GROUP, USER, JoinedSession
 from ..omero.stores import ThumbnailStore

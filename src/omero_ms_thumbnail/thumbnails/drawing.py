@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits
@@ -95,7 +95,7 @@ class Drawing:
         """OMERO has thrown `error`, or could not be asked."""
         fault = fault_of(error)
         if fault is Fault.TOO_SLOW:
-            self._session.doubt()
+            self._session.check_connection()
         for item in items:
             self._knowledge.forget(item.request.image_id)
             if item.done.done():

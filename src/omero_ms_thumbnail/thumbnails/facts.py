@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, cast
 
 from ..ice.errors import MarshalException
-from ..omero.hql import FACTS, FACTS_AND_CONTENT, NAMED_SETTINGS
+from ..omero.queries import FACTS, FACTS_AND_CONTENT, NAMED_SETTINGS
 from ..omero.rtypes import RInt, RLong, RType, rlong_list
 from ..omero.session import JoinedSession
 from ..omero.sizes import longest_side

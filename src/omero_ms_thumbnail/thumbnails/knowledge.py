@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import JoinedSession
 from . import content, facts

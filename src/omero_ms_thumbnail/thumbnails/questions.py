@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import Final
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.session import JoinedSession
 from .batches import Item, wanted
 from .confirmation import ENOUGH, Unconfirmed

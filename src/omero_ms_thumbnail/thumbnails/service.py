@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from ..ice.errors import IceException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.breaker import JoinsSuspended
 from ..omero.faults import Fault, described, fault_of
 from ..omero.permits import Permits

@@ -14,12 +14,12 @@ from ..config import ConfigError, OmeroServerSettings, Settings, load_settings
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
 from ..ice.messages import MESSAGE_SIZE_MAX
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.faults import Fault, described, fault_of
+from ..omero.images import NoSuchContainer, images_in
 from ..omero.pool import SessionPool
-from ..omero.queries import NoSuchContainer, images_in
 from ..omero.session import JoinedSession, OmeroServer
-from ..omero.stored import StoredPixels, pixels_of
+from ..omero.thumbnail_rows import StoredPixels, pixels_of
 from ..parts import omero_server
 from .making import ThumbnailMaker
 from .pace import Pace

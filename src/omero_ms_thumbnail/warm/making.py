@@ -19,14 +19,21 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from ..ice.errors import IceException, UnknownException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from ..omero.breaker import JoinsSuspended
 from ..omero.exceptions import ApiUsageException, ConcurrencyException, SecurityViolation
 from ..omero.faults import Fault, fault_of
 from ..omero.pool import SessionPool
 from ..omero.session import JoinedSession
-from ..omero.stored import CLOCK_VERSION, StoredPixels, StoredThumbnail, pixels_of, settings_of, thumbnails_of
 from ..omero.stores import ThumbnailStore
+from ..omero.thumbnail_rows import (
+    PROGRESS_VERSION,
+    StoredPixels,
+    StoredThumbnail,
+    pixels_of,
+    settings_of,
+    thumbnails_of,
+)
 from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from .whose import Known, Warmer, sets_of
 
@@ -152,7 +159,7 @@ class ThumbnailMaker:
             row.pixels_id
             for row in await thumbnails_of(session, ids)
             if (row.pixels_id, row.owner_id, row.size) in expected
-            and row.version != CLOCK_VERSION
+            and row.version != PROGRESS_VERSION
             and read.get(row.pixels_id)
         }
 

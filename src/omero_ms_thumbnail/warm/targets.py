@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ..omero.hql import IMAGES_IN
+from ..omero.queries import IMAGES_IN
 
 IMAGE: Final = "Image"
 KINDS: Final = (*IMAGES_IN, IMAGE)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..omero.session import GROUP, USER
-from ..omero.stored import StoredPixels
+from ..omero.thumbnail_rows import StoredPixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
-from ..omero.stored import StoredPixels
+from ..omero.thumbnail_rows import StoredPixels
 from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from .making import NotMade, Outcomes, ThumbnailMaker
 from .pace import Pace

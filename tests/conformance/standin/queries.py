@@ -15,7 +15,7 @@ import omero.clients
 from omero.rtypes import rbool, rdouble, rint, rlong, rmap, rstring, rtime, unwrap
 
 from omero_embedded.model.projections import Int, Time
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries as hql
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, error, operation, serves
 from tests.conformance.standin.services import Stateless

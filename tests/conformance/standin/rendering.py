@@ -8,7 +8,7 @@ import omero
 import omero.api
 import omero.clients
 
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries
 from tests.conformance.standin.dispatch import Servant, error, operation, serves
 from tests.conformance.standin.world import PIXELS
 
@@ -37,7 +37,7 @@ class RenderingEngineI(Servant, omero.api.RenderingEngine):
     def lookup_pixels(self, current: Any, pixels_id: int) -> None:
         stage = self.stage
         named = {"ids": [pixels_id - PIXELS]}
-        if not stage.run(stage.server.projection(self.session.model, hql.READABLE_IMAGES, named, current.ctx)):
+        if not stage.run(stage.server.projection(self.session.model, queries.READABLE_IMAGES, named, current.ctx)):
             raise error(omero.ValidationException, f"Pixels object with id {pixels_id} not found.")
         self._image = stage.world.images[pixels_id - PIXELS]
 

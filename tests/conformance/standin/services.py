@@ -13,7 +13,7 @@ import omero.sys
 
 from omero_embedded.model.context import enter, leader_of
 from omero_embedded.model.omero_errors import OmeroError
-from omero_ms_thumbnail.omero import hql
+from omero_ms_thumbnail.omero import queries
 from tests.conformance.standin import objects
 from tests.conformance.standin.dispatch import NULL, Servant, error, operation, serves, thrown
 
@@ -119,7 +119,7 @@ class ContainerI(Stateless, omero.api.IContainer):
             raise error(omero.ApiUsageException, f"the stand-in has no getImages of {kind}")
         stage = self.stage
         rows = stage.run(
-            stage.server.projection(self.session.model, hql.READABLE_IMAGES, {"ids": list(ids)}, current.ctx)
+            stage.server.projection(self.session.model, queries.READABLE_IMAGES, {"ids": list(ids)}, current.ctx)
         )
         images = stage.world.images
         return [objects.image(stage.world, images[row[0]], with_pixels=True) for row in rows]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from omero_ms_thumbnail.ice.errors import IceException
 from omero_ms_thumbnail.ice.messages import OperationMode
 from omero_ms_thumbnail.ice.operations import Operation
-from omero_ms_thumbnail.ice.types import BYTE_SEQ
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import BYTE_SEQ, UserException
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import GROUP, USER, JoinedSession
+from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from tests.real.omero.comparing import Played
 from tests.real.omero.looks import EMPTY, look_of
 from tests.real.omero.scenario import OF_MEMBER, Scenario
@@ -64,12 +64,14 @@ class Store:
         self._proxy = proxy
 
     async def call(self, name: str, *arguments: Any, context: Mapping[str, str] | None = None) -> Any:
-        return await self._session.call(self._proxy, _OPERATIONS[name], *arguments, context=context)
+        return await self._session.calls.call(
+            self._proxy, _OPERATIONS[name], *arguments, context=context, timeout=self._session.call_timeout
+        )
 
     async def close(self) -> None:
         with suppress(IceException, UserException):
             await self.call("close")
-        self._session.forget(self._proxy)
+        self._session.calls.router.forget(self._proxy)
 
 
 class Player:
@@ -129,12 +131,12 @@ class Player:
     async def _answers(self, scenario: Scenario, prepared: Prepared) -> list[Any]:
         answers: list[Any] = []
         session = await self.session(scenario.who, scenario.group)
-        store = Store(session, await session.create_thumbnail_store())
+        store = Store(session, await create_thumbnail_store(session.calls))
         try:
             for name, *arguments in scenario.calls:
                 if name == "new store":
                     await store.close()
-                    store = Store(session, await session.create_thumbnail_store())
+                    store = Store(session, await create_thumbnail_store(session.calls))
                     answers.append(None)
                 elif name == "step":
                     await self.step(scenario, prepared, *arguments)
@@ -192,7 +194,7 @@ class Player:
     async def store(self, who: str, group: str) -> AsyncIterator[Store]:
         """A store of their own, closed after use."""
         session = await self.session(who, group)
-        store = Store(session, await session.create_thumbnail_store())
+        store = Store(session, await create_thumbnail_store(session.calls))
         try:
             yield store
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.omero.stored import CLOCK_VERSION, pixels_of, settings_of, thumbnails_of
+from omero_ms_thumbnail.omero.thumbnail_rows import PROGRESS_VERSION, pixels_of, settings_of, thumbnails_of
 
 if TYPE_CHECKING:
     from omero_ms_thumbnail.omero.session import JoinedSession
@@ -32,4 +32,4 @@ async def current_row(session: JoinedSession, image_id: int, viewer: int, size: 
         return None
     row = max(stored, key=lambda one: one.update_event)
     is_current = max(one.update_event for one in saved) <= row.update_event
-    return row.id if is_current and row.version != CLOCK_VERSION else None
+    return row.id if is_current and row.version != PROGRESS_VERSION else None

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
-from omero_ms_thumbnail.ice.values import UserException
+from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.session import GROUP
 from omero_ms_thumbnail.omero.thumbnail_files import ThumbnailFiles

@@ -6,18 +6,18 @@ query tells of rows, never whether the file is there.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from ..ice.errors import MarshalException
-from . import hql
+from . import queries
 from .rtypes import Unwrapped, rlong_list
 from .session import JoinedSession
+from .sizes import longest_side
 
 #: the version of a row whose picture was once only a clock (``PROGRESS_VERSION`` of omero-server's ``ThumbnailBean``).
 #: It stays when the picture has been drawn at last, so it says "look closer" and nothing more
-CLOCK_VERSION: Final = -1
+PROGRESS_VERSION: Final = -1
 
 #: ids in one question at most
 _IDS_MAX: Final = 1_000
@@ -33,9 +33,9 @@ class StoredPixels(NamedTuple):
     size_x: int
     size_y: int
 
-    def thumbnail_size(self, longest_side: int) -> tuple[int, int]:
-        """Width and height of the row for a thumbnail with that longest side."""
-        return thumbnail_size(self.size_x, self.size_y, longest_side)
+    def thumbnail_size(self, size: int) -> tuple[int, int]:
+        """Width and height of the row for a thumbnail with a longest side of `size`."""
+        return longest_side(self.size_x, self.size_y, size)
 
 
 class StoredThumbnail(NamedTuple):
@@ -72,21 +72,11 @@ class StoredSettings(NamedTuple):
         return self.creation_event == self.update_event
 
 
-def thumbnail_size(size_x: int, size_y: int, longest_side: int) -> tuple[int, int]:
-    """Width and height of a thumbnail, in pixels, as OMERO keeps it for an image of that size.
-
-    In single precision and cut off, not rounded: ``ThumbnailCtx.calculateXYWidths`` of omero-server.
-    """
-    if size_x > size_y:
-        return longest_side, int(_float(size_y * _float(longest_side / size_x)))
-    return int(_float(size_x * _float(longest_side / size_y))), longest_side
-
-
 async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[int, StoredPixels]:
     """The Pixels of those images that exist and that the user may read, by image id. Raises as a call does."""
     found: dict[int, StoredPixels] = {}
     places: dict[int, int] = {}
-    for row in await _rows(session, hql.PIXELS_WITH_SIZES, image_ids):
+    for row in await _rows(session, queries.PIXELS_WITH_SIZES, image_ids):
         pixels_id, image_id, group_id, owner_id, size_x, size_y, place = _numbers(row, 7)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if place < places.get(image_id, place + 1):
@@ -98,7 +88,7 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
 async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredThumbnail]:
     """The rows that the user may read, of whichever user and size. Raises as a call does."""
     found: list[StoredThumbnail] = []
-    for *numbers, version in await _rows(session, hql.THUMBNAILS_OF_PIXELS, pixels_ids):
+    for *numbers, version in await _rows(session, queries.THUMBNAILS_OF_PIXELS, pixels_ids):
         if version is not None and not isinstance(version, int):
             raise MarshalException("a projection of versions returned something else")
         row_id, pixels_id, owner_id, size_x, size_y, update_event = _numbers(numbers, 6)
@@ -108,14 +98,14 @@ async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> li
 
 async def settings_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredSettings]:
     """The settings that the user may read, of whichever user. Raises as a call does."""
-    rows = await _rows(session, hql.SETTINGS_OF_PIXELS, pixels_ids)
+    rows = await _rows(session, queries.SETTINGS_OF_PIXELS, pixels_ids)
     return [StoredSettings(*_numbers(row, 5)) for row in rows]
 
 
 async def names_of(session: JoinedSession, user_ids: Iterable[int]) -> dict[int, str]:
     """Login names by user id. Raises as a call does."""
     names: dict[int, str] = {}
-    for row in await session.projection(hql.NAMES_OF_USERS, {"ids": rlong_list(sorted(set(user_ids)))}):
+    for row in await session.projection(queries.NAMES_OF_USERS, {"ids": rlong_list(sorted(set(user_ids)))}):
         match row:
             case [int(user_id), str(name)]:
                 names[user_id] = name
@@ -138,10 +128,3 @@ def _numbers(row: Sequence[Unwrapped], columns: int) -> list[int]:
     if len(numbers) != columns or len(row) != columns:
         raise MarshalException("a projection of numbers returned something else")
     return numbers
-
-
-def _float(value: float) -> float:
-    """The nearest number of single precision."""
-    single: float
-    (single,) = struct.unpack("f", struct.pack("f", value))
-    return single

@@ -12,7 +12,7 @@ from pathlib import Path
 _DRAINED_AT_ONCE = 4_096
 
 
-class Bells:
+class WakePipes:
     """One worker's pipe, and those of the others by their numbers. Raises OSError where the pipe cannot be made."""
 
     def __init__(self, folder: Path, name: str, worker: int) -> None:
@@ -21,15 +21,15 @@ class Bells:
         self._path = self._of(worker)
         self._others: dict[int, int] = {}
         os.mkfifo(self._path, 0o600)
-        #: readable when somebody has rung; also open for writing here, so that it never ends
+        #: readable when somebody has woken this worker; also open for writing here, so that it never ends
         self.file = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
 
     def drain(self) -> None:
-        """Forget that somebody has rung."""
+        """Forget that somebody has woken this worker."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.file, _DRAINED_AT_ONCE)
 
-    def ring(self, worker: int) -> bool:
+    def wake(self, worker: int) -> bool:
         """Wake that worker; False if it is no more."""
         try:
             file = self._others.get(worker)
@@ -37,7 +37,7 @@ class Bells:
                 file = self._others[worker] = self._open(worker)
             os.write(file, b"\0")
         except BlockingIOError:
-            # it has been rung so often that it will look
+            # it has been woken so often that it will look
             return True
         except OSError:
             self._forget(worker)
@@ -54,14 +54,14 @@ class Bells:
         return True
 
     def close(self) -> None:
-        """Be rung no more."""
+        """Be woken no more."""
         for worker in tuple(self._others):
             self._forget(worker)
         os.close(self.file)
         self._path.unlink(missing_ok=True)
 
     def _of(self, worker: int) -> Path:
-        return self._folder / f"{self._name}-{worker}.bell"
+        return self._folder / f"{self._name}-{worker}.wake"
 
     def _open(self, worker: int) -> int:
         return os.open(self._of(worker), os.O_WRONLY | os.O_NONBLOCK)

@@ -15,9 +15,9 @@ from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.glacier2 import CannotCreateSessionException, PermissionDeniedException
-from ..ice.values import UserException
+from ..ice.types import UserException
 from .faults import Fault, fault_of
-from .refusals import Refusal, refusal_of
+from .join_refusals import JoinRefusal, refusal_of
 from .session import JoinedSession, OmeroServer
 
 log: Final = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ REFUSED_FOR: Final = 600.0
 _LEAVE_TIMEOUT: Final = 5.0
 
 #: what OMERO says of a user name and a password that do not go together, or not any more
-_WRONG: Final = (Refusal.KEY_UNKNOWN, Refusal.CREDENTIALS_WRONG, Refusal.CREDENTIALS_EXPIRED)
+_WRONG: Final = (JoinRefusal.KEY_UNKNOWN, JoinRefusal.CREDENTIALS_WRONG, JoinRefusal.CREDENTIALS_EXPIRED)
 
 #: finds the key of the session that OMERO.web shares among its own workers, if there is one
 SharedKey = Callable[[], Awaitable[str | None]]

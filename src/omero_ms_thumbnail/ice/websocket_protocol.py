@@ -28,9 +28,8 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
-from .attempt import url_of
 from .errors import IceException, MemoryLimitException, ProtocolException, UnknownMessageException, shortened
-from .websocket_refusals import not_http, other_protocol, rejected, server_in
+from .websocket_refusals import not_http, other_protocol, rejected, server_in, url_of
 
 SUBPROTOCOL: Final = "ice.zeroc.com"
 

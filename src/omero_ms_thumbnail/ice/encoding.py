@@ -1,30 +1,46 @@
-"""Class instances and exceptions in encoding 1.1.
+"""Class instances and user exceptions in encoding 1.1.
 
-An instance stands where it is first met; a later reference to it is its index. In the compact format slices have no
-sizes, so an unknown type is an error; in the sliced format an unknown slice is passed over, and members refer to a
-table of instances that follows their slice.
-Source: "Data Encoding for Classes", ZeroC Ice manual 3.7; checked against recorded traffic of Ice 3.6.5 and 3.7.8.
+Both are cut into slices, most derived first. An instance stands where it is first met; a later reference to it is its
+index. In the compact format slices have no sizes, so an unknown type is an error; in the sliced format an unknown slice
+is passed over, and members refer to a table of instances that follows their slice. So a reader may have to hand an
+instance over later than its reference: that is what the `put` of every reader is for.
+Source: "Data Encoding for Classes", "… for Exceptions", ZeroC Ice manual 3.7; checked against recorded traffic of Ice
+3.6.5 and 3.7.8.
+
+Encoding 1.0, which writes instances otherwise, is not understood: an Ice server answers in the encoding of the request,
+here always 1.1, which every Ice since 3.5 has.
+
+A stream and what reads or writes its instances know each other. Whoever began with it parts them at the end: a circle
+of references for each message would leave it to the garbage collector, whose pauses of some 10 ms were the slowest
+answers (measured).
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from .errors import MarshalException, NoValueFactoryException, UnknownUserException, shortened
-from .instances import (
-    CLASS_GRAPH_DEPTH_MAX,
-    ICE_OBJECT,
-    INSTANCE_BYTES,
-    InstanceReader,
-    InstanceWriter,
-    new_instance,
-    write_members,
+from .errors import (
+    MarshalException,
+    NoValueFactoryException,
+    UnknownUserException,
+    UnsupportedEncodingException,
+    shortened,
 )
-from .numbers import HEAD_SIZE, INDEX_MAX, Form
-from .streams import InputStream, OutputStream
-from .values import Sliced, UserException, Value
+from .streams import ENCODING_1_1, InputStream, OutputStream
+from .types import Sliced, SliceType, UserException, Value
+
+ValueT = TypeVar("ValueT", bound=Value)
+
+#: memory that they take while a message is read, in bytes: an instance with its number, and a reference that waits
+INSTANCE_BYTES: Final = 256
+_WAITING_BYTES: Final = 768
+
+#: how deep instances may be nested in one another before a message is refused
+CLASS_GRAPH_DEPTH_MAX: Final = 100
+
+_ICE_OBJECT: Final = "::Ice::Object"
 
 # the byte that opens a slice; plain integers, since operations on enumerations cost more than all the rest of reading
 _TYPE_ID_STRING: Final = 0x01
@@ -43,15 +59,98 @@ _FIRST_INDEX: Final = 2
 _OPTIONAL_END: Final = 0xFF
 
 
-class Writer11(InstanceWriter):
-    """Writes an instance where it is first met."""
+class ClassType(SliceType["ValueT | None"], Generic[ValueT]):
+    """A parameter or member of a Slice class type: null, an instance of that class or of one derived from it."""
+
+    uses_classes = True
+
+    def __init__(self, value_class: type[ValueT]) -> None:
+        self._class = value_class
+
+    def write(self, out: OutputStream, value: ValueT | None) -> None:
+        if value is not None and not isinstance(value, self._class):
+            raise MarshalException(f"{type(value).__name__} is not a {self._class.__name__}")
+        _writer(out).write(value)
+
+    def read(self, inp: InputStream) -> ValueT | None:
+        raise MarshalException("a class instance is read with read_into")
+
+    def read_into(self, inp: InputStream, put: Callable[[Any], None]) -> None:
+        def put_checked(value: Value | None) -> None:
+            if value is not None and not isinstance(value, self._class):
+                raise MarshalException(f"{value.ICE_ID} came where {self._class.ICE_ID} should be")
+            put(value)
+
+        _reader(inp).read(put_checked)
+
+    def read_at_once(self, inp: InputStream, count: int) -> list[Any]:
+        return _reader(inp).read_numbers(count, self._class)
+
+
+def write_exception(out: OutputStream, exception: UserException) -> None:
+    """Append `exception` in the stream's format."""
+    _writer(out).write_exception(exception)
+    out.instances = None
+
+
+def read_exception(inp: InputStream) -> UserException:
+    """Read a user exception, sliced to the most derived type that is known here.
+
+    Raises UnknownUserException if none of its types is known, or the format does not allow slicing.
+    """
+    exception = _reader(inp).read_exception()
+    inp.instances = None
+    return exception
+
+
+def _writer(out: OutputStream) -> InstanceWriter:
+    if out.instances is None:
+        out.instances = InstanceWriter(out)
+    writer: InstanceWriter = out.instances
+    return writer
+
+
+def _reader(inp: InputStream) -> InstanceReader:
+    if inp.instances is None:
+        inp.instances = InstanceReader(inp)
+    reader: InstanceReader = inp.instances
+    return reader
+
+
+class _NumberForm(NamedTuple):
+    """How instances of one class that holds one number, such as OMERO's RLong, look in one message.
+
+    Queries and their answers are made of thousands. In the compact format all of a class but the first look alike:
+    `head`, the number, `tail`. What the first two took step by step, a form does for the others at once.
+    """
+
+    value_class: type[Sliced]
+    member: str
+    number: struct.Struct
+    head: bytes
+    tail: bytes
+
+
+#: bytes before the number: that the instance stands here, that its type has an index, and the index
+_HEAD_SIZE: Final = 3
+#: an index that takes one byte
+_INDEX_MAX: Final = 254
+
+
+class InstanceWriter:
+    """Writes the class instances of one encapsulation, each where it is first met."""
 
     def __init__(self, out: OutputStream) -> None:
-        super().__init__(out)
+        self._out = out
+        self._type_ids: dict[str, int] = {}
+        self._ids: dict[int, int] = {}
+        # ids are by object identity, so every instance must live as long as the writer
+        self._alive: list[Value] = []
         self._table: list[Value] | None = None
-        self._forms: dict[type[Value], Form] = {}
+        self._forms: dict[type[Value], _NumberForm] = {}
 
     def write(self, value: Value | None) -> None:
+        """Write a reference to `value`, and `value` itself where it is met for the first time."""
         if value is None:
             self._out.write_size(0)
         elif self._table is not None:
@@ -67,16 +166,17 @@ class Writer11(InstanceWriter):
         if known is not None:
             self._out.write_size(known)
             return
-        self._new_id(value, _FIRST_INDEX)
+        self._alive.append(value)
+        self._ids[id(value)] = len(self._ids) + _FIRST_INDEX
         form = self._forms.get(type(value))
         if form is not None and self._write_number(form, getattr(value, form.member)):
             return
         self._out.write_size(_INLINE)
         self._write_slices(value, is_exception=False)
         if form is None:
-            self._learn_form(value)
+            self._remember_form(value)
 
-    def _write_number(self, form: Form, number: Any) -> bool:
+    def _write_number(self, form: _NumberForm, number: Any) -> bool:
         """Write an instance that holds a number; nothing where it is none, which is then refused in words."""
         try:
             self._out.buffer += form.head + form.number.pack(number) + form.tail
@@ -84,21 +184,19 @@ class Writer11(InstanceWriter):
             return False
         return True
 
-    def _learn_form(self, value: Value) -> None:
+    def _remember_form(self, value: Value) -> None:
         """How others of the class of `value` look, of which one is written now."""
         value_class = type(value)
         member = value_class.LONE_NUMBER
-        index = self._type_ids.get(value_class.ICE_ID, INDEX_MAX + 1)
+        index = self._type_ids.get(value_class.ICE_ID, _INDEX_MAX + 1)
         bases = len(value.slices) - 1
-        if member is not None and bases and not self._out.sliced and index <= INDEX_MAX:
+        if member is not None and bases and not self._out.sliced and index <= _INDEX_MAX:
             head, tail = bytes((_INLINE, _TYPE_ID_INDEX, index)), bytes(bases - 1) + bytes((_LAST_SLICE,))
-            self._forms[value_class] = Form(value_class, *member, head, tail)
+            self._forms[value_class] = _NumberForm(value_class, *member, head, tail)
 
     def write_exception(self, exception: UserException) -> None:
+        """Write a user exception."""
         self._write_slices(exception, is_exception=True)
-
-    def finish(self) -> None:
-        """Nothing stands behind in 1.1."""
 
     def _write_slices(self, instance: Value | UserException, *, is_exception: bool) -> None:
         out = self._out
@@ -115,7 +213,8 @@ class Writer11(InstanceWriter):
                 flags |= _SLICE_SIZE
                 out.write_int(0)
                 self._table = []
-            write_members(out, slice_class, instance)
+            for name, kind in slice_class.MEMBERS:
+                kind.write(out, getattr(instance, name))
             if out.sliced:
                 out.patch_int(size_at, len(out.buffer) - size_at)
                 table, self._table = self._table or [], None
@@ -142,7 +241,7 @@ class Writer11(InstanceWriter):
         return _TYPE_ID_STRING
 
 
-class _Slice11:
+class _SliceHeader:
     """The header of the slice being read, and the members that wait for its indirection table."""
 
     __slots__ = ("end", "flags", "type_id", "waiting")
@@ -159,23 +258,30 @@ class _Slice11:
 
 
 #: all slices of the compact format but the first have one of these headers; a query's answer has thousands of them
-_BARE: Final = {flags: _Slice11(flags, "", None) for flags in (0, _LAST_SLICE)}
+_BARE: Final = {flags: _SliceHeader(flags, "", None) for flags in (0, _LAST_SLICE)}
 
 
-class Reader11(InstanceReader):
-    """Hands an instance over at once, or behind its slice where the slice has an indirection table."""
+class InstanceReader:
+    """Reads the class instances of one encapsulation.
+
+    Hands an instance over at once, or behind its slice where the slice has an indirection table.
+    """
 
     def __init__(self, inp: InputStream) -> None:
-        super().__init__(inp)
-        self._slice: _Slice11 | None = None
+        self._inp = inp
+        self._type_ids: list[str] = []
+        self._instances: dict[int, Value] = {}
+        self._depth = 0
+        self._slice: _SliceHeader | None = None
         self._next_index = _FIRST_INDEX
         #: who waits for instances whose first slices are still being passed over
         self._waiting: dict[int, list[Callable[[Value | None], None]]] = {}
         #: the types of instances that were passed over altogether
         self._passed_over: dict[int, str] = {}
-        self._forms: dict[bytes, Form] = {}
+        self._forms: dict[bytes, _NumberForm] = {}
 
     def read(self, put: Callable[[Value | None], None]) -> None:
+        """Read a reference; `put` gets the instance, now or once what it stands in has been read."""
         if self._forms and (numbers := self.read_numbers(1, Value)):
             put(numbers[0])
             return
@@ -183,7 +289,7 @@ class Reader11(InstanceReader):
         if index == 0:
             put(None)
         elif self._slice is not None and self._has_table:
-            self._charge_waiting()
+            self._inp.charge(_WAITING_BYTES)
             self._slice.waiting.append((index, put))
         else:
             self._refer(self._read_instance() if index == _INLINE else index, put)
@@ -193,9 +299,6 @@ class Reader11(InstanceReader):
         """Whether members refer to instances that stand behind their slice."""
         return self._slice is not None and self._slice.flags & _INDIRECTION_TABLE != 0
 
-    def finish(self) -> None:
-        """Nothing stands behind in 1.1."""
-
     def _refer(self, index: int, put: Callable[[Value | None], None]) -> None:
         instance = self._instances.get(index)
         if instance is not None:
@@ -203,15 +306,19 @@ class Reader11(InstanceReader):
         elif index in self._passed_over:
             raise NoValueFactoryException(self._passed_over[index])
         elif _FIRST_INDEX <= index < self._next_index:
-            self._charge_waiting()
+            self._inp.charge(_WAITING_BYTES)
             self._waiting.setdefault(index, []).append(put)
         else:
             raise MarshalException(f"class instance {index} was referred to and never sent")
 
     def read_numbers(self, most: int, value_class: type[Value]) -> list[Value]:
+        """Instances of one class, derived from `value_class`, that hold a number each: those here that look alike.
+
+        Up to `most` at once; fewer, or none, where others follow, which are to be read one by one.
+        """
         inp = self._inp
         data, position = inp.data, inp.position
-        head = data[position : position + HEAD_SIZE]
+        head = data[position : position + _HEAD_SIZE]
         form = self._forms.get(head)
         if form is None or self._has_table or self._depth >= CLASS_GRAPH_DEPTH_MAX:
             return []
@@ -220,16 +327,16 @@ class Reader11(InstanceReader):
             # what comes is refused when it is read by itself
             return []
         new, unpack, end = known.__new__, number.unpack_from, inp.end
-        behind = HEAD_SIZE + number.size
+        behind = _HEAD_SIZE + number.size
         size = behind + len(tail)
         found: list[Value] = []
         # one more than there is memory for is refused below
         for _ in range(min(most, inp.allowance // INSTANCE_BYTES + 1)):
             after = position + size
-            if after > end or data[position + behind : after] != tail or data[position : position + HEAD_SIZE] != head:
+            if after > end or data[position + behind : after] != tail or data[position : position + _HEAD_SIZE] != head:
                 break
             instance = new(known)
-            setattr(instance, member, unpack(data, position + HEAD_SIZE)[0])
+            setattr(instance, member, unpack(data, position + _HEAD_SIZE)[0])
             found.append(instance)
             position = after
         inp.charge(len(found) * INSTANCE_BYTES)
@@ -238,23 +345,25 @@ class Reader11(InstanceReader):
         inp.position = position
         return found
 
-    def _learn_form(self, begin: int, value_class: type[Sliced]) -> None:
+    def _remember_form(self, begin: int, value_class: type[Sliced]) -> None:
         """How others of a class look, of which one has been read from `begin` on, behind the byte that it is here."""
         member = value_class.LONE_NUMBER
         inp = self._inp
-        head = inp.data[begin - 1 : begin - 1 + HEAD_SIZE]
-        if member is not None and head[:2] == bytes((_INLINE, _TYPE_ID_INDEX)) and head[2] <= INDEX_MAX:
-            tail = inp.data[begin - 1 + HEAD_SIZE + member[1].size : inp.position]
+        head = inp.data[begin - 1 : begin - 1 + _HEAD_SIZE]
+        if member is not None and head[:2] == bytes((_INLINE, _TYPE_ID_INDEX)) and head[2] <= _INDEX_MAX:
+            tail = inp.data[begin - 1 + _HEAD_SIZE + member[1].size : inp.position]
             # other headers would say more than that a slice begins, and might not say it again
             if tail == bytes(len(tail) - 1) + bytes((_LAST_SLICE,)):
-                self._forms[head] = Form(value_class, *member, head, tail)
+                self._forms[head] = _NumberForm(value_class, *member, head, tail)
 
     def _read_instance(self) -> int:
         """Read the instance that begins here; returns its index."""
         begin = self._inp.position
         index, self._next_index = self._next_index, self._next_index + 1
-        self._enter()
-        self._charge_instance()
+        self._depth += 1
+        if self._depth > CLASS_GRAPH_DEPTH_MAX:
+            raise MarshalException(f"class instances are nested deeper than {CLASS_GRAPH_DEPTH_MAX}")
+        self._inp.charge(INSTANCE_BYTES)
         outer, self._slice = self._slice, None
         header = self._read_header(is_exception=False)
         most_derived = header.type_id
@@ -266,12 +375,13 @@ class Reader11(InstanceReader):
                 break
             header = self._read_header(is_exception=False)
         if value_class is not None:
-            instance = new_instance(value_class)
+            instance = value_class.__new__(value_class)
+            assert isinstance(instance, Value)  # noqa: S101 - the registry holds nothing else
             # before its members, since a cycle may lead back to it
             self._instances[index] = instance
             self._read_slices(header, instance, is_exception=False)
             if header.flags == _TYPE_ID_INDEX:
-                self._learn_form(begin, value_class)
+                self._remember_form(begin, value_class)
         else:
             # only who refers to it has to know it
             self._passed_over[index] = most_derived
@@ -282,6 +392,7 @@ class Reader11(InstanceReader):
         return index
 
     def read_exception(self) -> UserException:
+        """Read a user exception."""
         header = self._read_header(is_exception=True)
         most_derived = header.type_id
         while (exception_class := UserException.known.get(header.type_id)) is None:
@@ -294,7 +405,7 @@ class Reader11(InstanceReader):
         assert isinstance(exception, UserException)  # noqa: S101 - the registry holds nothing else
         return exception
 
-    def _read_header(self, *, is_exception: bool) -> _Slice11:
+    def _read_header(self, *, is_exception: bool) -> _SliceHeader:
         inp = self._inp
         flags = inp.read_byte()
         if flags in _BARE and not is_exception:
@@ -303,7 +414,8 @@ class Reader11(InstanceReader):
         if is_exception:
             type_id = inp.read_string()
         elif flags & _TYPE_ID_MASK == _TYPE_ID_STRING:
-            type_id = self._new_type_id()
+            type_id = inp.read_string()
+            self._type_ids.append(type_id)
         elif flags & _TYPE_ID_MASK == _TYPE_ID_INDEX:
             type_id = self._type_id(inp.read_size())
         elif flags & _TYPE_ID_MASK == _TYPE_ID_COMPACT:
@@ -316,9 +428,14 @@ class Reader11(InstanceReader):
             if size < 4 or size > inp.end - at:
                 raise MarshalException("a slice lies about its size")
             end = at + size
-        return _Slice11(flags, type_id, end)
+        return _SliceHeader(flags, type_id, end)
 
-    def _read_slices(self, header: _Slice11, instance: Value | Sliced, *, is_exception: bool) -> None:
+    def _type_id(self, index: int) -> str:
+        if not 1 <= index <= len(self._type_ids):
+            raise MarshalException(f"type id index {index} was never defined")
+        return self._type_ids[index - 1]
+
+    def _read_slices(self, header: _SliceHeader, instance: Value | Sliced, *, is_exception: bool) -> None:
         for number, slice_class in enumerate(instance.slices):
             if number:
                 if header.is_last:
@@ -337,11 +454,18 @@ class Reader11(InstanceReader):
             header = self._read_header(is_exception=is_exception)
             if header.end is not None:
                 self._skip_slice(header)
-            elif header.type_id not in ("", ICE_OBJECT) or not header.is_last:
+            elif header.type_id not in ("", _ICE_OBJECT) or not header.is_last:
                 raise MarshalException(f"the base slice {shortened(header.type_id)} is not known and has no size")
         self._slice = None
 
-    def _end_slice(self, header: _Slice11) -> None:
+    def _read_members(self, slice_class: type[Sliced], instance: object) -> None:
+        for name, kind in slice_class.MEMBERS:
+            if kind.uses_classes:
+                kind.read_into(self._inp, _attribute_setter(instance, name))
+            else:
+                setattr(instance, name, kind.read(self._inp))
+
+    def _end_slice(self, header: _SliceHeader) -> None:
         inp = self._inp
         if header.flags & _OPTIONAL_MEMBERS:
             skip_optionals(inp)
@@ -369,7 +493,7 @@ class Reader11(InstanceReader):
             raise MarshalException(f"class instance {index} was referred to and never sent")
         return index
 
-    def _skip_slice(self, header: _Slice11) -> None:
+    def _skip_slice(self, header: _SliceHeader) -> None:
         """Pass over an unknown slice, which must have a size."""
         assert header.end is not None  # noqa: S101 - what to raise where there is none is the caller's to know
         self._inp.position = header.end
@@ -396,4 +520,21 @@ def skip_optionals(inp: InputStream) -> None:
         elif kind == 6:
             inp.skip(inp.read_int())
         else:
-            (inp.instances or Reader11(inp)).read(lambda _value: None)
+            (inp.instances or InstanceReader(inp)).read(lambda _value: None)
+
+
+def _attribute_setter(instance: object, name: str) -> Callable[[Any], None]:
+    """A `put` that sets an attribute."""
+
+    def put(value: object) -> None:
+        setattr(instance, name, value)
+
+    return put
+
+
+def expect_encoding_1_1(inp: InputStream, what: str) -> None:
+    """Raise UnsupportedEncodingException unless `inp`, the content of `what`, is in encoding 1.1."""
+    if inp.encoding != ENCODING_1_1:
+        raise UnsupportedEncodingException(
+            f"{what} came in Ice encoding {inp.encoding}, and only {ENCODING_1_1} is spoken here"
+        )

@@ -22,10 +22,10 @@ from ..ice.glacier2 import (
 from .exceptions import AuthenticationException, ExpiredCredentialException, WrappedCreateSessionException
 
 #: what a router throws that does not let somebody in
-Refused = PermissionDeniedException | CannotCreateSessionException
+RefusedJoin = PermissionDeniedException | CannotCreateSessionException
 
 
-class Refusal(Enum):
+class JoinRefusal(Enum):
     """Why somebody was not let in; the values are what an administrator is told."""
 
     KEY_UNKNOWN = "OMERO does not know this session, or it has ended"
@@ -48,36 +48,36 @@ class Refusal(Enum):
 
 
 _OF_EVERYBODY: Final = (
-    Refusal.ROUTER_ALONE,
-    Refusal.ROUTER_ENDS,
-    Refusal.INTERNAL_ERROR,
-    Refusal.STARTING,
-    Refusal.BUSY,
+    JoinRefusal.ROUTER_ALONE,
+    JoinRefusal.ROUTER_ENDS,
+    JoinRefusal.INTERNAL_ERROR,
+    JoinRefusal.STARTING,
+    JoinRefusal.BUSY,
 )
 
 #: how each reason begins; that of a key goes on with the key, and is PermissionDeniedException's alone
 _KEY_CHECK_FAILED: Final = "Password check failed for "
 _BEGINNINGS: Final = (
-    (ROUTER_CANNOT_ASK, Refusal.ROUTER_ALONE),
-    (ROUTER_SHUTS_DOWN, Refusal.ROUTER_ENDS),
-    ("Internal error. Please contact your administrator", Refusal.INTERNAL_ERROR),
-    ("Server not fully initialized", Refusal.STARTING),
-    ("ConcurrencyException: ", Refusal.BUSY),
+    (ROUTER_CANNOT_ASK, JoinRefusal.ROUTER_ALONE),
+    (ROUTER_SHUTS_DOWN, JoinRefusal.ROUTER_ENDS),
+    ("Internal error. Please contact your administrator", JoinRefusal.INTERNAL_ERROR),
+    ("Server not fully initialized", JoinRefusal.STARTING),
+    ("ConcurrencyException: ", JoinRefusal.BUSY),
 )
 
 
-def refusal_of(error: Refused) -> Refusal:
+def refusal_of(error: RefusedJoin) -> JoinRefusal:
     """Why the join was refused."""
     if isinstance(error, AuthenticationException):
-        return Refusal.CREDENTIALS_WRONG
+        return JoinRefusal.CREDENTIALS_WRONG
     if isinstance(error, ExpiredCredentialException):
-        return Refusal.CREDENTIALS_EXPIRED
+        return JoinRefusal.CREDENTIALS_EXPIRED
     reason = error.reason or ""
     if isinstance(error, PermissionDeniedException) and reason.startswith(_KEY_CHECK_FAILED):
-        return Refusal.KEY_UNKNOWN
+        return JoinRefusal.KEY_UNKNOWN
     for beginning, refusal in _BEGINNINGS:
         if reason.startswith(beginning):
             return refusal
     if isinstance(error, WrappedCreateSessionException) and error.concurrency:
-        return Refusal.BUSY
-    return Refusal.OTHER
+        return JoinRefusal.BUSY
+    return JoinRefusal.OTHER
