@@ -28,7 +28,7 @@ from .errors import (
     UnsupportedEncodingException,
     shortened,
 )
-from .streams import ENCODING_1_1, InputStream, OutputStream
+from .streams import CHARACTER_BYTES, ENCODING_1_1, OBJECT_BYTES, InputStream, OutputStream
 from .types import Sliced, SliceType, UserException, Value
 
 ValueT = TypeVar("ValueT", bound=Value)
@@ -84,7 +84,7 @@ class ClassType(SliceType["ValueT | None"], Generic[ValueT]):
         _reader(inp).read(put_checked)
 
     def read_at_once(self, inp: InputStream, count: int) -> list[Any]:
-        return _reader(inp).read_numbers(count, self._class)
+        return _reader(inp).read_alike(count, self._class)
 
 
 def write_exception(out: OutputStream, exception: UserException) -> None:
@@ -131,8 +131,20 @@ class _NumberForm(NamedTuple):
     tail: bytes
 
 
-#: bytes before the number: that the instance stands here, that its type has an index, and the index
+class _TextForm(NamedTuple):
+    """The same of a class that holds one text, such as OMERO's RString, when it is read."""
+
+    value_class: type[Sliced]
+    member: str
+    head: bytes
+    tail: bytes
+
+
+#: bytes before the number or text: that the instance stands here, that its type has an index, and the index
 _HEAD_SIZE: Final = 3
+#: the byte before a size that does not fit into one
+_LONG_SIZE: Final = 255
+_INT: Final = struct.Struct("<i")
 #: an index that takes one byte
 _INDEX_MAX: Final = 254
 
@@ -278,12 +290,12 @@ class InstanceReader:
         self._waiting: dict[int, list[Callable[[Value | None], None]]] = {}
         #: the types of instances that were passed over altogether
         self._passed_over: dict[int, str] = {}
-        self._forms: dict[bytes, _NumberForm] = {}
+        self._forms: dict[bytes, _NumberForm | _TextForm] = {}
 
     def read(self, put: Callable[[Value | None], None]) -> None:
         """Read a reference; `put` gets the instance, now or once what it stands in has been read."""
-        if self._forms and (numbers := self.read_numbers(1, Value)):
-            put(numbers[0])
+        if self._forms and (alike := self.read_alike(1, Value)):
+            put(alike[0])
             return
         index = self._inp.read_size()
         if index == 0:
@@ -311,25 +323,31 @@ class InstanceReader:
         else:
             raise MarshalException(f"class instance {index} was referred to and never sent")
 
-    def read_numbers(self, most: int, value_class: type[Value]) -> list[Value]:
-        """Instances of one class, derived from `value_class`, that hold a number each: those here that look alike.
+    def read_alike(self, most: int, value_class: type[Value]) -> list[Value]:
+        """Instances of one class, derived from `value_class`, that hold a number or a text each: those here.
 
         Up to `most` at once; fewer, or none, where others follow, which are to be read one by one.
         """
         inp = self._inp
-        data, position = inp.data, inp.position
-        head = data[position : position + _HEAD_SIZE]
-        form = self._forms.get(head)
+        form = self._forms.get(inp.data[inp.position : inp.position + _HEAD_SIZE])
         if form is None or self._has_table or self._depth >= CLASS_GRAPH_DEPTH_MAX:
             return []
-        known, member, number, _, tail = form
-        if not issubclass(known, value_class):
+        if not issubclass(form.value_class, value_class):
             # what comes is refused when it is read by itself
             return []
-        new, unpack, end = known.__new__, number.unpack_from, inp.end
+        found = self._read_numbers(most, form) if isinstance(form, _NumberForm) else self._read_texts(most, form)
+        self._instances.update(enumerate(found, self._next_index))
+        self._next_index += len(found)
+        return found
+
+    def _read_numbers(self, most: int, form: _NumberForm) -> list[Any]:
+        inp = self._inp
+        data, position, end = inp.data, inp.position, inp.end
+        known, member, number, head, tail = form
+        new, unpack = known.__new__, number.unpack_from
         behind = _HEAD_SIZE + number.size
         size = behind + len(tail)
-        found: list[Value] = []
+        found = []
         # one more than there is memory for is refused below
         for _ in range(min(most, inp.allowance // INSTANCE_BYTES + 1)):
             after = position + size
@@ -340,21 +358,62 @@ class InstanceReader:
             found.append(instance)
             position = after
         inp.charge(len(found) * INSTANCE_BYTES)
-        self._instances.update(enumerate(found, self._next_index))
-        self._next_index += len(found)
+        inp.position = position
+        return found
+
+    def _read_texts(self, most: int, form: _TextForm) -> list[Any]:
+        inp = self._inp
+        data, position, end = inp.data, inp.position, inp.end
+        known, member, head, tail = form
+        found: list[Any] = []
+        charged = 0
+        # what does not fit, in whatever way, is read by itself, and refused there in words
+        while len(found) < most and position + _HEAD_SIZE < end:
+            begin = position + _HEAD_SIZE + 1
+            size = data[begin - 1]
+            if size == _LONG_SIZE and begin + _INT.size <= end:
+                size, begin = _INT.unpack_from(data, begin)[0], begin + _INT.size
+            after = begin + size + len(tail)
+            if size < 0 or after > end or data[begin + size : after] != tail:
+                break
+            charged += INSTANCE_BYTES + OBJECT_BYTES + size * CHARACTER_BYTES
+            if data[position : position + _HEAD_SIZE] != head or charged > inp.allowance:
+                break
+            try:
+                text = data[begin : begin + size].decode()
+            except UnicodeDecodeError:
+                break
+            instance = known.__new__(known)
+            setattr(instance, member, text)
+            found.append(instance)
+            inp.charge(charged)
+            charged = 0
+            position = after
         inp.position = position
         return found
 
     def _remember_form(self, begin: int, value_class: type[Sliced]) -> None:
         """How others of a class look, of which one has been read from `begin` on, behind the byte that it is here."""
-        member = value_class.LONE_NUMBER
-        inp = self._inp
-        head = inp.data[begin - 1 : begin - 1 + _HEAD_SIZE]
-        if member is not None and head[:2] == bytes((_INLINE, _TYPE_ID_INDEX)) and head[2] <= _INDEX_MAX:
-            tail = inp.data[begin - 1 + _HEAD_SIZE + member[1].size : inp.position]
-            # other headers would say more than that a slice begins, and might not say it again
-            if tail == bytes(len(tail) - 1) + bytes((_LAST_SLICE,)):
-                self._forms[head] = _NumberForm(value_class, *member, head, tail)
+        number, text = value_class.LONE_NUMBER, value_class.LONE_TEXT
+        data, at = self._inp.data, begin - 1 + _HEAD_SIZE
+        head = data[begin - 1 : at]
+        if head[:2] != bytes((_INLINE, _TYPE_ID_INDEX)) or head[2] > _INDEX_MAX:
+            return
+        if number is not None:
+            behind = at + number[1].size
+        elif text is not None:
+            size = data[at]
+            behind = at + 1 + size if size < _LONG_SIZE else at + 1 + _INT.size + _INT.unpack_from(data, at + 1)[0]
+        else:
+            return
+        tail = data[behind : self._inp.position]
+        # other headers would say more than that a slice begins, and might not say it again
+        if not tail or tail != bytes(len(tail) - 1) + bytes((_LAST_SLICE,)):
+            return
+        if number is not None:
+            self._forms[head] = _NumberForm(value_class, *number, head, tail)
+        elif text is not None:
+            self._forms[head] = _TextForm(value_class, text, head, tail)
 
     def _read_instance(self) -> int:
         """Read the instance that begins here; returns its index."""

@@ -40,11 +40,11 @@ ENCAPSULATION_HEADER: Final = 6
 ALLOWANCE: Final = 64 << 20
 
 # what CPython takes, rounded up: a container or string itself, and one element of a container with a small value in it
-_OBJECT_BYTES: Final = 64
+OBJECT_BYTES: Final = 64
 _ELEMENT_BYTES: Final = 40
 # of a string for each byte of UTF-8: one character outside the BMP makes all of them four bytes wide, and while it is
 # decoded there are the bytes and the narrow form too
-_CHARACTER_BYTES: Final = 6
+CHARACTER_BYTES: Final = 6
 
 
 class OutputStream:
@@ -239,14 +239,14 @@ class InputStream:
         count = self.read_size()
         if count * element_size > self.end - self.position:
             raise MarshalException(f"{count} elements cannot stand in the {self.remaining} bytes that are left")
-        self.charge(_OBJECT_BYTES + count * _ELEMENT_BYTES)
+        self.charge(OBJECT_BYTES + count * _ELEMENT_BYTES)
         return count
 
     def read_string(self) -> str:
         """A UTF-8 string."""
         size = self.read_size()
         start = self._advance(size)
-        self.charge(_OBJECT_BYTES + size * _CHARACTER_BYTES)
+        self.charge(OBJECT_BYTES + size * CHARACTER_BYTES)
         try:
             return self.data[start : start + size].decode()
         except UnicodeDecodeError:
@@ -256,7 +256,7 @@ class InputStream:
         """A sequence of bytes, copied out."""
         size = self.read_size()
         start = self._advance(size)
-        self.charge(_OBJECT_BYTES + size)
+        self.charge(OBJECT_BYTES + size)
         return self.data[start : start + size]
 
     def read_encapsulation(self) -> InputStream:

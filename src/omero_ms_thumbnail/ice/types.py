@@ -179,6 +179,8 @@ class Sliced:
     slices: ClassVar[tuple[type[Sliced], ...]] = ()
     #: name and wire form of the only member, where that is a number in the class's own slice
     LONE_NUMBER: ClassVar[tuple[str, struct.Struct] | None] = None
+    #: the name of the only member, where that is a text in the class's own slice
+    LONE_TEXT: ClassVar[str | None] = None
     known: ClassVar[dict[str, type[Sliced]]]
 
     def __init_subclass__(cls) -> None:
@@ -187,15 +189,13 @@ class Sliced:
             # the Python base classes repeat the Slice ones, so their slices are found there
             cls.slices = tuple(base for base in cls.__mro__ if base.__dict__.get("ICE_ID"))
             cls.known[cls.ICE_ID] = cls
-            cls.LONE_NUMBER = _number_of(cls)
-
-
-def _number_of(sliced: type[Sliced]) -> tuple[str, struct.Struct] | None:
-    own, *bases = sliced.slices
-    if len(own.MEMBERS) != 1 or any(base.MEMBERS for base in bases):
-        return None
-    ((name, kind),) = own.MEMBERS
-    return (name, kind.number) if kind.number is not None else None
+            own, *bases = cls.slices
+            if len(own.MEMBERS) == 1 and not any(base.MEMBERS for base in bases):
+                ((name, kind),) = own.MEMBERS
+                cls.LONE_NUMBER = (name, kind.number) if kind.number is not None else None
+                cls.LONE_TEXT = name if kind is STRING else None
+            else:
+                cls.LONE_NUMBER = cls.LONE_TEXT = None
 
 
 class Value(Sliced):

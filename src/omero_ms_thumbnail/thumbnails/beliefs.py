@@ -53,6 +53,11 @@ class Beliefs:
         entry = self._facts.get(request.image_id)
         return None if entry is None or entry[0] + self._life <= self._now() else entry[2].get(request)
 
+    def key_by(self, facts: ImageFacts, request: ThumbnailRequest) -> bytes | None:
+        """The key that was found for `request` by just these `facts`, which OMERO may have told again since."""
+        entry = self._facts.get(facts.image_id)
+        return entry[2].get(request) if entry is not None and entry[1] is facts else None
+
     def found_key(self, request: ThumbnailRequest, facts: ImageFacts, key: bytes) -> None:
         """By `facts`, what is given for `request` has that key; remembered with them."""
         entry = self._facts.get(request.image_id)
@@ -72,7 +77,10 @@ class Beliefs:
         """Remember what was asked at `asked_at` by the loop's clock; what is over goes, and the oldest of too many."""
         before = len(self._facts)
         for facts in found:
-            self._facts[facts.image_id] = (asked_at, facts, {})
+            entry = self._facts.get(facts.image_id)
+            # told again to the letter, they lead to the same keys
+            keys = entry[2] if entry is not None and entry[1] is facts else {}
+            self._facts[facts.image_id] = (asked_at, facts, keys)
             self._facts.move_to_end(facts.image_id)
         self._let_go()
         self._count(len(self._facts) - before)

@@ -89,6 +89,8 @@ class Unconfirmed:
             if key is not None:
                 had.thumbnail.tag = content.tag_of(key)
                 kept[key] = had.thumbnail
+                if not answer.named and not item.is_lost:
+                    self._knowledge.beliefs.found_key(item.request, answer.found[item.request.image_id], key)
             elif had.key is not None:
                 disagreed += 1
             self._end(item, had.thumbnail if key is not None else None)
@@ -109,7 +111,8 @@ class Unconfirmed:
         item, now = had.item, answer.found.get(had.item.request.image_id)
         if now is None:
             return None
-        key = self._knowledge.key_of(item.request, now, item.way, self._knowledge.named_of(item, answer))
+        named = self._knowledge.named_of(item, answer) if answer.named else None
+        key = self._knowledge.key_of(item.request, now, item.way, named)
         if had.key is None:
             # what was not stored before, or not as it was to be, is now
             return key if content.was_stored(had.facts, now) else None

@@ -169,8 +169,12 @@ class Knowledge:
         if self._viewer is None or now >= self._viewer_until:
             context = await self._session.event_context(anew=self._viewer is not None)
             self._viewer_until = now + _VIEWER_LIFE
-            self._groups = frozenset(context.memberOfGroups)
-            self._viewer = Viewer(context.userId, SYSTEM_GROUP in context.memberOfGroups)
+            groups = frozenset(context.memberOfGroups)
+            if groups != self._groups:
+                # what they may see is another now, and how they come to it
+                self.beliefs.clear()
+            self._groups = groups
+            self._viewer = Viewer(context.userId, SYSTEM_GROUP in groups)
         return self._viewer
 
     def begin_database(self) -> None:

@@ -195,10 +195,11 @@ class SessionWork:
                 continue
             if told is None:
                 item.done.set_exception(unreadable(item))
-            elif (told, self._knowledge.viewer) == item.doubted:
+            elif item.doubted is not None and item.doubted == (told, self._knowledge.viewer):
                 item.done.set_exception(no_thumbnail(item))
             else:
-                item.named = self._knowledge.named_of(item, answer)
+                if answer.named:
+                    item.named = self._knowledge.named_of(item, answer)
                 found.append((item, told))
         self._look_for(found)
 
@@ -207,12 +208,18 @@ class SessionWork:
     def _look_for(self, found: Sequence[tuple[Item, ImageFacts]]) -> None:
         """Give what is kept or what the client has; look for the rest elsewhere."""
         missing = []
+        beliefs = self._knowledge.beliefs
         for item, facts in found:
             item.facts = facts
+            item.key = beliefs.key_by(facts, item.request) if item.named is None else None
+            if item.key is not None and self._is_kept(item):
+                continue
             item.way = self._knowledge.way_of(item, facts)
             item.key = self._knowledge.key_of(item.request, facts, item.way, item.named)
             if not self._is_kept(item):
                 missing.append(item)
+            elif item.named is None and item.key is not None and not item.is_lost:
+                beliefs.found_key(item.request, facts, item.key)
         if any(item.key is not None for item in missing) and (self._caches.shared or self._caches.files):
             self._tasks.start(self._look_elsewhere(missing), missing[0].context)
         else:
