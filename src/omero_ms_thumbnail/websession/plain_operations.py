@@ -89,10 +89,10 @@ _OPERATION: Final = b"|".join(
 )
 # No more than 2,000 at once, as a pattern takes memory for each.
 _RUN: Final = re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL)
-# What is behind the last is the second kind of piece, which is found once and empty.
+# Pairs and triples come first, of which there are most. What is behind the last tuple is the second kind of piece,
+# which is found once and empty.
 _TO_TUPLE: Final = re.compile(
-    rb"((?>%b?+(?:%b)(?:%b)(?>\x86|(?:%b)\x87)|(?>%b){0,2000}+[%b]))|.+"
-    % (_PUT, _CONSTANT, _CONSTANT, _CONSTANT, _OPERATION, _TUPLE_CODES),
+    rb"((?>%b?+%b%b(?>\x86|%b\x87)|(?>%b){0,2000}+[%b]))|.+" % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, _TUPLE_CODES),
     re.DOTALL,
 )
 # What constants that may be keys are in, so that none of it is tried again as part of something else.
