@@ -11,7 +11,6 @@ import os
 import pickle
 import platform
 import sys
-import time
 import zlib
 from collections.abc import Callable
 
@@ -67,7 +66,7 @@ SERIALIZERS: dict[str, Callable[[object], bytes]] = {
 
 #: the table's columns
 COLUMNS = {"pickle 2": "pickle 2", "pickle 4": "pickle 4", "pickle 5": "pickle 5", "msgpack": "msgpack", "json": "JSON"}
-ATTEMPTS = 5
+ATTEMPTS = 3
 #: seconds that a loop which counts to a million takes where the times are as they are told
 PACE = 0.04
 
@@ -94,20 +93,9 @@ def can_be_written(content: str, serializer: str) -> bool:
     return True
 
 
-def _count_to_a_million() -> float:
-    began = time.thread_time()
-    number = 0
-    while number < 1_000_000:
-        number += 1
-    return time.thread_time() - began
-
-
 def _cell(payload: bytes, cost: Callable[[bytes], Cost]) -> str:
-    costs, paces = [], []
-    for _ in range(ATTEMPTS):
-        paces.append(_count_to_a_million())
-        costs.append(cost(payload))
-    milliseconds = 1000 * min(one.seconds for one in costs) * PACE / min(paces)
+    costs = [cost(payload) for _ in range(ATTEMPTS)]
+    milliseconds = 1000 * PACE * min(one.seconds / one.pace for one in costs)
     if costs[0].refused:
         return f"refused after {milliseconds:.0f} ms"
     return f"{milliseconds:.0f} ms, {min(one.bytes for one in costs) / 1e6:.0f} MB"
@@ -116,7 +104,7 @@ def _cell(payload: bytes, cost: Callable[[bytes], Cost]) -> str:
 def table() -> str:
     """What each takes, as Markdown."""
     lines = [f"| a megabyte of | {' | '.join(COLUMNS.values())} |", "|" + " --- |" * (len(COLUMNS) + 1)]
-    with measuring() as cost:
+    with measuring(paced=True) as cost:
         for name, content in {**CONTENTS, **PICKLED}.items():
             cells = [
                 _cell(SERIALIZERS[by](megabyte(content, SERIALIZERS[by])), cost) if can_be_written(name, by) else "–"
