@@ -30,18 +30,25 @@ _TIMES = 2
 
 
 class Cost(NamedTuple):
-    """`seconds` of processor time, the best of a few times; `bytes` at its highest; why it was refused, or empty."""
+    """`seconds` of processor time, the best of a few times; `bytes` at its highest; why it was refused, or empty.
+
+    `pace` is the seconds that a loop which counts to a million took just then, where that was asked for.
+    """
 
     seconds: float
     bytes: int
     refused: str
+    pace: float
 
 
 @contextmanager
-def measuring() -> Iterator[Callable[[bytes], Cost]]:
+def measuring(*, paced: bool = False) -> Iterator[Callable[[bytes], Cost]]:
     """What tells the cost of `decode_payload` for a payload, with the default limits."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.websession.measuring"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-m", "tests.websession.measuring", *(["paced"] if paced else [])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -83,7 +90,15 @@ def _measured(payload: bytes) -> Cost:
             refused = error.reason
         seconds.append(time.thread_time() - began)
         most = most or _status("VmHWM") - before
-    return Cost(min(seconds), most, refused)
+    return Cost(min(seconds), most, refused, _count_to_a_million() if "paced" in sys.argv else 0)
+
+
+def _count_to_a_million() -> float:
+    began = time.thread_time()
+    number = 0
+    while number < 1_000_000:
+        number += 1
+    return time.thread_time() - began
 
 
 def _serve(given: BinaryIO) -> None:

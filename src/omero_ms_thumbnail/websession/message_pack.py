@@ -40,6 +40,8 @@ _RUN = re.compile(
 )
 # Bytes of memory: of a value with its place in another, and what text, an array and a map take more.
 _SMALL, _VALUE, _TEXT, _ARRAY, _MAP = 8, 40, 24, 56, 184
+# Of which each takes a microsecond; large data that is sound and has more of them has been read by the package.
+_LARGE_STEPS = 100_000
 # first byte -> size of the big-endian length that follows
 _TEXT_LENGTH = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _BYTES_LENGTH = {0xC4: 1, 0xC5: 2, 0xC6: 4}
@@ -57,11 +59,14 @@ def is_map(data: bytes) -> bool:
 
 def loads(data: bytes, limits: Limits) -> object:
     """The value that the whole of data is; `SessionDecodeError` if it is damaged or exceeds a limit."""
-    if len(data) >= plain_message_pack.LARGE:
+    steps = limits.values
+    if len(data) >= plain_message_pack.LARGE and plain_message_pack.is_possible():
         plain = plain_message_pack.read(data, limits)
         if plain is not None:
             return plain
-    unpacker = _Unpacker(data, limits)
+        # what comes here is damaged, or long texts that might have been many values
+        steps = min(steps, _LARGE_STEPS)
+    unpacker = _Unpacker(data, limits, steps)
     value = unpacker.value(0)
     if unpacker.position != len(data):
         raise _damaged("something follows its end")
@@ -69,10 +74,10 @@ def loads(data: bytes, limits: Limits) -> object:
 
 
 class _Unpacker:
-    def __init__(self, data: bytes, limits: Limits) -> None:
+    def __init__(self, data: bytes, limits: Limits, steps: int) -> None:
         self.position = 0
         self._data = data
-        self._steps_left = limits.values
+        self._steps_left = steps
         self._room = limits.memory
         self._depth = min(limits.depth, 100)  # read by recursion, which Python bounds at 1000 frames in all
 

@@ -155,7 +155,7 @@ class Machine:
                 items, stack = stack, marked.pop()
                 target = cast("dict[object, object]", stack[-1])
                 room -= PAIR * len(items) // 2 + FIRST_ITEM
-                target.update(self.keys.pairs(items))
+                target.update(self.keys.pairs(items, len(target)))
             elif code == _APPENDS and marked and type(marked[-1][-1]) is list:
                 items, stack = stack, marked.pop()
                 cast("list[object]", stack[-1]).extend(items)
@@ -229,7 +229,7 @@ class Machine:
             size = len(target) + len(items)
             if size > SMALL_SET:
                 self.charge(MEMBER * (len(items) if len(target) > SMALL_SET else size) + FIRST_ITEM)
-            target.update(map(self.keys.key, items))
+            target.update(self.keys.members(items, len(target)))
         elif not isinstance(target, Placeholder):
             raise damaged("it adds to something else than a set")
 
@@ -237,7 +237,7 @@ class Machine:
         target = self.stack[-1]
         if isinstance(target, dict):
             self.charge(PAIR * len(items) // 2 + (0 if target else FIRST_ITEM))
-            target.update(self.keys.pairs(items))
+            target.update(self.keys.pairs(items, len(target)))
         elif not isinstance(target, Placeholder):
             raise damaged("it sets items of something else than a dict")
 

@@ -3,8 +3,8 @@
 The machine that `unpickling` has takes half a microsecond for each operation, of which a megabyte has hundreds of
 thousands. Nearly all of a large session is plain data though. Where a pickle has no operation but those of
 `plain_operations`, there is nothing in it that Python's own unpickler could import, look up or call, and so it may read
-it; nor could the one that is used here find a class. One byte that is none of these operations, a tuple for a key, or
-values that might take too much memory, and the machine reads all, or says why not.
+it; nor could the one that is used here find a class. One byte that is none of these operations, a tuple for a key, many
+numbers for keys, or values that might take too much memory, and the machine reads all, or says why not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ LARGE: Final = 20_000
 
 _ENDLESS: Final = 200_000_000
 """Bytes that may be compared on looking for keys: whether a text is one that is there already is seen at its end."""
+_PLACES: Final = 100_000_000
+"""Places in dicts that may be looked at on looking for keys whose hashes are known beforehand."""
+#: texts and bytes whose hash is 0 in every process, as operations or what looks like one
+_EMPTY: Final = (b"\x8c\x00", b"C\x00", b"X\x00\x00\x00\x00", b"B\x00\x00\x00\x00")
 
 # An empty bytearray and a MARK before the pickle, a tuple of what is behind the MARK and one of both at its end: a
 # pickle that leaves more than one value, or a MARK of its own, makes something else of these. It has no bytearrays.
@@ -35,7 +39,7 @@ _FRAME: Final = b"\x95"
 # Bytes of memory: of one value's place on the unpickler's stack, in the list that it is taken from there in, and in the
 # one that it comes into, while all are there; and of values without their places.
 _PLACE: Final = 25
-_NUMBER, _TEXT, _LIST, _DICT, _TUPLE, _WIDE_TUPLE, _IN_MEMO = 32, 75, 70, 64, 31, 49, 16
+_NUMBER, _TEXT, _LIST, _DICT, _SET, _TUPLE, _WIDE_TUPLE, _IN_MEMO = 32, 75, 70, 64, 216, 31, 49, 16
 #: of a dict's first pair, with room for five; of each beyond one for each dict, when the largest of all dicts grows
 _FIRST_PAIR, _PAIR = 110, 58
 #: the memo, whatever its largest number is among those that are plain, and how to see whether there may be one
@@ -47,13 +51,17 @@ _WIDEST: Final = tuple(bytes([code]) for code in range(0xF0, 0xF5))
 
 def read(data: bytes, limits: Limits) -> dict[object, object] | None:
     """The dict that data begins with the pickle of; None where it is for `unpickling` to read, or to say why not."""
-    plain = plain_pickle(data)
+    plain = plain_pickle(data, _BINPERSID)
     if plain is None:
         return None
-    if _gets(data) * plain.longest > _ENDLESS:
+    gets, texts = _count(data, b"hj"), _count(data, b"\x8cCXB")
+    if gets * plain.longest > _ENDLESS:
         return None
-    plain.put_behind_tuples(_BINPERSID)
-    if _memory(data, plain) > limits.plain_memory:
+    # each constant that may be a key makes the way longer for all of them, and for an empty text as often as it is one
+    known = plain.unsure + (gets + texts if any(empty in data for empty in _EMPTY) else 0)
+    if plain.unsure * known > _PLACES:
+        return None
+    if _memory(data, plain, gets, texts) > limits.plain_memory:
         return None
     try:
         return _loaded(plain.parts)
@@ -106,28 +114,21 @@ class _Frame:
         raise EOFError
 
 
-def _memory(data: bytes, plain: PlainPickle) -> int:
+def _memory(data: bytes, plain: PlainPickle, gets: int, texts: int) -> int:
     """Bytes of memory that the values take at most.
 
     Estimated before there are any, from how often each byte is there at all, which is never less than how often it is
-    an operation; of tuples, from how often it is before what was put behind them.
+    an operation.
     """
-    count = data.count
-    gets = _gets(data)
-    texts = count(b"\x8c") + count(b"X") + count(b"C") + count(b"B")
-    short, long = count(b"M") + count(b"\x8a"), count(b"J") + count(b"G")
-    small = count(b"K") + gets
-    constants = count(b"N") + count(b"\x88") + count(b"\x89") + count(b")")
-    dicts, lists = count(b"}"), count(b"]")
-    tuples, wide_tuples = (
-        sum(part.count(code + _BINPERSID) for part in plain.parts for code in codes)
-        for codes in ((b"\x85", b"\x86", b"\x87"), (b"t",))
-    )
-    values = texts + short + long + small + constants + dicts + lists + tuples + wide_tuples
-    # of small numbers and constants no dict can have more than there are
-    keys = texts + short + long + gets + min(small, 256 * dicts) + 4 * dicts
-    pairs = min(values // 2, keys)
-    filled = min(dicts, pairs, count(b"s") + count(b"u"))
+    short, long = _count(data, b"M\x8a"), _count(data, b"JG")
+    small = data.count(b"K") + gets
+    constants = _count(data, b"N\x88\x89)")
+    dicts, lists, sets = data.count(b"}"), data.count(b"]"), data.count(b"\x8f")
+    wide_tuples = plain.wide_tuples
+    tuples = plain.tuples - wide_tuples
+    values = texts + short + long + small + constants + dicts + lists + sets + tuples + wide_tuples
+    pairs = min(values // 2, texts + gets + plain.unsure)
+    filled = min(dicts, pairs, _count(data, b"su"))
     # A text takes as many bytes for each character as its widest one: where one is beyond the sixteenth bit, four.
     width = 4 if any(code in data for code in _WIDEST) else 2
     # what most bytes of the pickle can be of, those that take most first: memory, bytes in the pickle, how many
@@ -135,12 +136,13 @@ def _memory(data: bytes, plain: PlainPickle) -> int:
         (_FIRST_PAIR, 1, filled),
         (_LIST + _PLACE, 1, lists),
         (_DICT + _PLACE, 1, dicts),
+        (_SET + _PLACE, 3, sets),
         (_WIDE_TUPLE + _PLACE, 1, wide_tuples),
         (_TUPLE + _PLACE, 1, tuples),
         (_TEXT + _PLACE, 2, texts),
         (_PLACE, 1, constants),
         (_NUMBER + _PLACE, 3, short),
-        (_IN_MEMO, 1, count(b"\x94") + count(b"q")),
+        (_IN_MEMO, 1, _count(data, b"\x94q")),
         (_NUMBER + _PLACE, 5, long),
         (_PLACE, 2, small),
         (width, 1, texts * plain.longest),
@@ -156,5 +158,6 @@ def _memory(data: bytes, plain: PlainPickle) -> int:
     return memory
 
 
-def _gets(data: bytes) -> int:
-    return data.count(b"h") + data.count(b"j")
+def _count(data: bytes, codes: bytes) -> int:
+    """How many bytes of these there are."""
+    return len(data) - len(data.translate(None, codes))

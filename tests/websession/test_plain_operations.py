@@ -1,0 +1,276 @@
+"""A pickle is taken apart as Python takes it apart, and no constant becomes a key that was not counted."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import pickle
+import pickletools
+import random
+import struct
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from omero_ms_thumbnail.websession import plain_pickles
+from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from omero_ms_thumbnail.websession.limits import Limits
+from omero_ms_thumbnail.websession.pickle_keys import Keys
+from omero_ms_thumbnail.websession.pickle_machine import Machine
+from omero_ms_thumbnail.websession.pickle_operations import OPERATIONS
+from omero_ms_thumbnail.websession.plain_operations import plain_pickle
+from omero_ms_thumbnail.websession.unpickling import loads
+
+LIMITS = Limits()
+SEED = 20261130
+#: in place of the operation that is put behind tuples
+BEHIND = b"Q"
+
+PLAIN = {
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES"),
+    *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET", "ADDITEMS"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "MARK"),
+    *("MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "PROTO", "FRAME", "STOP"),
+}
+
+VALUES: list[Callable[[random.Random], object]] = [
+    lambda chance: chance.randrange(300),
+    lambda chance: chance.randrange(-(2**63), 2**63),
+    lambda chance: chance.random(),
+    lambda chance: chance.choice([None, True, False, (), "", b""]),
+    lambda chance: "é" * chance.randrange(1, 300),
+    lambda chance: bytes(chance.randrange(1, 20)),
+]
+
+
+def value(chance: random.Random, depth: int = 0) -> object:
+    """Some plain data, with keys of every kind."""
+    if depth > 3 or chance.random() < 0.4:
+        return chance.choice(VALUES)(chance)
+    items = [value(chance, depth + 1) for _ in range(chance.choice([0, 1, 1, 2, 3, 4, 7]))]
+    match chance.randrange(5):
+        case 0:
+            return tuple(items)
+        case 1:
+            return {chance.choice(VALUES)(chance) for _ in items}
+        case 2 | 3:
+            return {chance.choice(VALUES[-3:] if depth % 2 else VALUES)(chance): item for item in items}
+        case _:
+            return items
+
+
+def pickles(chance: random.Random, count: int) -> Iterator[bytes]:
+    """Sound ones of protocols 2 to 5, and the same with some bytes changed."""
+    for number in range(count):
+        data = pickle.dumps({"a": value(chance), "b": value(chance)}, chance.choice([2, 3, 4, 5]))
+        for _ in range(number % 3):
+            at = chance.randrange(len(data))
+            data = data[:at] + chance.randbytes(chance.randrange(3)) + data[at + chance.randrange(3) :]
+        yield data
+
+
+def programs(chance: random.Random, count: int) -> Iterator[bytes]:
+    """Operations as they come, most of which leave what the next one needs."""
+    operations = [
+        *(bytes([code]) for code in b"}}}](((N)\x88\x89\x94aaeeusss\x85\x86\x87t\x8f\x90"),
+        *(b"K%c" % number for number in range(4)),
+        *(b"h%c" % number for number in range(4)),
+        *(b"\x8c\x01%c" % letter for letter in b"abc"),
+        *(b"q\x00", b"q\x01", b"M\x00\x01", b"J\0\0\1\0", b"C\x01x", b"X\x01\0\0\0y", b"G" + struct.pack(">d", 1.5)),
+        *(b"h\x00K\x01Ns", b"(h\x00K\x07]s", b"}q\x00", b"]q\x01", b"](K\x01", b"}(\x8c\x01aK\x02", b"h\x00(K\x09Nu"),
+    ]
+    for _ in range(count):
+        body = b"".join(chance.choices(operations, k=chance.randrange(1, 18)))
+        yield b"\x80\x04}q\x00" + body + chance.choice([b"", b"s", b"u", b"ue", b"se", b"eu", b"au"]) + b"."
+
+
+def taken_apart(data: bytes) -> list[tuple[str, bytes]]:
+    """Each operation up to STOP with its bytes, by Python's own table of them."""
+    taken, at = [], 0
+    while not taken or taken[-1][0] != "STOP":
+        operation = pickletools.code2op[data[at : at + 1].decode("latin-1")]
+        size = 1
+        if operation.arg is not None:
+            assert operation.arg.n != pickletools.UP_TO_NEWLINE
+            width = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT4U: 4}.get(operation.arg.n, 0)
+            size += width + int.from_bytes(data[at + 1 : at + 1 + width], "little") if width else operation.arg.n
+        taken.append((operation.name, data[at : at + size]))
+        at += size
+    return taken
+
+
+def with_behind(operations: list[tuple[str, bytes]]) -> bytes:
+    return b"".join(
+        raw + (BEHIND if name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3") else b"")
+        for name, raw in operations
+        if name not in ("FRAME", "STOP")
+    )
+
+
+@pytest.mark.parametrize("made", [pickles, programs])
+def test_it_is_taken_apart_as_by_python(made: Callable[[random.Random, int], Iterator[bytes]]) -> None:
+    agreed = 0
+    for data in made(random.Random(SEED), 3000):
+        plain = plain_pickle(data, BEHIND)
+        if plain is None:
+            continue
+        operations = taken_apart(data)
+        assert {name for name, _ in operations} <= PLAIN
+        assert b"".join(plain.parts) == with_behind(operations)
+        assert plain.tuples == sum(name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3") for name, _ in operations)
+        assert plain.wide_tuples >= sum(name == "TUPLE" for name, _ in operations)
+        agreed += 1
+    assert agreed > 500
+
+
+@pytest.mark.parametrize("made", [pickles, programs])
+def test_every_constant_that_becomes_a_key_was_counted(
+    made: Callable[[random.Random, int], Iterator[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[object] = []
+
+    def pairs(_self: Keys, items: list[object], _there: int) -> Iterator[tuple[object, object]]:
+        if len(items) % 2:
+            raise ValueError
+        keys.extend(items[::2])
+        return zip(items[::2], items[1::2], strict=True)
+
+    monkeypatch.setattr(Keys, "pairs", pairs)
+    some = 0
+    for data in made(random.Random(SEED + 1), 6000):
+        plain = plain_pickle(data, BEHIND)
+        if plain is None:
+            continue
+        keys.clear()
+        with contextlib.suppress(SessionDecodeError, LookupError, ValueError, TypeError):
+            Machine(data, LIMITS).run(OPERATIONS)
+        constants = sum(key is None or isinstance(key, (int, float)) or key == () for key in keys)
+        assert constants <= plain.unsure, data
+        some += bool(constants)
+    assert some > 100
+
+
+def number(value: int) -> bytes:
+    return b"J" + value.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        lambda n: number(n) + b"Ns",
+        lambda n: b"(" + number(n) + b"Nu",
+        lambda n: b"(" + number(n) + b"N" + number(n + 500_000) + b"Nu",
+        lambda n: b"(\x8c\x01aN" + number(n) + b"]u",
+        lambda n: b"(" + number(n) + b"](K\x01K\x02eu",
+        lambda n: b"\x8c\x01b](h\x00" + number(n) + b"Nses",
+        lambda n: b"\x8c\x01b](h\x00" + number(n) + b"]ses",
+        lambda n: b"\x8c\x01b}(h\x00" + number(n) + b"]s\x8c\x01cus" + b"",
+        lambda n: b"\x8c\x01b(h\x00" + number(n) + b"Nsts",
+        lambda n: b"\x8c\x01b(h\x00(" + number(n) + b"Nuts",
+        lambda n: b"\x8c\x01b}(\x8c\x01ah\x00" + number(n) + b"Nsus",
+        lambda n: b"\x8c\x01bh\x00" + number(n) + b"\x88ss",
+        lambda n: b"G" + struct.pack(">d", n + 0.5) + b"Ns",
+        lambda n: b"\x8a\x05" + number(n)[1:] + b"\x01Ns",
+    ],
+)
+def test_more_numbers_for_keys_than_have_a_place_are_left_to_the_machine(one: Callable[[int], bytes]) -> None:
+    few = b"\x80\x04}\x94" + b"".join(one(n) for n in range(70_000, 79_000)) + b"."
+    many = b"\x80\x04}\x94" + b"".join(one(n) for n in range(70_000, 82_000)) + b"."
+    assert plain_pickle(many, BEHIND) is None
+    assert plain_pickles.read(many, LIMITS) is None
+    plain = plain_pickle(few, BEHIND)
+    assert plain is None or plain.unsure >= 9_000
+
+
+@pytest.mark.parametrize("again", [b"h\x01", b"\x8c\x00", b"C\x00", b"X\0\0\0\0"])
+def test_an_empty_text_is_a_key_only_as_often_as_its_way_is_short(again: bytes) -> None:
+    numbers = b"".join(number(n) + b"Ns" for n in range(70_000, 72_500))
+    program = b"\x80\x04}\x94" + numbers + b"\x8c\x00\x94Ns"
+    assert plain_pickles.read(program + again + b"Ns.", LIMITS) is not None
+    assert plain_pickles.read(program + (again + b"Ns") * 50_000 + b".", LIMITS) is None
+
+
+@pytest.mark.parametrize("constant", [b"K\x01", b"N", b"\x88", b")"])
+def test_a_constant_that_comes_into_the_memo_is_the_machines(constant: bytes) -> None:
+    for put in (b"\x94", b"q\x05", b"r\x05\0\0\0", b"\x95" + bytes(8) + b"\x94"):
+        for program in (
+            b"]%b%ba",
+            b"](%b%be",
+            b"\x8c\x01a%b%bs",
+            b"(\x8c\x01a%b%bu",
+            b"](K\x02%b%b]e",
+            b"\x8c\x01a%b%b]ss",
+        ):
+            data = b"\x80\x04}" + program % (constant, put) + b"."
+            assert plain_pickle(data, BEHIND) is None, data
+    assert plain_pickle(b"\x80\x04}\x8c\x01a%bs." % constant, BEHIND) is not None
+
+
+def colliding(bits: int) -> list[int]:
+    """So many numbers that a dict of them has 2**bits places, a third of which are all in the way of another third."""
+    mask = 2**bits - 1
+    chance = random.Random(SEED)
+    taken: dict[int, int] = {}
+    place = 12_345 & mask
+    for length in range(2**bits // 2):
+        taken[place] = length
+        place = (5 * place + 1) & mask
+    found: set[int] = set()
+    while len(found) < 2**bits // 7:
+        number = perturbed = chance.getrandbits(31)
+        place = number & mask
+        while place in taken and perturbed:
+            perturbed >>= 5
+            place = (5 * place + perturbed + 1) & mask
+        if not perturbed and taken.get(place, 2**bits) < 2**bits // 8:
+            found.add(number)
+    return [*taken, *found]
+
+
+def test_numbers_that_are_in_each_others_place_are_no_keys_beyond_some() -> None:
+    numbers = colliding(15)
+    assert len(numbers) > 18_000
+    data = b"\x80\x04}(" + b"".join(number(n) + b"N" for n in numbers) + b"u."
+    assert plain_pickles.read(data, LIMITS) is None
+    read = loads(data, LIMITS)
+    assert isinstance(read, dict)
+    assert sum(isinstance(key, int) for key in read) == 9_999
+    members = loads(b"\x80\x04}\x8c\x01a\x8f(" + b"".join(map(number, numbers)) + b"\x90s.", LIMITS)
+    assert isinstance(members, dict)
+    assert sum(isinstance(key, int) for key in members["a"]) == 9_999
+
+
+def test_one_of_many_sets_has_all_its_members() -> None:
+    value = {"a": [{n, n + 1, n + 2, n + 3, n + 4} for n in range(12_000)]}
+    assert loads(pickle.dumps(value, 4), LIMITS) == value
+
+
+def test_empty_texts_are_keys_of_the_machine_only_while_there_are_places() -> None:
+    many = b"\x8f\x94(" + b"".join(number(n) for n in range(8_000)) + b"\x90("
+    data = b"\x80\x04}\x8c\x01a" + many + b"\x8c\x00" * 50_000 + b"\x90s."
+    read = loads(data, LIMITS)
+    assert isinstance(read, dict)
+    assert len(read["a"]) == 8_002
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_small_sets(protocol: int) -> None:
+    value = {"a": [{n, n + 1} for n in range(3_000)], "b": {"x", None, 1.5, b"y"}, "c": {1}}
+    assert plain_pickles.read(pickle.dumps(value, protocol), LIMITS) == value
+    for other in ({1, 2, 3, 4, 5}, frozenset({1}), set(), {(1, 2)}):
+        assert plain_pickles.read(pickle.dumps({**value, "d": other}, protocol), LIMITS) is None
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_data_as_it_is_has_no_constants_that_may_be_keys(protocol: int) -> None:
+    texts = itertools.cycle(["a", "é" * 100, "x" * 300])
+    rows = [[n, next(texts), None, n / 7, (n, n + 1), (n, "t", True, 5)] for n in range(3_000)]
+    objects = [
+        {"id": n, "name": f"image {n}", "z": [n, 1], "done": n % 2 == 0, "sub": {"n": n}, "last": -n}
+        for n in range(3_000)
+    ]
+    value = {"rows": rows, "objects": objects, "by text": {str(n): n for n in range(5_000)}, "ids": [*range(99_000)]}
+    plain = plain_pickle(pickle.dumps(value, protocol), BEHIND)
+    assert plain is not None
+    assert plain.unsure < 4_000
