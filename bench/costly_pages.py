@@ -1,7 +1,7 @@
 """What a site feels: pages, a plate and single thumbnails at an OMERO that costs what a real one does.
 
 This service and OMERO.web's calls ask the same OMERO, one after the other. A page's time is given in times of one query
-about its images (`costs.query_time`), which is the least in which OMERO can say who may see them.
+about its images, which is the least in which OMERO can say who may see them: through omero-py, in the same round.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from omero_ms_thumbnail.config.settings import OmeroSettings
 from . import usage
 from .costly_peers import Browser, CostlyProcess, Counted, OmeroWebCalls, browsers, costly_omero, omeroweb_calls
 from .costly_world import PAGE, STORED, WELLS
-from .costs import query_time
 from .load import KEY, Questions, wrk
 from .omeros import configuration
 from .peers import check_load
@@ -87,6 +86,8 @@ class CostlyPages:
         )
         #: of OMERO.web's calls in this round: seconds by what is asked for, of singles how many came in one
         self._theirs: dict[str, float] = {}
+        #: seconds of one query about so many images
+        self._query_times: dict[int, float] = {}
 
     def round(self) -> None:
         """Everything once, at an OMERO that was just started."""
@@ -117,6 +118,7 @@ class CostlyPages:
             asked = zip(omero.keys, omero.pages, strict=True)
             return statistics.median(web.pages(key, [pages[kind][-1]], size) for key, pages in asked)
 
+        self._query_times = {images: web.query(omero.keys[-1], omero.plates[0][:images]) for images in (PAGE, WELLS)}
         self._theirs = {
             "stored": page("stored"),
             "other": page("other", _OTHER_SIZE),
@@ -142,7 +144,8 @@ class CostlyPages:
             self._page("page-unseen", "unseen", sitting)
             self._plate("plate-stored", sitting)
             asked = self._singles("singles-stored", sitting, omero.singles[1])
-            time.sleep(_OVER)
+            # and until all that was had is kept
+            time.sleep(_OVER + 1)
             self._singles("singles-known", sitting, asked)
 
     def _page(self, name: str, kind: str, sitting: _Sitting, again: int = 0) -> None:
@@ -174,7 +177,8 @@ class CostlyPages:
 
     def _time(self, name: str, took: float, theirs: float, images: int, asked: Sequence[Counted]) -> None:
         row = self._row(name, ": our time / one query's")
-        row.values.append(took / query_time(images))
+        row.values.append(took / self._query_times[images])
+        row.note("one query, ms", self._query_times[images] * 1000)
         row.note("ms", took * 1000)
         row.note("OMERO.web's calls, ms", theirs * 1000)
         row.note("times OMERO.web's calls", theirs / took, 2)

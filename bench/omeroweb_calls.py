@@ -3,7 +3,8 @@
 Runs in the Python 3.10 that has omero-py: ``python omeroweb_calls.py HOST PORT PROCESSES``. As OMERO.web's gunicorn,
 so many processes each answer one request at a time. Each line of standard input is a JSON object, each is answered by
 one: {"do": "pages", "key", "pages", "size"} for ``get_thumbnails`` of each page, all at once, and {"do": "singles",
-"keys", "first", "count", "seconds"} for ``render_thumbnail`` of one image after the other by everybody in turn.
+"keys", "first", "count", "seconds"} for ``render_thumbnail`` of one image after the other by everybody in turn, and
+{"do": "query", "key", "images", "times"} for the time of one query about those images, in a session that is joined.
 
 The calls are those that OMERO.web 5.33 was seen to make (`webgateway.views`, `omero.gateway`), in their order. In place
 of the two queries of a single that fetch objects there are two projections. Each request joins the session and leaves
@@ -11,6 +12,7 @@ it, as OMERO.web's do.
 """
 
 import json
+import statistics
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -90,6 +92,18 @@ def pages_one(where: tuple[str, int], asked: dict[str, Any], images: list[int]) 
     return took
 
 
+def query_time(where: tuple[str, int], asked: dict[str, Any]) -> float:
+    """The median of some queries, one after the other; seconds."""
+    took = []
+    with Joined(*where, asked["key"]) as session:
+        service = session.getQueryService()
+        for _ in range(asked["times"]):
+            began = time.perf_counter()
+            query(service, asked["images"], EVERYWHERE)
+            took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
 def singles_some(where: tuple[str, int], asked: dict[str, Any], number: int, processes: int) -> int:
     """What one of the processes does until the time is over; how many."""
     done, keys = 0, asked["keys"]
@@ -113,6 +127,8 @@ def main() -> None:
                 ended = [pool.submit(pages_one, where, asked, images) for images in asked["pages"]]
                 each = [one.result() for one in ended]
                 said = {"took": time.perf_counter() - began, "each": each}
+            elif asked["do"] == "query":
+                said = {"took": pool.submit(query_time, where, asked).result()}
             else:
                 ended = [pool.submit(singles_some, where, asked, number, processes) for number in range(processes)]
                 done = sum(one.result() for one in ended)
