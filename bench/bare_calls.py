@@ -13,7 +13,7 @@ import time
 
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails import careful, facts
+from omero_ms_thumbnail.thumbnails import pixels, single
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 
 from .site import STORED
@@ -26,10 +26,10 @@ async def main(host: str, port: int, key: str, first: int, count: int, pause: fl
     times = []
     for image in range(first, first + count):
         began = time.perf_counter()
-        found = (await facts.ask(session, [image], user_id=user, size=STORED))[image]
+        found = (await pixels.ask(session, [image], user_id=user, size=STORED))[image]
         # a store of its own for each, as OMERO.web has it
         async with session.stores.lend() as store:
-            await careful.render(session, store, found, ThumbnailRequest(image, STORED), is_direct=False)
+            await single.render_one(session, store, found, ThumbnailRequest(image, STORED), is_direct=False)
         times.append(time.perf_counter() - began)
         await asyncio.sleep(pause)
     await session.leave(5)

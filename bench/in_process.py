@@ -24,7 +24,7 @@ from omero_ms_thumbnail import one_omero, server
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import calls, stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails import knowledge, model, ways, work
+from omero_ms_thumbnail.thumbnails import knowledge, model, ways, scheduler
 from omero_ms_thumbnail.web import application, auth, parsing, thumbnail_pages, urls
 from tests.conformance.standin.world import PIXELS
 
@@ -101,7 +101,7 @@ def _no_limits_of_time() -> None:
     async def cancel_on_disconnect(_client: Any, answering: Any) -> Any:
         return await answering
 
-    work.until_done = stores.until_done = calls.until_done = until_done
+    scheduler.until_done = stores.until_done = calls.until_done = until_done
     thumbnail_pages.cancel_on_disconnect = cancel_on_disconnect
 
 

@@ -28,7 +28,7 @@ from .parts import session_store, tracer, worker_ports
 from .preflight import CannotServe, begin_logging, folder_of_workers, preflight, url, with_ports
 from .runtime.process import collect_garbage_less_often, end_with_starter, raise_open_files
 from .runtime.sd_notify import ServiceManager
-from .runtime.supervisor import Supervisor, obey
+from .runtime.supervisor import Supervisor, follow_supervisor
 from .runtime.worker_ports import OwnPort, OwnPorts, PortTaken
 from .telemetry.log import LoggingFailed, LogOptions, reopen_files, start_logging
 from .telemetry.observer import Telemetry
@@ -228,7 +228,7 @@ class Service:
             await asyncio.wait(starting)
         # a turn of the loop more: uvloop stops at the end of the one in which it is told to
         await asyncio.sleep(0)
-        await obey(supervisor, reopen_logs=reopen_files, finish=self._finish)
+        await follow_supervisor(supervisor, reopen_logs=reopen_files, finish=self._finish)
 
     def _finish(self) -> None:
         """The service is told to stop. Granian takes no more connections, and waits for the requests in flight."""

@@ -1,4 +1,4 @@
-"""How many calls OMERO gets for what is asked: one join, single flight, batches, and the careful way for the rest."""
+"""How many calls OMERO gets for what is asked: one join, single flight, batches, and one by one for the rest."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails import careful, facts
+from omero_ms_thumbnail.thumbnails import pixels, single
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from tests.conformance.harness import ALICE, ALICE_KEY, LAB, PRIVATE, WORLD, OmeroStandin, pixels
 from tests.conformance.standin.pictures import what_is_shown
@@ -29,7 +29,7 @@ async def test_facts_sets_and_single_thumbnails(lean: OmeroStandin) -> None:
     router = lean.self_signed
     session = await JoinedSession.join(OmeroServer(router.host, router.port, client_context()), ALICE_KEY)
     # 22 is of somebody else in a private group, 999 of nobody
-    found = await facts.ask(session, [11, 12, 21, 22, 999], user_id=ALICE, size=96)
+    found = await pixels.ask(session, [11, 12, 21, 22, 999], user_id=ALICE, size=96)
     assert sorted(found) == [11, 12, 21]
     assert (found[12].pixels_id, found[12].group_id, found[21].group_id) == (pixels(12), LAB, PRIVATE)
     async with session.stores.lend() as store:
@@ -42,7 +42,7 @@ async def test_facts_sets_and_single_thumbnails(lean: OmeroStandin) -> None:
         # as large as OMERO's, since bytes cost too
         assert all(2_500 < len(jpeg) < 3_500 for jpeg in pictures.values())
     async with session.stores.lend() as store:
-        alone = await careful.render(session, store, found[11], ThumbnailRequest(11, 96), is_direct=True)
+        alone = await single.render_one(session, store, found[11], ThumbnailRequest(11, 96), is_direct=True)
         assert alone.jpeg == pictures[pixels(11)]
     calls = lean.stats()["calls"]
     assert calls["projection"] == calls["getThumbnailByLongestSideSet"] == 1

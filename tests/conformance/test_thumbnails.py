@@ -169,7 +169,7 @@ async def test_omero_throws_and_whoever_asked_is_told(name: str, omero_standin: 
         with pytest.raises(ThumbnailError) as told:
             await heart.get(12, height=96)
         assert type(told.value) is TOLD.get(name, ImageUnavailable)
-        # among others: OMERO leaves an empty entry, and the careful way throws again
+        # among others: OMERO leaves an empty entry, and one by one throws again
         others = await heart.get_all([11, 12, 13])
     if type(told.value) is ImageUnavailable:
         # what OMERO says of one image is for the log

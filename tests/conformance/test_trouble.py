@@ -49,7 +49,7 @@ async def test_a_session_that_ends_under_us_is_refused_and_dropped(
         with pytest.raises(SessionRefused):
             await heart.get(11, size=48, key=key, **more)
         assert len(heart.pool) == 0
-        # it is not tried the careful way, which is for images
+        # it is not tried one by one, which is for images
         assert len(omero_standin.calls("setPixelsId")) <= (2 if more else 0)
         # nobody else is touched by it
         assert (await heart.get(11, key=BOB_KEY))["image"] == 11

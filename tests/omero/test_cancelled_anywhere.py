@@ -22,7 +22,7 @@ _IN_DEBUG_MODE_ONE_OF = 10
 
 PIXELS, CONTEXT = 1_000_101, {GROUP: "3"}
 
-#: a set, the careful way, one that OMERO cannot draw, one that the colleague may not read
+#: a set, one by one, one that OMERO cannot draw, one that the colleague may not read
 WANTED = [
     *(ThumbnailRequest(image, 48) for image in (101, 102, 103)),
     ThumbnailRequest(101, 48, rendering_def_id=10_001),

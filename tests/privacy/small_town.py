@@ -25,7 +25,7 @@ from omero_embedded.model.people import (
     User,
 )
 from omero_ms_thumbnail.ice.types import UserException
-from omero_ms_thumbnail.thumbnails import careful, facts
+from omero_ms_thumbnail.thumbnails import pixels, single
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.drawing import JoinLost
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
@@ -405,11 +405,11 @@ class SmallTown:
         request = ThumbnailRequest(image.id, 96, rendering_def_id=self._settings_of(image.id))
         person = Person(self, self._somebody(image), 0.0)
         session: Any = person.asker.session
-        found = await facts.ask(session, [image.id], user_id=person.user_id, size=96, with_content=False)
+        found = await pixels.ask(session, [image.id], user_id=person.user_id, size=96, with_content=False)
         if image.id in found:
             try:
                 async with session.stores.lend() as store:
-                    await careful.render(session, store, found[image.id], request, is_direct=False)
+                    await single.render_one(session, store, found[image.id], request, is_direct=False)
             except UserException:
                 # it may not
                 pass

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.thumbnails import content, work
+from omero_ms_thumbnail.thumbnails import content, scheduler
 from omero_ms_thumbnail.thumbnails.beliefs import Beliefs
 from omero_ms_thumbnail.thumbnails.knowledge import Knowledge
-from omero_ms_thumbnail.thumbnails.work import SessionWork
+from omero_ms_thumbnail.thumbnails.scheduler import ThumbnailScheduler
 from tests.privacy.small_town import small_town
 from tests.privacy.watching import Wrong
 
@@ -181,7 +181,7 @@ def requests_without_settings(patch: pytest.MonkeyPatch) -> None:
         alike = [one for one in self._items if one._replace(rendering_def_id=None) == request.anew]
         return original(self, alike[0] if alike else request, tags, is_alone=is_alone)
 
-    _wrap(SessionWork, "_item", item)(patch)
+    _wrap(ThumbnailScheduler, "_item", item)(patch)
 
 
 def tags_of_images(patch: pytest.MonkeyPatch) -> None:

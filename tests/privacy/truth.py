@@ -10,7 +10,7 @@ from omero_embedded.model.omero_server import OmeroServer
 from omero_embedded.model.people import People
 from omero_embedded.model.thumbnail_drawing import Drawing
 from omero_ms_thumbnail.ice.types import UserException
-from omero_ms_thumbnail.thumbnails import careful, facts
+from omero_ms_thumbnail.thumbnails import pixels, single
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.ways import Viewer, way_of
 from tests.thumbnails.model_session import ModelSession
@@ -68,7 +68,7 @@ class Truth:
         # of its own copy: to look makes settings and rows
         stage: Any = _Stage(new_server(people, self._database.copy()))
         session: Any = ModelSession(stage, user_id)
-        found = await facts.ask(session, [request.image_id], user_id=user_id, size=request.width, with_content=False)
+        found = await pixels.ask(session, [request.image_id], user_id=user_id, size=request.width, with_content=False)
         told = found.get(request.image_id)
         if told is None:
             return None
@@ -76,7 +76,7 @@ class Truth:
         is_direct = way_of(request, told, viewer).is_direct
         try:
             async with asyncio.timeout(10), session.stores.lend() as store:
-                thumbnail = await careful.render(session, store, told, request, is_direct=is_direct)
+                thumbnail = await single.render_one(session, store, told, request, is_direct=is_direct)
                 return thumbnail.jpeg or None
         except UserException:
             return None

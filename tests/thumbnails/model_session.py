@@ -17,7 +17,7 @@ from omero_ms_thumbnail.omero.stores import ThumbnailStores
 from omero_ms_thumbnail.omero.system import EventContext
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
-from omero_ms_thumbnail.thumbnails.work import SessionWork
+from omero_ms_thumbnail.thumbnails.scheduler import ThumbnailScheduler
 from tests.embedded.truth import PEOPLE, Stage
 
 #: seconds within which everything here is answered
@@ -136,7 +136,7 @@ class Asker:
     def __init__(self, stage: Stage, who: str | int, *, stores: int = 4, caches: Caches | None = None) -> None:
         self.stage = stage
         self.session = ModelSession(stage, who, stores=stores)
-        self.work = SessionWork(self.session, stores=stores, caches=caches)  # type: ignore[arg-type]
+        self.work = ThumbnailScheduler(self.session, stores=stores, caches=caches)  # type: ignore[arg-type]
 
     async def __aenter__(self) -> Asker:
         return self

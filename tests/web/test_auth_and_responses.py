@@ -1,4 +1,4 @@
-"""Who is asking, the headers of answers, health, and complaints, with nothing running."""
+"""Who is asking, the headers of answers, health, and warnings, with nothing running."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from omero_ms_thumbnail.web import complaints
+from omero_ms_thumbnail.telemetry import limited
 from omero_ms_thumbnail.web.auth import Authenticator, SessionStoreUnavailable, User
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.parsing import Query
@@ -176,17 +176,17 @@ async def test_many_probes_are_one_check() -> None:
     assert asked == 1
 
 
-def test_complaints_are_made_once_and_counted(
+def test_warnings_are_made_once_and_counted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(complaints.time, "monotonic", lambda: now)
+    now, log = 1000.0, logging.getLogger("omero_ms_thumbnail.web")
+    monkeypatch.setattr(limited.time, "monotonic", lambda: now)
     with caplog.at_level(logging.WARNING):
         for _ in range(10):
-            complaints.complain(503, "Redis is down")
-        complaints.complain(503, "OMERO is down")
+            limited.warn_limited(log, "503: Redis is down")
+        limited.warn_limited(log, "503: OMERO is down")
         now += 6
-        complaints.complain(503, "Redis is down")
+        limited.warn_limited(log, "503: Redis is down")
     assert [record.getMessage() for record in caplog.records] == [
         "503: Redis is down",
         "503: OMERO is down",

@@ -20,7 +20,7 @@ from omero_ms_thumbnail.thumbnails.model import (
     ThumbnailRequest,
     TooManyWaiting,
 )
-from omero_ms_thumbnail.web import complaints
+from omero_ms_thumbnail.telemetry import limited
 from omero_ms_thumbnail.web.auth import Authenticator
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.response import RequestRefused, Response
@@ -69,7 +69,7 @@ class Session:
 
 @pytest.fixture(autouse=True)
 def _nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(complaints, "_last", {})
+    monkeypatch.setattr(limited, "_last", {})
 
 
 async def _answer(

@@ -16,7 +16,7 @@ from ..omero.images import images_in_progress, newest_images, readable_images
 from ..omero.pool import SessionPool
 from ..omero.session import JoinedSession, OmeroServer
 from ..omero.thumbnail_rows import pixels_of
-from ..thumbnails import facts
+from ..thumbnails import pixels
 from ..thumbnails.model import (
     ImageUnavailable,
     OmeroTooSlow,
@@ -126,7 +126,7 @@ class OmeroSteps:
         user_id, mode = (await session.event_context()).userId, QuestionMode(warn=_unsaid)
         watch = Stopwatch()
         try:
-            await facts.ask(session, [image_id], user_id=user_id, size=self._size)
+            await pixels.ask(session, [image_id], user_id=user_id, size=self._size)
         except UserException as error:
             if fault_of(error) is not Fault.REFUSED:
                 raise
@@ -137,7 +137,7 @@ class OmeroSteps:
             if mode.with_content:
                 return None
             watch = Stopwatch()
-            await facts.ask(session, [image_id], user_id=user_id, size=self._size, with_content=False)
+            await pixels.ask(session, [image_id], user_id=user_id, size=self._size, with_content=False)
             mode.took(watch.seconds, 1, with_content=False)
         return (
             None

@@ -200,7 +200,7 @@ class Supervisor:
             were_silent = silent
 
 
-async def obey(path: Path, *, reopen_logs: Callable[[], None], finish: Callable[[], None]) -> None:
+async def follow_supervisor(path: Path, *, reopen_logs: Callable[[], None], finish: Callable[[], None]) -> None:
     """A worker's side: do what the main process says, for as long as it is there. Raises OSError where it is not."""
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(f"{os.getpid()}\n".encode())

@@ -48,7 +48,7 @@ _SPANS_OF_ROUTE: Final = {
 }
 
 
-def _untold(name: str, seconds: float, error: str) -> None:
+def _ignore(name: str, seconds: float, error: str) -> None:
     """Nobody is told of the span but a trace."""
 
 
@@ -263,7 +263,7 @@ class Telemetry:
 
     def work(self, name: str) -> AbstractContextManager[None]:
         """To be entered around the work for a request where `is_tracing`; its time is the request's own."""
-        return self.spans(name, ended=_untold)
+        return self.spans(name, ended=_ignore)
 
     @property
     def is_tracing(self) -> bool:

@@ -1,1 +1,1 @@
-"""From what a user asks for to JPEGs: batching, single flight, and the careful way for what a batch leaves out."""
+"""From what a user asks for to JPEGs: batching, single flight, and one by one for what a batch leaves out."""

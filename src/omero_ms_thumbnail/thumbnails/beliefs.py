@@ -23,7 +23,7 @@ _REMEMBERED_MAX: Final = 20_000
 ENTRY_BYTES: Final = 900
 
 
-def _untold(_more: int) -> None:
+def _ignore(_more: int) -> None:
     """Nobody counts."""
 
 
@@ -33,7 +33,7 @@ class Beliefs:
     `count` is told of each that comes (1) and goes (-1), over all sessions.
     """
 
-    def __init__(self, life: float, count: Callable[[int], None] = _untold) -> None:
+    def __init__(self, life: float, count: Callable[[int], None] = _ignore) -> None:
         self._life = life
         self._kept = max(life, FRESH)
         self._count = count

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import content
-from .batches import Item
+from .queue import Item
 from .caches import Caches
 from .knowledge import Answer, Knowledge
 from .model import ImageFacts, Thumbnail
@@ -21,7 +21,7 @@ from .model import ImageFacts, Thumbnail
 ENOUGH: Final = 500
 
 
-def _unheard(_pictures: dict[bytes, Thumbnail]) -> None:
+def _ignore(_pictures: dict[bytes, Thumbnail]) -> None:
     """Nobody keeps them."""
 
 
@@ -60,7 +60,7 @@ class Unconfirmed:
     def close(self) -> None:
         """The session is over: nothing is kept any more, and nothing here keeps whoever did."""
         self.give_up()
-        self._keep = _unheard
+        self._keep = _ignore
 
     @property
     def size(self) -> int | None:

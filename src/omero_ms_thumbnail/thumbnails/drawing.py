@@ -19,8 +19,8 @@ from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
-from . import careful
-from .batches import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
+from . import single
+from .queue import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
 from .caches import DIRECT, SET, SINGLE, Caches
 from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
@@ -33,7 +33,7 @@ log: Final = logging.getLogger(__name__)
 _UNLIMITED: Final = contextlib.nullcontext()
 
 
-def _unheard(*_: object) -> None:
+def _ignore(*_: object) -> None:
     """Nobody waits for it any more."""
 
 
@@ -77,8 +77,8 @@ class Drawing:
 
     def close(self) -> None:
         """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
-        self._give_to = _unheard
-        self._ask_again = _unheard
+        self._give_to = _ignore
+        self._ask_again = _ignore
 
     def is_at_work(self) -> bool:
         """Whether OMERO works for somebody."""
@@ -313,7 +313,7 @@ class Drawing:
         async with self._session.stores.lend(patiently=True) as store:
             if not wanted((item,)):
                 return
-            thumbnail = await careful.render(
+            thumbnail = await single.render_one(
                 self._session, store, item.facts, item.request, is_direct=item.way.is_direct
             )
         if thumbnail.jpeg:
@@ -356,10 +356,10 @@ class Drawing:
         """For good, unless a set was, or what was told of the image, such as its group, is not true any more."""
         if item.facts is not None and item.way.lane is not None and not item.is_single:
             self._comes_alone(item)
-        elif item.facts is not None and item.doubted is None:
+        elif item.facts is not None and item.refused_with is None:
             # once: rights and settings may have changed between the question and the call, and who is administrator
-            item.doubted = (item.facts, self._knowledge.viewer)
-            self._knowledge.doubt_viewer()
+            item.refused_with = (item.facts, self._knowledge.viewer)
+            self._knowledge.expire_viewer()
             self._ask_again(item)
         else:
             item.done.set_exception(no_thumbnail(item))

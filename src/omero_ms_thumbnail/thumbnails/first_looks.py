@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from .batches import Item
+from .queue import Item
 from .model import NotModified, Thumbnail
 
 

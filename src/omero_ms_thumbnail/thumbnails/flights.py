@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from .batches import Item
+from .queue import Item
 from .model import Thumbnail
 
 #: told of the picture; or, with None, that it is this one's turn to draw it

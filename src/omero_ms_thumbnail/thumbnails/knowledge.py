@@ -11,11 +11,11 @@ from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import JoinedSession
-from . import content, facts
-from .batches import Item
+from . import content, pixels
+from .queue import Item
 from .beliefs import Beliefs
 from .caches import Caches
-from .careful import SYSTEM_GROUP
+from .single import SYSTEM_GROUP
 from .model import ImageFacts, Saved, ThumbnailRequest
 from .ways import DIRECT, STORED, Viewer, Way, way_of
 
@@ -60,13 +60,13 @@ class Knowledge:
         """What is remembered of it has proved wrong, or soon will."""
         self.beliefs.forget(image_id)
 
-    def doubt_viewer(self) -> None:
+    def expire_viewer(self) -> None:
         """OMERO has refused what they may see: the next question asks who they are, too."""
         self._viewer_until = 0.0
 
     async def is_viewer_still(self, viewer: Viewer) -> bool:
         """Whether, asked now, OMERO says what it said of the session's user. Raises what it throws, or IceException."""
-        self.doubt_viewer()
+        self.expire_viewer()
         return await self._know_viewer() == viewer
 
     def forget_all(self) -> None:
@@ -86,7 +86,7 @@ class Knowledge:
         asked_at = asyncio.get_running_loop().time()
         if named:
             found, told = await asyncio.gather(
-                self._ask(sorted(image_ids), viewer.user_id, size), facts.ask_named(self._session, named)
+                self._ask(sorted(image_ids), viewer.user_id, size), pixels.ask_named(self._session, named)
             )
         else:
             found, told = await self._ask(sorted(image_ids), viewer.user_id, size), {}
@@ -98,11 +98,11 @@ class Knowledge:
         with_content = self._caches.by_content and mode.with_content
         began = asyncio.get_running_loop().time()
         try:
-            found = await facts.ask(self._session, image_ids, user_id=user_id, size=size, with_content=with_content)
+            found = await pixels.ask(self._session, image_ids, user_id=user_id, size=size, with_content=with_content)
         except UserException as error:
             if not with_content or fault_of(error) is not Fault.REFUSED:
                 raise
-            found = await facts.ask(self._session, image_ids, user_id=user_id, size=size, with_content=False)
+            found = await pixels.ask(self._session, image_ids, user_id=user_id, size=size, with_content=False)
             mode.refused(error)
             return found
         seconds = asyncio.get_running_loop().time() - began

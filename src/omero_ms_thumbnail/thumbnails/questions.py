@@ -12,7 +12,7 @@ from typing import Final
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
-from .batches import Item, wanted
+from .queue import Item, wanted
 from .confirmation import ENOUGH, Unconfirmed
 from .knowledge import Answer, Knowledge
 from .rounds import Rounds
@@ -33,7 +33,7 @@ _PUT_OFF_MAX: Final = 1.0
 _LOOK_AGAIN: Final = 0.25
 
 
-def _unheard(*_: object) -> None:
+def _ignore(*_: object) -> None:
     """Nobody waits for it any more."""
 
 
@@ -72,7 +72,7 @@ class Questions:
 
     def close(self) -> None:
         """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
-        self._answered = self._failed = _unheard
+        self._answered = self._failed = _ignore
 
     def __bool__(self) -> bool:
         """Whether anything waits to be asked."""

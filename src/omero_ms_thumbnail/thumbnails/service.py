@@ -28,7 +28,7 @@ from .model import (
     ThumbnailError,
     ThumbnailRequest,
 )
-from .work import Outcome, SessionWork, hanging
+from .scheduler import Outcome, ThumbnailScheduler, hanging
 
 log: Final = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Thumbnails:
         self._pool = pool
         self._timeout = timeout
         self._stores = stores
-        self._work: OrderedDict[JoinedSession, SessionWork] = OrderedDict()
+        self._work: OrderedDict[JoinedSession, ThumbnailScheduler] = OrderedDict()
         #: the session that was asked for the size of thumbnails last, and what it said
         self._default_size: tuple[JoinedSession, int | None] | None = None
 
@@ -214,11 +214,11 @@ class Thumbnails:
                 return _join_failed(error)
         return OmeroTooSlow(f"OMERO has not let the session in within {self._timeout:g} s")
 
-    def _work_for(self, session: JoinedSession) -> SessionWork:
+    def _work_for(self, session: JoinedSession) -> ThumbnailScheduler:
         work = self._work.get(session)
         if work is None:
             self._forget_left()
-            work = SessionWork(
+            work = ThumbnailScheduler(
                 session,
                 stores=self._stores,
                 permits=self._permits,

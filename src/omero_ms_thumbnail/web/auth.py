@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from ..telemetry.limited import warn_limited
 from ..websession import SessionStoreUnavailable, SessionUnreadable, WebSession
 from .asgi import Headers
-from .complaints import complain
 from .parsing import Query
 from .public import PublicVisitors
 from .response import RETRY_AFTER, RequestRefused
+
+log: Final = logging.getLogger(__name__)
 
 #: the order in which the Java microservice looks is: this header, this query parameter, the cookie
 KEY_HEADER: Final = "x-omero-session-key"
@@ -129,7 +132,7 @@ class Authenticator:
         try:
             session = self._remembered(session_id) or await self._found(session_id)
         except SessionStoreUnavailable as down:
-            complain(503, str(down))
+            warn_limited(log, f"503: {down}")
             raise RequestRefused(
                 503,
                 "OMERO.web's sessions cannot be looked up at the moment",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
+from ..telemetry.limited import warn_limited
 from ..thumbnails.model import (
     ImageUnavailable,
     NotModified,
@@ -22,7 +24,6 @@ from ..thumbnails.model import (
 )
 from .asgi import Headers
 from .auth import Authenticator, User
-from .complaints import complain
 from .disconnect import ClientLeft, Disconnected, cancel_on_disconnect
 from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
 from .response import (
@@ -38,6 +39,8 @@ from .response import (
 )
 from .sources import Outcome, Sources, ThumbnailSource, source_of
 from .urls import Kind, Route
+
+log: Final = logging.getLogger(__name__)
 
 _STATUS: Final[dict[type[ThumbnailError], int]] = {
     ImageUnavailable: 404,
@@ -196,7 +199,7 @@ def refused(error: ThumbnailError) -> RequestRefused:
     told = _TO_CLIENTS.get(type(error))
     if told is None:
         return RequestRefused(status, str(error))
-    complain(status, str(error))
+    warn_limited(log, f"{status}: {error}")
     return RequestRefused(status, told, (("retry-after", str(RETRY_AFTER)),) if status == 503 else (), error.cause)
 
 
@@ -220,7 +223,7 @@ def _data_uris(requests: Sequence[ThumbnailRequest], outcomes: Sequence[Outcome]
     if worst is not None:
         if not has_any:
             raise refused(worst) from worst
-        complain(200, f"some images are null: {worst}")
+        warn_limited(log, f"200: some images are null: {worst}")
     # numbers and base64 have nothing in them that JSON would escape, and looking for it takes the longest of all
     return b"{%b}" % b", ".join(members)
 

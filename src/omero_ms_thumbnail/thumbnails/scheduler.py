@@ -3,6 +3,19 @@
 OMERO says of each, to that very session, whether its user may see it and what it shows (`questions`). What shows that
 is looked for in memory, in Redis, in OMERO's own files; what is nowhere OMERO draws, once for all who wait for it
 (`flights`, `drawing`), and it is kept once it is certain what it shows (`confirmation`).
+
+An item's life. Whoever waits is answered at the first "done"; what follows is done behind that.
+
+=============  ==============================  ==================================================================
+it is          known of it                     what ends that
+=============  ==============================  ==================================================================
+asked about    the request                     OMERO's answer: looked for; or done, as no image that they may read
+looked for     facts, way, key                 found kept, or the client has it: done; else drawn by whoever has to
+waiting        another session draws its key   that one's picture is certain: done; it failed: lined up
+lined up       its lane in the `BatchQueue`    a call takes it: on its way; settings are being made: asked about
+on its way     the call that it is in          the picture: done, and had; refused: asked about, once; else failed
+had            the picture, since when         a later query tells the same key: kept; another, or none: dropped
+=============  ==============================  ==================================================================
 """
 
 from __future__ import annotations
@@ -20,7 +33,7 @@ from ..omero.permits import Permits, outside_flights
 from ..omero.session import JoinedSession
 from ..omero.waiting import until_done
 from . import content
-from .batches import Item
+from .queue import Item
 from .caches import DISK, MEMORY, NOT_MODIFIED, REDIS, Caches
 from .confirmation import Unconfirmed
 from .drawing import Drawing, JoinLost, no_thumbnail, unreadable
@@ -43,7 +56,7 @@ Outcome = Thumbnail | NotModified | ThumbnailError | JoinLost
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 
 
-class SessionWork:
+class ThumbnailScheduler:
     """Thumbnails of one joined session. `waiting` says how many are waited for of all sessions."""
 
     def __init__(
@@ -195,7 +208,7 @@ class SessionWork:
                 continue
             if told is None:
                 item.done.set_exception(unreadable(item))
-            elif item.doubted is not None and item.doubted == (told, self._knowledge.viewer):
+            elif item.refused_with is not None and item.refused_with == (told, self._knowledge.viewer):
                 item.done.set_exception(no_thumbnail(item))
             else:
                 if answer.named:

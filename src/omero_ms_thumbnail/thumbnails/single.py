@@ -25,7 +25,7 @@ SYSTEM_GROUP: Final = 0
 _ONLY_EMPTY: Final = "only resets"
 
 
-async def render(
+async def render_one(
     session: JoinedSession, store: ThumbnailStore, facts: ImageFacts, request: ThumbnailRequest, *, is_direct: bool
 ) -> Thumbnail:
     """Ask for one thumbnail on a new `store`. Raises what OMERO throws, or IceException.

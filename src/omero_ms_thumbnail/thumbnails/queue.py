@@ -53,7 +53,7 @@ class Item:
     #: OMERO has said once to try again
     was_tried_again: bool = False
     #: what was known of the image, and of who asks, when OMERO refused it
-    doubted: tuple[ImageFacts, Viewer] | None = None
+    refused_with: tuple[ImageFacts, Viewer] | None = None
     #: the rendering settings that are named, if they are those of this image
     named: Saved | None = None
     #: under which the picture is kept, if it can be; see `content`

@@ -1,4 +1,4 @@
-"""Warnings of what keeps requests from being answered: each at once, then at most one every few seconds.
+"""Warnings that come with every request while something is wrong: each at once, then at most one every few seconds.
 
 A store that is down fails every request; its log must still be readable when somebody comes to look.
 """
@@ -10,8 +10,6 @@ import re
 import time
 from typing import Final
 
-log: Final = logging.getLogger(__name__)
-
 _SECONDS_BETWEEN: Final = 5.0
 _KEPT_MAX: Final = 100
 
@@ -20,16 +18,16 @@ _NUMBER: Final = re.compile(r"\d+")
 _last: dict[str, tuple[float, int]] = {}
 
 
-def complain(status: int, text: str) -> None:
-    """Warn that a request was answered with `status`, and how many were since the same was last said."""
+def warn_limited(log: logging.Logger, text: str, *, every: float = _SECONDS_BETWEEN) -> None:
+    """Warn of `text` in `log`, once in `every` seconds, and say how often it would have been meanwhile."""
     now = time.monotonic()
     # what is said of one image and of the next is the same
     same = _NUMBER.sub("#", text)
-    said, held_back = _last.get(same, (-_SECONDS_BETWEEN, 0))
-    if now - said < _SECONDS_BETWEEN:
+    said, held_back = _last.get(same, (-every, 0))
+    if now - said < every:
         _last[same] = (said, held_back + 1)
         return
     if len(_last) >= _KEPT_MAX:
         _last.clear()
     _last[same] = (now, 0)
-    log.warning("%d: %s%s", status, text, f" (and {held_back} more of these)" if held_back else "")
+    log.warning("%s%s", text, f" (and {held_back} more of these)" if held_back else "")
