@@ -41,6 +41,10 @@ _FRESH = 10_000_000
 _LOAD_IMAGES = 100_000
 
 
+#: nothing is kept, so that a small population is not answered from memory
+_NO_CACHE = "cache: {life: 0, picture-life: 0}\n"
+
+
 @dataclass
 class _Population:
     folder: Path
@@ -114,7 +118,7 @@ class Growth:
         return self._visited(_Population(self._folder, address, pid, omero.keys, images))
 
     def _service(self, omero: BigOmero) -> tuple[str, int]:
-        return self._ending.enter_context(service(self._folder, omero.configuration()))
+        return self._ending.enter_context(service(self._folder, omero.configuration() + _NO_CACHE))
 
     def _visited(self, population: _Population) -> _Population:
         """With every visitor's ThumbnailStores open, as after a first page."""

@@ -24,7 +24,7 @@ from omero_ms_thumbnail import one_omero, server
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import calls, stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails import knowledge, model, ways, scheduler
+from omero_ms_thumbnail.thumbnails import knowledge, model, scheduler, ways
 from omero_ms_thumbnail.web import application, auth, parsing, thumbnail_pages, urls
 from tests.conformance.standin.world import PIXELS
 

@@ -114,8 +114,12 @@ class Site:
         return sum(number for name, number in counts.items() if name not in ("checkPermissions", "create"))
 
     def configuration(self, *, cache_life: float | None = 0.0) -> str:
-        """This service's; without an access log, as the peers have none. A `cache_life` of None leaves its default."""
-        cache = "" if cache_life is None else f"cache: {{life: {cache_life:g}}}\n"
+        """This service's; without an access log, as the peers have none.
+
+        A `cache_life` of None leaves its default; of 0 keeps nothing, as the peers have no cache.
+        """
+        keeping = "" if cache_life else ", picture-life: 0"
+        cache = "" if cache_life is None else f"cache: {{life: {cache_life:g}{keeping}}}\n"
         return f"""omero: {{host: "{self.router.host}", port: {self.router.port}}}
 session-store: {{type: redis, uri: "redis://127.0.0.1:{self.redis.port}/1"}}
 omero.web: {{session_cookie_name: sessionid}}

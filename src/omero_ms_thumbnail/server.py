@@ -46,6 +46,7 @@ from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import SessionUnreadable, WebSession
+from .websession.plain_operations import prepare as prepare_patterns
 
 log: Final = logging.getLogger(__name__)
 
@@ -57,6 +58,9 @@ _LEAVE_TIMEOUT: Final = 5.0
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0
+
+#: seconds after a worker's start
+_SETTLED: Final = 2.0
 
 #: in the folder that workers share: where they hear from the main process
 _SUPERVISOR: Final = "supervisor"
@@ -202,6 +206,8 @@ class Service:
         )
         self._telemetry.start()
         collect_garbage_less_often()
+        # not while everybody waits for the first thumbnails
+        asyncio.get_running_loop().call_later(_SETTLED, prepare_patterns)
         if self._demo:
             self._in_background(_announce(settings.host, settings.port, self._demo.announcement))
 

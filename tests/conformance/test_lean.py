@@ -9,7 +9,8 @@ import pytest
 
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import GROUP, JoinedSession, OmeroServer
-from omero_ms_thumbnail.thumbnails import pixels, single
+from omero_ms_thumbnail.thumbnails import pixels as pixels_of_images
+from omero_ms_thumbnail.thumbnails import single
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from tests.conformance.harness import ALICE, ALICE_KEY, LAB, PRIVATE, WORLD, OmeroStandin, pixels
 from tests.conformance.standin.pictures import what_is_shown
@@ -29,7 +30,7 @@ async def test_facts_sets_and_single_thumbnails(lean: OmeroStandin) -> None:
     router = lean.self_signed
     session = await JoinedSession.join(OmeroServer(router.host, router.port, client_context()), ALICE_KEY)
     # 22 is of somebody else in a private group, 999 of nobody
-    found = await pixels.ask(session, [11, 12, 21, 22, 999], user_id=ALICE, size=96)
+    found = await pixels_of_images.ask(session, [11, 12, 21, 22, 999], user_id=ALICE, size=96)
     assert sorted(found) == [11, 12, 21]
     assert (found[12].pixels_id, found[12].group_id, found[21].group_id) == (pixels(12), LAB, PRIVATE)
     async with session.stores.lend() as store:

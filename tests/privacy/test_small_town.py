@@ -106,7 +106,7 @@ KEYS: dict[str, Break] = {
 
 
 def _plain(facts: Any) -> Any:
-    return work.ThumbnailRequest(facts.image_id, facts.size)
+    return scheduler.ThumbnailRequest(facts.image_id, facts.size)
 
 
 # who is answered from what is kept, and when

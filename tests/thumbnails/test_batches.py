@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from omero_ms_thumbnail.thumbnails.queue import PAGE, SETS_MAX, WORTH_SECONDS, Batch, BatchQueue, Item, Stores
 from omero_ms_thumbnail.thumbnails.model import ImageFacts, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.queue import PAGE, SETS_MAX, WORTH_SECONDS, Batch, BatchQueue, Item, Stores
 from omero_ms_thumbnail.thumbnails.ways import STORED, Way
 
 #: what a set may take, in seconds

@@ -11,11 +11,11 @@ import pytest
 
 from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException
 from omero_ms_thumbnail.omero import exceptions
-from omero_ms_thumbnail.thumbnails.queue import Item
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.flights import Flights
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
+from omero_ms_thumbnail.thumbnails.queue import Item
 from tests.embedded.truth import Stage
 from tests.thumbnails.model_session import TIMEOUT, Asker, OngoingModelCall
 

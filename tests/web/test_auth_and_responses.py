@@ -176,9 +176,7 @@ async def test_many_probes_are_one_check() -> None:
     assert asked == 1
 
 
-def test_warnings_are_made_once_and_counted(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warnings_are_made_once_and_counted(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     now, log = 1000.0, logging.getLogger("omero_ms_thumbnail.web")
     monkeypatch.setattr(limited.time, "monotonic", lambda: now)
     with caplog.at_level(logging.WARNING):

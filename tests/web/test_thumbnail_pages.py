@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from omero_ms_thumbnail.telemetry import limited
 from omero_ms_thumbnail.thumbnails.model import (
     ImageUnavailable,
     OmeroHangs,
@@ -20,7 +21,6 @@ from omero_ms_thumbnail.thumbnails.model import (
     ThumbnailRequest,
     TooManyWaiting,
 )
-from omero_ms_thumbnail.telemetry import limited
 from omero_ms_thumbnail.web.auth import Authenticator
 from omero_ms_thumbnail.web.parsing import Limits
 from omero_ms_thumbnail.web.response import RequestRefused, Response

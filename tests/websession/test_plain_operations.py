@@ -8,11 +8,12 @@ import pickle
 import pickletools
 import random
 import struct
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from omero_ms_thumbnail.websession import plain_pickles
+from omero_ms_thumbnail.websession import plain_operations, plain_pickles
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.pickle_keys import Keys
@@ -274,3 +275,27 @@ def test_data_as_it_is_has_no_constants_that_may_be_keys(protocol: int) -> None:
     plain = plain_pickle(pickle.dumps(value, protocol), BEHIND)
     assert plain is not None
     assert plain.unsure < 4_000
+
+
+def test_patterns_that_are_being_compiled_keep_nobody_waiting() -> None:
+    payload = pickle.dumps({"callback": [str(number) for number in range(10_000)]}, 4)
+    with pytest.MonkeyPatch.context() as patch:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def compile_slowly() -> None:
+            begun.set()
+            go_on.wait()
+
+        patch.setattr(plain_operations, "_preparing", None)
+        patch.setattr(plain_operations, "_patterns", compile_slowly)
+        plain_operations.prepare()
+        begun.wait()
+        assert not plain_operations.is_ready()
+        # for the reader that looks at each operation
+        assert plain_pickles.read(payload, Limits()) is None
+        go_on.set()
+        preparing = plain_operations._preparing
+        assert preparing is not None
+        preparing.join()
+        assert plain_operations.is_ready()
+    assert plain_pickles.read(payload, Limits()) == pickle.loads(payload)

@@ -99,6 +99,11 @@ class Caches:
     first_looks: FirstLooks = field(default_factory=FirstLooks)
     questions: QuestionMode = field(default_factory=QuestionMode)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether pictures are kept anywhere, by what they show."""
+        return self.by_content and (self.memory is not None or self.shared is not None)
+
     def count_facts(self, more: int) -> None:
         """Sessions remember so many more images' facts, or less."""
         if self.memory is not None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import content
-from .queue import Item
 from .caches import Caches
 from .knowledge import Answer, Knowledge
 from .model import ImageFacts, Thumbnail
+from .queue import Item
 
 #: pictures that are enough for a question: they take memory and are not kept yet
 ENOUGH: Final = 500
@@ -52,7 +52,9 @@ class Unconfirmed:
     def add(self, item: Item, facts: ImageFacts, thumbnail: Thumbnail) -> None:
         """It was had just now."""
         may_be = item.key is not None or (not item.way.is_direct and item.request.is_plain)
-        if not self._caches.by_content or thumbnail.in_progress or not may_be or facts.content is None:
+        is_waited_for = item.key is not None and self._caches.flights.is_waited_for(item.key, item)
+        is_wanted = self._caches.keeps or is_waited_for or item.file is not None
+        if not is_wanted or thumbnail.in_progress or not may_be or facts.content is None:
             self._end(item, None)
             return
         self._had[item] = Had(item, facts, item.key, thumbnail, self._loop.time())

@@ -20,10 +20,10 @@ from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
 from . import single
-from .queue import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
 from .caches import DIRECT, SET, SINGLE, Caches
 from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
+from .queue import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
 from .rounds import Rounds
 from .tasks import Tasks
 

@@ -12,11 +12,11 @@ from ..ice.types import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import JoinedSession
 from . import content, pixels
-from .queue import Item
 from .beliefs import Beliefs
 from .caches import Caches
-from .single import SYSTEM_GROUP
 from .model import ImageFacts, Saved, ThumbnailRequest
+from .queue import Item
+from .single import SYSTEM_GROUP
 from .ways import DIRECT, STORED, Viewer, Way, way_of
 
 log: Final = logging.getLogger(__name__)

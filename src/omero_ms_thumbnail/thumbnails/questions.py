@@ -12,9 +12,9 @@ from typing import Final
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
-from .queue import Item, wanted
 from .confirmation import ENOUGH, Unconfirmed
 from .knowledge import Answer, Knowledge
+from .queue import Item, wanted
 from .rounds import Rounds
 from .tasks import Tasks
 

@@ -33,7 +33,6 @@ from ..omero.permits import Permits, outside_flights
 from ..omero.session import JoinedSession
 from ..omero.waiting import until_done
 from . import content
-from .queue import Item
 from .caches import DISK, MEMORY, NOT_MODIFIED, REDIS, Caches
 from .confirmation import Unconfirmed
 from .drawing import Drawing, JoinLost, no_thumbnail, unreadable
@@ -48,6 +47,7 @@ from .model import (
     ThumbnailRequest,
 )
 from .questions import Questions
+from .queue import Item
 from .saves import Saves
 from .tasks import Tasks
 

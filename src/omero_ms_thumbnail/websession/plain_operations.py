@@ -23,8 +23,10 @@ constant comes into the memo, as no pickler puts one there: a pickle that does i
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 SHORT: Final = 256
 """Bytes from which on a text's length takes more than one byte."""
@@ -87,19 +89,56 @@ _OPERATION: Final = b"|".join(
         rb"[jr]..[\x00-\x01]\x00",
     )
 )
-# No more than 2,000 at once, as a pattern takes memory for each.
-_RUN: Final = re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL)
-# Pairs and triples come first, of which there are most. What is behind the last tuple is the second kind of piece,
-# which is found once and empty.
-_TO_TUPLE: Final = re.compile(
-    rb"((?>%b?+%b%b(?>\x86|%b\x87)|(?>%b){0,2000}+[%b]))|.+" % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, _TUPLE_CODES),
-    re.DOTALL,
-)
-# What constants that may be keys are in, so that none of it is tried again as part of something else.
-_VALUES: Final = re.compile(b"(?>%b){1,2000}+" % _VALUE, re.DOTALL)
-_EACH_CONSTANT: Final = re.compile(b"(%b)|%b" % (_CONSTANT, _NAME), re.DOTALL)
-# A set in which a frame begins: no more of these than frames, so that it may have room for more.
-_CUT_SET: Final = re.compile(rb"(\x8f%b?+\((?>%b){0,4}+)\x95.{8}((?>%b){0,4}+\x90)" % (_PUT, _VALUE, _VALUE), re.DOTALL)
+
+
+class _Patterns(NamedTuple):
+    run: re.Pattern[bytes]
+    to_tuple: re.Pattern[bytes]
+    values: re.Pattern[bytes]
+    each_constant: re.Pattern[bytes]
+    cut_set: re.Pattern[bytes]
+
+
+@cache
+def _patterns() -> _Patterns:
+    return _Patterns(
+        # No more than 2,000 at once, as a pattern takes memory for each.
+        re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL),
+        # Pairs and triples come first, of which there are most. What is behind the last tuple is the second kind of
+        # piece, which is found once and empty.
+        re.compile(
+            rb"((?>%b?+%b%b(?>\x86|%b\x87)|(?>%b){0,2000}+[%b]))|.+"
+            % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, _TUPLE_CODES),
+            re.DOTALL,
+        ),
+        # What constants that may be keys are in, so that none of it is tried again as part of something else.
+        re.compile(b"(?>%b){1,2000}+" % _VALUE, re.DOTALL),
+        re.compile(b"(%b)|%b" % (_CONSTANT, _NAME), re.DOTALL),
+        # A set in which a frame begins: no more of these than frames, so that it may have room for more.
+        re.compile(rb"(\x8f%b?+\((?>%b){0,4}+)\x95.{8}((?>%b){0,4}+\x90)" % (_PUT, _VALUE, _VALUE), re.DOTALL),
+    )
+
+
+#: compiles them beside whatever else is done, once `prepare` was called
+_preparing: threading.Thread | None = None
+
+
+def prepare() -> None:
+    """Compile the patterns in a thread: it takes most of a second, for which nobody is to wait at a start.
+
+    Until then no pickle is plain. Without this they are compiled when the first pickle is looked at.
+    """
+    global _preparing
+    if _preparing is None:
+        _preparing = threading.Thread(target=_patterns, name="patterns", daemon=True)
+        _preparing.start()
+
+
+def is_ready() -> bool:
+    """Whether the patterns are compiled, or nobody has begun to."""
+    return _preparing is None or not _preparing.is_alive()
+
+
 _PROTOCOL: Final = re.compile(rb"\x80[\x02-\x05]")
 
 
@@ -152,7 +191,7 @@ class _Taking:
     def take(self) -> bool:
         """Take one operation or many. False for STOP; raises `_NotPlain`."""
         data, position = self._data, self._position
-        if (run := _RUN.match(data, position)) is not None:
+        if (run := _patterns().run.match(data, position)) is not None:
             self._take_part(run[0])
             return True
         if position >= len(data):
@@ -170,7 +209,7 @@ class _Taking:
         elif code == _SETITEM:
             self._take_part(b"s")
             self._count(1)
-        elif code == _EMPTY_SET and (cut := _CUT_SET.match(data, position)) is not None:
+        elif code == _EMPTY_SET and (cut := _patterns().cut_set.match(data, position)) is not None:
             self._take_part(cut[1])
             self._take_frame()
             self._take_part(cut[2])
@@ -198,7 +237,7 @@ class _Taking:
     def _take_tuples(self) -> None:
         """What is there up to a tuple, and again; there is one at the position."""
         behind, position = self._behind_tuples, self._position
-        pieces = _TO_TUPLE.findall(self._data, position, min(position + _TUPLES_AT_ONCE, len(self._data)))
+        pieces = _patterns().to_tuple.findall(self._data, position, min(position + _TUPLES_AT_ONCE, len(self._data)))
         # one that is empty is for the rest, up to which each piece begins where the last one ends
         part = behind.join(pieces if not pieces[-1] else [*pieces, b""])
         tuples = len(pieces) - (not pieces[-1])
@@ -211,8 +250,8 @@ class _Taking:
         """Values some of which may be keys. Not those up to APPENDS or TUPLE, for which there were too many."""
         data, constants, began = self._data, 0, self._position
         while True:
-            if (values := _VALUES.match(data, self._position)) is not None:
-                constants += sum(map(bool, _EACH_CONSTANT.findall(values[0])))
+            if (values := _patterns().values.match(data, self._position)) is not None:
+                constants += sum(map(bool, _patterns().each_constant.findall(values[0])))
                 self._take_part(values[0])
             elif data[self._position : self._position + 1] == b"\x95" and self._position > began:
                 self._take_frame()

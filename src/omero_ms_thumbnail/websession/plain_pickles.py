@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from omero_ms_thumbnail.websession.collecting import without_collecting
-from omero_ms_thumbnail.websession.plain_operations import PlainPickle, plain_pickle
+from omero_ms_thumbnail.websession.plain_operations import PlainPickle, is_ready, plain_pickle
 
 if TYPE_CHECKING:
     from omero_ms_thumbnail.websession.limits import Limits
@@ -51,6 +51,8 @@ _WIDEST: Final = tuple(bytes([code]) for code in range(0xF0, 0xF5))
 
 def read(data: bytes, limits: Limits) -> dict[object, object] | None:
     """The dict that data begins with the pickle of; None where it is for `unpickling` to read, or to say why not."""
+    if not is_ready():
+        return None
     plain = plain_pickle(data, _BINPERSID)
     if plain is None:
         return None
