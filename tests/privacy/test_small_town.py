@@ -153,7 +153,7 @@ def beliefs_outlive_the_session(patch: pytest.MonkeyPatch) -> None:
 
     def begin(original: Any, self: Any, session: Any, caches: Any) -> None:
         original(self, session, caches)
-        self._beliefs._facts = tables.setdefault(session.user_id, self._beliefs._facts)
+        self.beliefs._facts = tables.setdefault(session.user_id, self.beliefs._facts)
 
     _wrap(Knowledge, "__init__", begin)(patch)
     # nothing is told before it is known for whom

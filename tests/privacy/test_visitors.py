@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.web import asking
+from omero_ms_thumbnail.web import auth
 from omero_ms_thumbnail.web.auth import (
     KEY_HEADER,
     Authenticator,
@@ -138,7 +138,7 @@ def _everywhere(patch: pytest.MonkeyPatch) -> None:
 
 
 def _not_let_in(patch: pytest.MonkeyPatch) -> None:
-    original = asking.Authenticator.as_visitor
+    original = auth.Authenticator.as_visitor
 
     def as_visitor(self: Any, path: str, size: int | None = None) -> User | None:
         if original(self, path, size) is not None or not self._visitors.may_see(path):
