@@ -31,6 +31,8 @@ _STORED_SIZE: Final = 96
 _COLLECT: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
 _LOOK_AGAIN: Final = 0.25
+#: seconds that it is put off at least, since a moment that is nearly there may be the same one to a clock
+_LEAST: Final = 0.001
 
 
 def _ignore(*_: object) -> None:
@@ -109,7 +111,7 @@ class Questions:
                 self._is_due = True
                 self._begin()
                 break
-            await self._pause(_COLLECT - age if age < _COLLECT else _LOOK_AGAIN)
+            await self._pause(max(_COLLECT - age, _LEAST) if age < _COLLECT else _LOOK_AGAIN)
         self._is_collecting = False
 
     async def _pause(self, seconds: float) -> None:
