@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import platform
 import sys
 import tempfile
@@ -36,6 +37,7 @@ ATTEMPTS = 12
 #: seconds; what was answered sooner is not asked for again
 QUICK = 0.05
 SOUND_ID = "soundandvalid000"
+LARGE_ID = "largeandvalid000"
 COLUMNS = (
     "`session-store`",
     "payloads",
@@ -181,12 +183,15 @@ class Site:
         key = await asyncio.to_thread(self._omero.session_key, "researcher")
         sound = json.dumps({"connector": {"omero_session_key": key}}).encode()
         stored = {session_id: payloads[name] for name, session_id in ids.items()}
-        await self._places.put(kind, {**stored, SOUND_ID: sound})
+        # after which everything is there that large sessions are read by, such as its compiled patterns
+        large = pickle.dumps({"connector": {"omero_session_key": key}, "callback": [str(n) for n in range(9_000)]}, 4)
+        await self._places.put(kind, {**stored, SOUND_ID: sound, LARGE_ID: large})
         with self._service(kind) as service:
             (worker,) = service.children()
             async with httpx.AsyncClient(base_url=service.address, timeout=DEADLINE) as client:
                 path = _PATH.format(self._omero.readable("researcher")[0])
                 before = await self._ask(client, worker, path, "the sound one", SOUND_ID)
+                await self._ask(client, worker, path, "a large one", LARGE_ID)
                 at_first = _resident(worker)
                 refusals = []
                 for name in payloads:
@@ -196,7 +201,7 @@ class Site:
                     refusals.append(min(tried, key=lambda refusal: refusal.seconds))
                 grown = _resident(worker) - at_first
                 after = await self._ask(client, worker, path, "the sound one", SOUND_ID)
-            service.wait_for(rf"(?s)({path} 200.*){{2}}")
+            service.wait_for(rf"(?s)({path} 200.*){{3}}")
             output = service.output
         return Run(
             kind, tuple(refusals), tuple(hostile.canaries(self.canaries)), grown, before.status, after.status, output

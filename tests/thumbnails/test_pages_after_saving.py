@@ -72,7 +72,7 @@ class Browser:
             self.thumbnails.get_all(self.omero.keys["researcher"], asked.requests)
         )
         # it is kept behind the answer
-        self.loop.pass_time(0.1)
+        self.loop.pass_time(0.5)
         assert isinstance(outcome, Thumbnail)
         return outcome.jpeg
 

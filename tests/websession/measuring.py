@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def _count_to_a_million() -> float:
 def _serve(given: BinaryIO) -> None:
     # whatever is imported or made when it is first used
     decode_payload(b"\x80\x04}.", Limits())
+    decode_payload(pickle.dumps({"callback": [str(number) for number in range(9_000)]}, 4), Limits())
     while length := given.read(_LENGTH_BYTES):
         payload = given.read(int.from_bytes(length, "big"))
         child = os.fork()
