@@ -8,6 +8,7 @@ Order and growth are those of CPython's `Objects/dictobject.c` and `Objects/seto
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import Final
 
@@ -45,7 +46,7 @@ class _Places:
 
     def __init__(self, budget: Budget, size: int, hashes: Iterable[int]) -> None:
         self._budget = budget
-        self._hashes = [*hashes]
+        self._hashes = array("q", hashes)
         self._make(size)
 
     def __len__(self) -> int:
@@ -59,11 +60,11 @@ class _Places:
 
     def _make(self, size: int) -> None:
         self._taken = bytearray(size)
-        self._place(self._hashes)
+        self._place(self._hashes.tolist())
 
     def _add(self, hashes: list[int]) -> None:
         self._place(hashes)
-        self._hashes += hashes
+        self._hashes.extend(hashes)
 
     def _place(self, hashes: list[int]) -> None:
         if not hashes or self._in_a_row(hashes):

@@ -118,7 +118,7 @@ def _dict_of_items(machine: Machine) -> None:
 def _frozen_set(machine: Machine) -> None:
     items = machine.pop_to_mark()
     machine.charge(SET + MEMBER * len(items))
-    machine.push(frozenset(machine.keys.members(items, 0)))
+    machine.push(frozenset({*machine.keys.members(items, 0)}))
 
 
 def _out_of_band(machine: Machine) -> None:
