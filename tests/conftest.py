@@ -12,9 +12,9 @@ from tests.support import parts
 
 pytest_plugins: list[str] = []
 
-# how long an example takes says how busy the machine is
-hypothesis.settings.register_profile("whatever the machine", deadline=None)
-hypothesis.settings.load_profile("whatever the machine")
+# how long an example takes says how busy the machine is; many more are tried by `make fuzz`
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("tests")
 
 _LEFT_OUT: Final = "left out"
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.real.browser.chromium import Gallery
 
+pytestmark = pytest.mark.long
+
 #: of WCAG 2, level AA, for text of ordinary size
 LEAST_CONTRAST = 4.5
 
@@ -29,7 +31,6 @@ _CONTRASTS = """all => {
 }"""
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("width", [400, 1600])
 @pytest.mark.parametrize(("place", "images"), [("dataset/1", 60), ("plate/1", 384)])
 def test_it_fits(gallery: Callable[..., Gallery], width: int, place: str, images: int) -> None:

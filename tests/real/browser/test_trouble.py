@@ -12,6 +12,8 @@ import pytest
 from tests.real.browser.chromium import Gallery
 from tests.support.service_process import ServiceProcess, start
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def mortal_demo() -> Iterator[ServiceProcess]:

@@ -18,6 +18,8 @@ from tests.support.embedded_thread import EmbeddedThread
 from tests.support.service_process import DEADLINE, ServiceProcess, free_port
 from tests.unit.telemetry.serving import KEY_HEADER, serving
 
+pytestmark = pytest.mark.long
+
 #: browsers that ask at once
 VISITORS = 16
 

@@ -144,6 +144,7 @@ def test_visitors_without_a_session_are_spread(tmp_path: Path) -> None:
     assert len(set(workers)) == WORKERS
 
 
+@pytest.mark.long
 def test_nobody_notices_that_a_worker_is_killed(tmp_path: Path) -> None:
     # the join is what all of them wait for, so that all have been asked when the worker is killed
     omero = EmbeddedThread(latency=Latency(join=400))

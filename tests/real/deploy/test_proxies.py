@@ -115,6 +115,7 @@ def test_while_the_service_is_away(tmp_path: Path, proxy: Proxy) -> None:
             assert client.get(PATH, headers={"cookie": cookie}).status_code == 200
 
 
+@pytest.mark.long
 @EVERY
 def test_what_the_service_says_itself_while_omero_is_away(tmp_path: Path, proxy: Proxy) -> None:
     config = tmp_path / "config.yaml"

@@ -18,6 +18,8 @@ from tests.support.embedded_thread import EmbeddedThread
 from tests.support.service_process import DEADLINE, ServiceProcess, free_port, start
 from tests.unit.telemetry.serving import KEY_HEADER
 
+pytestmark = pytest.mark.long
+
 CLIENTS = 8
 
 

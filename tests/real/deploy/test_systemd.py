@@ -21,6 +21,8 @@ from tests.support.parts import ROOT
 from tests.support.service_process import DEADLINE, free_port
 from tests.unit.telemetry.serving import KEY_HEADER
 
+pytestmark = pytest.mark.long
+
 UNIT = "omero-ms-thumbnail.service"
 
 #: the number of a user that is nobody else's here

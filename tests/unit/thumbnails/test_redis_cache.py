@@ -210,6 +210,7 @@ async def test_a_worker_that_died_making_room_is_in_nobodys_way_for_long(
     await _put_until_there(cache, 2, {b"other": JPEG})
 
 
+@pytest.mark.long
 async def test_many_who_put_at_once_make_room_once(make: Make, client: redis.asyncio.Redis) -> None:
     caches = [make(bytes_max=200_000) for _ in range(8)]
     numbers = iter(range(10_000))
