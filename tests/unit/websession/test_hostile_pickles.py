@@ -114,10 +114,25 @@ def test_bomb(name: str, cost: Callable[[bytes], Cost]) -> None:
 
 
 # Sound pickles, only in excess or of no use as a session: these are read, at a cost in proportion to their size.
-@pytest.mark.parametrize("name", ["nested lists", "nested tuples", "list in itself", "state in itself"])
+@pytest.mark.parametrize(("name", "kind", "depth"), [("nested lists", list, 29_000), ("nested tuples", tuple, 59_001)])
 @pytest.mark.usefixtures("bounded")
-def test_depth_costs_nothing(name: str) -> None:
-    loads(BOMBS[name], LIMITS)
+def test_depth_costs_nothing(name: str, kind: type, depth: int) -> None:
+    value = loads(BOMBS[name], LIMITS)
+    found = 0
+    while isinstance(value, (list, tuple)):
+        assert type(value) is kind
+        found += 1
+        value = value[0] if value else None
+    assert value is None
+    assert found == depth
+
+
+@pytest.mark.usefixtures("bounded")
+def test_what_is_in_itself_is_read() -> None:
+    value = loads(BOMBS["list in itself"], LIMITS)
+    assert isinstance(value, list)
+    assert value[0] is value
+    assert isinstance(loads(BOMBS["state in itself"], LIMITS), Placeholder)
 
 
 @pytest.mark.usefixtures("bounded")
