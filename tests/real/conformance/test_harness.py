@@ -23,6 +23,8 @@ from tests.real.conformance.harness import (
 )
 from tests.real.conformance.standin.pictures import what_is_shown
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from tests.real.conformance.harness import OfficialClient, OmeroStandin
 

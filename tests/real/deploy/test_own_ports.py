@@ -177,6 +177,7 @@ def test_nobody_notices_that_a_worker_is_killed(tmp_path: Path) -> None:
     assert (tmp_path / "access.log").read_text().count(f"by 127.0.0.1:{ports[0]}\n") > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("limit", "status"), [("", 200), ("shutdown-timeout: 0.2\n", 503)])
 def test_what_came_to_the_own_port_is_answered_when_the_service_stops(tmp_path: Path, limit: str, status: int) -> None:
     omero = EmbeddedThread(latency=Latency(thumbnail=700 if status == 200 else 2 * DEADLINE * 1000))

@@ -89,6 +89,7 @@ def test_a_whole_trace_below_the_b3_header(
         assert secret not in service.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "headers",
     [

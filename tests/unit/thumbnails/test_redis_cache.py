@@ -251,6 +251,7 @@ async def test_a_redis_that_is_gone_is_left_alone_for_a_while(
     assert "left alone for 5 s" in line
 
 
+@pytest.mark.long
 async def test_a_cluster_shares_as_one_redis_does(tmp_path: Path) -> None:
     with cluster(tmp_path, "S3cret") as nodes:
         client = redis_or_cluster_client(f"redis-cluster://:S3cret@127.0.0.1:{nodes[0].port}", timeout=30)

@@ -34,6 +34,8 @@ from tests.unit.websession.postgres_server import PASSWORD, PostgresServer
 from tests.unit.websession.tcp_server import serving
 from tests.unit.websession.test_postgres_store import TABLE, opened, save, sql
 
+pytestmark = pytest.mark.long
+
 ROLE, ROLE_PASSWORD = "thumbnails", "p/w?#@%"
 SCHEMA = "omeroweb"
 

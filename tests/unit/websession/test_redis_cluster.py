@@ -13,6 +13,8 @@ from omero_ms_thumbnail.websession.redis_store import redis_client
 from tests.unit.websession.redis_cluster import cluster
 from tests.unit.websession.redis_server import free_port
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "S3cret-of-the-cluster"
 KEY_PREFIX = ":1:django.contrib.sessions.cache"
 
