@@ -21,6 +21,7 @@ from PIL import Image
 
 from omero_embedded.workload import Latency
 from tests.embedded_thread import EmbeddedThread
+from tests.end_to_end.site import get_until
 from tests.service_process import DEADLINE, ServiceProcess, free_port, start
 from tests.websession import django_site
 from tests.websession.redis_server import RedisServer
@@ -153,7 +154,7 @@ def test_redis_down_is_503_and_comes_back(serve: Serve, omero: EmbeddedThread, t
         with serve(_configuration(omero.omero.ssl_port, server.port)) as service:
             assert _get(service, "/webclient/render_thumbnail/101/", session).status_code == 200
             server.kill()
-            down = _get(service, "/webclient/render_thumbnail/101/", session)
+            down = get_until(503, service, "/webclient/render_thumbnail/101/", session)
             assert (down.status_code, down.headers["retry-after"]) == (503, "2")
             ready = httpx.get(f"{service.address}/readyz")
             assert ready.status_code == 503
