@@ -30,8 +30,8 @@ from urllib.parse import urlsplit
 
 import redis
 
-from tests.websession import django_site
-from tests.websession.redis_server import RedisServer
+from tests.unit.websession import django_site
+from tests.unit.websession.redis_server import RedisServer
 
 from . import usage
 from .load import COOKIE, KEY, Load, Questions, wrk

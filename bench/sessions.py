@@ -22,8 +22,8 @@ import redis
 import uvloop
 
 from omero_ms_thumbnail.websession import CachedSessionStore, RedisSessionStore
-from tests.websession import django_site
-from tests.websession.redis_server import RedisServer
+from tests.unit.websession import django_site
+from tests.unit.websession.redis_server import RedisServer
 
 ID = "abcdefgh01234567"
 ROUNDS = 7

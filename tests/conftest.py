@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests import parts
+from tests.support import parts
 
 pytest_plugins: list[str] = []
 

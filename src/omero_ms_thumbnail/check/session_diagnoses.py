@@ -1,6 +1,7 @@
 """The diagnoses about the store of the sessions, and the sessions in it.
 
-What each advises is run by a test: `tests/websession/test_redis_causes.py`, `tests/websession/test_postgres_advice.py`.
+What each advises is run by a test: `tests/unit/websession/test_redis_causes.py`,
+`tests/unit/websession/test_postgres_advice.py`.
 """
 
 from __future__ import annotations
