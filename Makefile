@@ -17,7 +17,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
+.PHONY: help run test test-long lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
 	screenshots docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -26,8 +26,14 @@ help:  ## what there is to make
 run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (PORT=8080)
 	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
 
-test: $(VENV)/.test  ## every test that this machine has the real parts for, but for stack-test
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --ignore tests/real/stack
+# whole files to a process, in the order of their names: those against real parts, which take longest, come first
+pytest = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/real/stack
+
+test: $(VENV)/.test  ## the tests that this machine has the real parts for, within five minutes
+	$(pytest) -m "not long"
+
+test-long: $(VENV)/.test  ## the others: tables of attacks, mutants, large sessions, crowds, days of virtual time
+	$(pytest) -m long
 
 lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 	$(BIN)/ruff check .

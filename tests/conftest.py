@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
 from tests.support import parts
 
 pytest_plugins: list[str] = []
+
+# how long an example takes says how busy the machine is
+hypothesis.settings.register_profile("whatever the machine", deadline=None)
+hypothesis.settings.load_profile("whatever the machine")
 
 _LEFT_OUT: Final = "left out"
 

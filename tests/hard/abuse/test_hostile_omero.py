@@ -122,6 +122,7 @@ def test_what_is_answered_at_once(service: ServiceProcess, omero: HostileOmero, 
 HANGING_JOIN = "no answer to createSession"
 
 
+@pytest.mark.long
 def test_what_ends_by_the_time_out(service: ServiceProcess, omero: HostileOmero, browser: Browser) -> None:
     """All at the same time: each costs its own user a 504, and together they take no more than one may."""
     (worker,) = service.children()

@@ -22,6 +22,8 @@ from schemathesis.specs.openapi.checks import (
 from tests.hard.abuse.conftest import Demo
 from tests.support.service_process import DEADLINE
 
+pytestmark = pytest.mark.long
+
 #: requests for each operation
 EXAMPLES = 4
 

@@ -17,12 +17,14 @@ def _shorter(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(striking, name, seconds)
 
 
+@pytest.mark.long
 async def test_omero_killed_and_started_again(tmp_path: Path) -> None:
     seen = await omero_faults.omero_killed(tmp_path)
     assert seen.broken == []
     assert seen.during[503] > 50
 
 
+@pytest.mark.long
 async def test_omero_replaced_behind_its_router(tmp_path: Path) -> None:
     require("glacier2router")
     require("omero-py (Python 3.10)")

@@ -13,6 +13,7 @@ from tests.hard.faults.site import value
 from tests.hard.overload import crowds
 
 
+@pytest.mark.long
 async def test_a_crowd_and_clients_that_leave(tmp_path: Path) -> None:
     async with crowds.slow_site(tmp_path, sessions=16) as at:
         crowd = await crowds.crowd_at(at, connections=300, alone=0.6, seconds=1.0)

@@ -22,6 +22,8 @@ from tests.hard.privacy.test_privacy import LIFE, SEED
 from tests.hard.privacy.town import busy_while
 from tests.hard.privacy.watching import Wrong
 
+pytestmark = pytest.mark.long
+
 Break = Callable[[pytest.MonkeyPatch], None]
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"

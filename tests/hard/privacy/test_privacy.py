@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.hard.privacy.town import busy_while
+
+pytestmark = pytest.mark.long
 
 #: how long sessions believe what they were told, in seconds
 LIFE = 1.0

@@ -214,12 +214,14 @@ def _is_caught(belief: float) -> None:
     print(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", KEYS | AT_ONCE)
 def test_a_mix_up_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (KEYS | AT_ONCE)[name](monkeypatch)
     _is_caught(0.0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BELIEVED)
 def test_a_belief_that_is_none_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     BELIEVED[name](monkeypatch)

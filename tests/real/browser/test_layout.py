@@ -29,6 +29,7 @@ _CONTRASTS = """all => {
 }"""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [400, 1600])
 @pytest.mark.parametrize(("place", "images"), [("dataset/1", 60), ("plate/1", 384)])
 def test_it_fits(gallery: Callable[..., Gallery], width: int, place: str, images: int) -> None:

@@ -28,6 +28,7 @@ def is_shown(world: World, user: User, image: Image) -> bool:
     return world.settings_for(user, image) is not None or world.may_make_settings(user, image)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["researcher", "colleague", "pathologist", "root"])
 def test_a_user_sees_what_omero_lets_them_read(gallery: Callable[..., Gallery], world: World, name: str) -> None:
     user = world.user_named(name)

@@ -24,11 +24,13 @@ from tests.real.conformance.websocket_front import PATH, Front, documented_locat
 from tests.support.service_process import DEADLINE, run, start
 
 
-def _behind(at: Front, *, tls: bool = True, verify: bool = False, path: str = PATH) -> OmeroServer:
+def _behind(
+    at: Front, *, tls: bool = True, verify: bool = False, path: str = PATH, patience: float = DEADLINE
+) -> OmeroServer:
     """OMERO as it is reached through that nginx."""
     context = client_context(verify=verify, ca_file=at.certificate if verify else None) if tls else None
     port = at.tls_port if tls else at.plain_port
-    return OmeroServer("localhost", port, context, path=path, connect_timeout=DEADLINE)
+    return OmeroServer("localhost", port, context, path=path, connect_timeout=patience)
 
 
 async def _event_context_of(server: OmeroServer) -> int:
@@ -214,12 +216,14 @@ async def test_each_mistake_of_a_web_server_is_told(tls: bool, omero_standin: Om
 async def test_a_web_server_that_leads_to_the_port_for_ice_alone(omero_standin: OmeroStandin, tmp_path: Path) -> None:
     """nginx takes Ice's first word for HTTP 0.9 and hands it on, if it has come before the router hangs up."""
     with front(tmp_path, documented_location(omero_standin.plain.port)) as at:
-        code, _ = await _codes(_behind(at, tls=False))
+        # where nothing is handed on, nobody ever says anything
+        server = _behind(at, tls=False, patience=3)
+        code, _ = await _codes(server)
         assert code in ("websocket-plain-ice", "websocket-silent", "websocket-nobody-behind")
         # on a busy machine nginx has nothing to hand on
         sentence = r"OMERO's port for (ws|Ice alone)|did not answer the request for WebSocket"
         with pytest.raises(ConnectFailedException, match=sentence):
-            await _behind(at, tls=False).connect()
+            await server.connect()
 
 
 async def test_each_mistake_of_scheme_and_port_is_told(omero_standin: OmeroStandin, tmp_path: Path) -> None:

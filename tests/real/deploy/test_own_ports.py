@@ -146,7 +146,7 @@ def test_visitors_without_a_session_are_spread(tmp_path: Path) -> None:
 
 def test_nobody_notices_that_a_worker_is_killed(tmp_path: Path) -> None:
     # the join is what all of them wait for, so that all have been asked when the worker is killed
-    omero = EmbeddedThread(latency=Latency(join=1_000))
+    omero = EmbeddedThread(latency=Latency(join=400))
     keys = [omero.session_key("researcher", f"key-{number}") for number in range(16)]
     image = omero.readable("researcher")[0]
     with (

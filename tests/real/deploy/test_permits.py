@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.embedded_thread import EmbeddedThread
@@ -50,6 +51,7 @@ def _workers(service: ServiceProcess) -> list[int]:
     return [pid for pid in service.children() if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.long
 def test_a_permit_outlives_the_workers_that_are_killed_with_it_and_comes_back(tmp_path: Path) -> None:
     omero = EmbeddedThread()
     key = omero.session_key("researcher")

@@ -95,6 +95,7 @@ def test_with_a_foreign_cookie(
         assert client.get(PATH, headers=referer).status_code == 200
 
 
+@pytest.mark.long
 @EVERY
 def test_while_the_service_is_away(tmp_path: Path, proxy: Proxy) -> None:
     port = free_port()

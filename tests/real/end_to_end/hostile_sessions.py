@@ -6,6 +6,7 @@ Run as a program it writes the figures into docs/sessions.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pickle
@@ -239,9 +240,13 @@ class Site:
 
 
 def _processor_seconds(process: int) -> float:
-    threads = Path(f"/proc/{process}/task").iterdir()
-    # nanoseconds on a processor, in the first field
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    nanoseconds = 0
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        # a thread of a pool may end in between
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # on a processor, in the first field
+            nanoseconds += int((thread / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
 
 
 def _forget_the_highest(process: int) -> None:

@@ -11,6 +11,8 @@ from tests.real.end_to_end import hostile_sessions
 from tests.support.parts import require
 from tests.unit.websession import hostile
 
+pytestmark = pytest.mark.long
+
 #: far above the 0.1 s that it takes at most on a quiet machine: a bound, not a measurement
 SECONDS = 3.0
 MEBIBYTES = 32

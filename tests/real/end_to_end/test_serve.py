@@ -206,7 +206,7 @@ def test_what_omero_is_left_with(serve: Serve, store: RedisServer, django_sessio
         key = omero.session_key("researcher", django_site.OMERO_SESSION_KEY)
         with serve(_configuration(omero.omero.ssl_port, store.port), "--workers", "2") as service:
             session = django_sessions["django"]
-            images = omero.readable("researcher")[:40]
+            images = omero.readable("researcher")[:12]
             with ThreadPoolExecutor(8) as pool:
                 paths = [f"/webclient/render_thumbnail/{image}/?version={v}" for v in range(4) for image in images]
                 answers = list(pool.map(lambda path: _get(service, path, session).status_code, paths))

@@ -120,6 +120,7 @@ def test_closing_may_be_given_up_and_begun_again() -> None:
     assert everything(Stage.close, lambda _stage: None, before=Stage.draw) > 3
 
 
+@pytest.mark.long
 def test_whoever_asks_for_thumbnails_may_give_up_at_every_await() -> None:
     alone = Stage()
     expected = alone.loop.run_until_complete(alone.ask())

@@ -68,6 +68,7 @@ def _all_workers(service: ServiceProcess) -> list[Sample]:
     return _scrape_until(service, WORKERS, f"{P}workers")
 
 
+@pytest.mark.long
 def test_sums_equal_the_requests_sent(service: ServiceProcess, omero: EmbeddedThread) -> None:
     _all_workers(service)
     key = omero.session_key("researcher")

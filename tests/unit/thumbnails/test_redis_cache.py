@@ -138,6 +138,7 @@ async def test_without_a_secret_a_damaged_picture_is_not_shown(make: Make, clien
     assert await cache.get_all(2, [KEY]) == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [300, 2_500, 3_500, 9_000, 40_000])
 async def test_what_is_counted_is_no_less_than_what_redis_takes(
     make: Make, client: redis.asyncio.Redis, size: int

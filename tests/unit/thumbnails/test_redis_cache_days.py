@@ -18,6 +18,8 @@ from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
 from tests.support.simulated.loop import VirtualLoop, simulate
 from tests.support.simulated.redis import PORT, SimulatedRedis, allocated
 
+pytestmark = pytest.mark.long
+
 BYTES_MAX = 1 << 20
 DAY = 86_400.0
 WORKERS = 12

@@ -18,6 +18,8 @@ from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text, 
 from tests.unit.websession.large_sessions import CONTENTS, KEY, PICKLED, SERIALIZERS, can_be_written, megabyte, session
 from tests.unit.websession.measuring import Cost, measuring
 
+pytestmark = pytest.mark.long
+
 LIMITS = Limits()
 BYTES = 32_000_000
 

@@ -69,6 +69,7 @@ def test_what_is_damaged_is_left_to_ours_which_says_why(data: bytes) -> None:
         message_pack.loads(data, LIMITS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "unit", [b"\x80", b"\x90", b"\x81\xa1a\x01", b"\x91\x01", b"\xa1x", b"\xcd\xff\xff", b"\xc0"], ids=repr
 )
@@ -89,6 +90,7 @@ def test_memory_of_the_worst_that_is_read(unit: bytes) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "unit",
     [

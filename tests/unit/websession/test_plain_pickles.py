@@ -220,6 +220,7 @@ def largest(unit: bytes, before: bytes = b"](", behind: bytes = b"e") -> bytes:
     return program(count)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "unit",
     [
@@ -244,6 +245,7 @@ def test_memory_of_the_worst_that_is_read(unit: bytes) -> None:
     read_in_bounds(largest(unit))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("unit", "before", "behind"),
     [(b"N", b"(", b"t"), (b"K\x01", b"(", b"t"), (b"}h\x00Ns", b"](\x8c\x01yr\xff\xff\x01\x00", b"e")],

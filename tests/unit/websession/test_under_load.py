@@ -20,6 +20,8 @@ from tests.support.service_process import ServiceProcess, start
 from tests.unit.websession.postgres_server import PASSWORD, PostgresServer
 from tests.unit.websession.redis_server import RedisServer
 
+pytestmark = pytest.mark.long
+
 REQUESTS_A_SECOND = 500
 CONNECTIONS = 20
 #: from one second after a log-out, not one thumbnail
