@@ -22,7 +22,7 @@ STORE_PERMISSION = diagnosis(
     SESSION_STORE,
     "The session store does not permit its user to read sessions",
     "The user in `session-store.uri` was given less than reading sessions takes.",
-    "In Redis: `ACL SETUSER <user> +ping +select +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
+    "In Redis: `ACL SETUSER <user> +ping +select +getrange ~*django.contrib.sessions.cache*`. In PostgreSQL:"
     " `GRANT CONNECT ON DATABASE <database> TO <user>`, `GRANT SELECT ON django_session TO <user>`, and where the table"
     " is in a schema of its own `GRANT USAGE ON SCHEMA <schema> TO <user>`.",
 )

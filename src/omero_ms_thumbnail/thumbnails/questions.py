@@ -135,22 +135,22 @@ class Questions:
             self._is_due = False
 
     async def _ask_once(self) -> None:
-        items = self._next()
-        had = self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
-        asked = [*items, *had]
-        if not asked:
-            return
-        named = {item.request.rendering_def_id for item in asked}
-        for item in items:
-            item.is_asked = True
+        """Ask when it is this session's turn, and then about all that has come while others were served."""
+        items: list[Item] = []
+        had: list[Item] = []
         self._knowledge.begin_database()
         try:
-            answer = await self._knowledge.ask(
-                {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
-            )
+            await self._knowledge.know_viewer()
+            async with self._session.calls.flight("projection"):
+                items, had = self._next_question()
+                if not items and not had:
+                    return
+                answer = await self._ask_about(items, had)
             await self._knowledge.know_database()
         except (IceException, UserException) as error:
             log.info("facts of images were not given: %s", error)
+            if not items and not had:
+                items, had = self._next_question()
             self._unconfirmed.give_up(had)
             self._failed(items, error)
             return
@@ -158,6 +158,20 @@ class Questions:
         if not len(self._unconfirmed):
             self._is_due = False
         self._answered(items, answer)
+
+    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> Answer:
+        asked = [*items, *had]
+        named = {item.request.rendering_def_id for item in asked}
+        for item in items:
+            item.is_asked = True
+        return await self._knowledge.ask(
+            {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
+        )
+
+    def _next_question(self) -> tuple[list[Item], list[Item]]:
+        """Those who wait for an answer, and what was had and goes with them."""
+        items = self._next()
+        return items, self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
 
     def _room_beside(self, items: Sequence[Item]) -> int:
         """For how many of those that were had there is room in the query about `items`."""

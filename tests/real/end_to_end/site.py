@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,3 +58,12 @@ def get(service: ServiceProcess, path: str, session_id: str | None = None, **hea
     if session_id is not None:
         headers["cookie"] = f"sessionid={session_id}"
     return httpx.get(service.address + path, headers=headers, timeout=DEADLINE)
+
+
+def get_until(status: int, service: ServiceProcess, path: str, session_id: str) -> httpx.Response:
+    """Ask with that cookie until it is answered so, or for too long: a session is believed for a moment."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        answer = get(service, path, session_id)
+        if answer.status_code == status or time.monotonic() > deadline:
+            return answer

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.real.end_to_end.site import Site, get
+from tests.real.end_to_end.site import Site, get, get_until
 from tests.support.embedded_thread import EmbeddedThread
 from tests.unit.websession.redis_server import RedisServer
 
@@ -134,7 +134,7 @@ def test_a_store_that_is_down_is_503(omero: EmbeddedThread, images: tuple[int, i
             path = f"/webclient/render_thumbnail/{images[0]}/"
             assert get(service, path, cookie).status_code == 404
             server.kill()
-            assert get(service, path, cookie).status_code == 503
+            assert get_until(503, service, path, cookie).status_code == 503
             assert get(service, path, "unknown0000000000000000000000000").status_code == 503
             # who has no cookie is looked up nowhere
             assert get(service, path).status_code == 200

@@ -20,6 +20,7 @@ import redis
 from PIL import Image
 
 from omero_embedded.workload import Latency
+from tests.real.end_to_end.site import get_until
 from tests.support.embedded_thread import EmbeddedThread
 from tests.support.parts import ROOT
 from tests.support.service_process import DEADLINE, ServiceProcess, free_port, start
@@ -154,7 +155,7 @@ def test_redis_down_is_503_and_comes_back(serve: Serve, omero: EmbeddedThread, t
         with serve(_configuration(omero.omero.ssl_port, server.port)) as service:
             assert _get(service, "/webclient/render_thumbnail/101/", session).status_code == 200
             server.kill()
-            down = _get(service, "/webclient/render_thumbnail/101/", session)
+            down = get_until(503, service, "/webclient/render_thumbnail/101/", session)
             assert (down.status_code, down.headers["retry-after"]) == (503, "2")
             ready = httpx.get(f"{service.address}/readyz")
             assert ready.status_code == 503

@@ -66,7 +66,7 @@ def test_redis_user_without_permission(site: Site) -> None:
 
 def test_redis_user_who_may_only_read_is_enough(site: Site) -> None:
     with site.client() as client:
-        commands = ["+ping", "+getrange", "+pttl", "+select"]
+        commands = ["+ping", "+getrange", "+select"]
         client.acl_setuser("reader", enabled=True, passwords=[f"+{PASSWORD}"], commands=commands, keys=["*"])
     try:
         uri = f"redis://reader:{ENCODED_PASSWORD}@127.0.0.1:{site.redis.port}/1"

@@ -44,7 +44,7 @@ class ModelSession:
     """
 
     def __init__(self, stage: Stage, who: str | int, *, stores: int = 4) -> None:
-        #: for the calls on ThumbnailStores; None: as many as may come
+        #: for questions and the calls on ThumbnailStores; None: as many as may come
         self.permits: Permits | None = None
         self.asked: list[tuple[Any, ...]] = []
         self.is_active = True
@@ -54,6 +54,7 @@ class ModelSession:
         self._server = stage.server
         self._session = stage.server.sessions.keep(stage.server.people.users[self.user_id])
         # it is its own `omero.calls.Calls`, and the router session of those
+        self.calls = self
         self.router = self
         self.session = None
         self.stores = ThumbnailStores(self, stores)  # type: ignore[arg-type]
@@ -72,9 +73,10 @@ class ModelSession:
     async def projection(
         self, query: str, parameters: Mapping[str, RType], group: str = "-1", *, patiently: bool = False
     ) -> list[list[Any]]:
-        self.asked.append(("projection", query))
         plain = {name: _plain(value) for name, value in parameters.items()}
-        rows = await drive(self._server.projection(self._session, query, plain, {"omero.group": group}))
+        async with self.flight("projection"):
+            self.asked.append(("projection", query))
+            rows = await drive(self._server.projection(self._session, query, plain, {"omero.group": group}))
         return [[int(column) if isinstance(column, int) else column for column in row] for row in rows]
 
     async def call(self, _session: None, operation: Any) -> Any:

@@ -135,7 +135,7 @@ async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(m
     monkeypatch.setattr(beliefs, "FRESH", -1.0)
     stage = stage_of("rwrw--", ["owner saves red"], ["owner saves red"])
     async with Asker(stage, "member") as member:
-        permits = member.session.permits = member.work._drawing._permits = Permits(1)
+        permits = member.work._drawing._permits = Permits(1)
         async with permits.flight("another"):
             asking = asyncio.create_task(member.see(0, 1))
             while not member.work._drawing.is_at_work():
@@ -383,3 +383,20 @@ async def test_an_image_with_two_pixels_is_shown_by_its_first() -> None:
     stage.database.pixels[17] = image.pixels[1]
     async with Asker(stage, "owner") as owner:
         assert await owner.see(0) == [[96, 72, "red"]]
+
+
+async def test_a_question_that_waits_for_its_turn_takes_what_has_come_meanwhile() -> None:
+    stored = ["owner saves red", "owner stores 96"]
+    stage = stage_of("rwrw--", stored, stored, stored)
+    async with Asker(stage, "owner") as owner:
+        permits = owner.session.permits = Permits(1)
+        async with permits.flight("another"):
+            asking = [asyncio.create_task(owner.see(number)) for number in (0, 1)]
+            while not permits._waiting:
+                await asyncio.sleep(0)
+            asking.append(asyncio.create_task(owner.see(2)))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert owner.session.count("projection") == 0
+        assert await asyncio.gather(*asking) == [[[96, 72, "red"]]] * 3
+        assert owner.session.count("projection") == 1

@@ -1,10 +1,9 @@
-"""What is remembered, for how long, and what makes it forgotten. News from a real Redis: test_redis_tracking.py."""
+"""What is remembered, and for how long. With a real Redis: test_redis_log_out.py."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -46,20 +45,6 @@ class Asked:
         return "asked"
 
 
-class News:
-    """Invalidations by hand."""
-
-    def __init__(self) -> None:
-        self.lease_until = FOREVER
-        self.forget: Callable[[str | None], None] = lambda _: None
-
-    def start(self, forget: Callable[[str | None], None]) -> None:
-        self.forget = forget
-
-    async def close(self) -> None:
-        self.lease_until = 0.0
-
-
 async def test_a_page_costs_one_read() -> None:
     asked = Asked()
     store = CachedSessionStore(asked, max_age=FOREVER)
@@ -89,7 +74,7 @@ async def test_it_is_read_again_after_a_while() -> None:
 async def test_its_own_end_is_kept() -> None:
     asked = Asked()
     asked.answer = WebSession("key", expires=time.time() - 0.001)
-    store = CachedSessionStore(asked, News(), max_age=FOREVER)
+    store = CachedSessionStore(asked, max_age=FOREVER)
     await store.get(ID)
     await store.get(ID)
     assert asked.times == 2
@@ -169,12 +154,10 @@ async def test_no_read_goes_on_when_the_store_is_closed() -> None:
         async def close(self) -> None:
             events.append("closed")
 
-    news = News()
-    store = CachedSessionStore(Slow(), news)
+    # whoever comes late gets a read of their own
+    store = CachedSessionStore(Slow(), max_age=-1.0)
     waiting = [asyncio.ensure_future(store.get(ID))]
     await asyncio.sleep(0)
-    # the first read is nobody's to remember any more, and goes on all the same
-    news.forget(ID)
     waiting.append(asyncio.ensure_future(store.get(ID)))
     while events != ["asked", "asked"]:
         await asyncio.sleep(0)
@@ -182,23 +165,6 @@ async def test_no_read_goes_on_when_the_store_is_closed() -> None:
     assert events == ["asked", "asked", "given up", "given up", "closed"]
     given_up = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in given_up] == [SessionStoreUnavailable] * 2
-
-
-async def test_news_while_a_read_is_under_way_makes_it_worth_nothing_to_later_ones() -> None:
-    asked, news = Asked(), News()
-    store = CachedSessionStore(asked, news, max_age=FOREVER)
-    asked.gate.clear()
-    first = asyncio.ensure_future(store.get(ID))
-    await asyncio.sleep(0)
-    news.forget(ID)
-    asked.answer = None
-    second = asyncio.ensure_future(store.get(ID))
-    await asyncio.sleep(0)
-    asked.gate.set()
-    await asyncio.gather(first, second)
-    assert second.result() is None
-    assert await store.get(ID) is None
-    assert asked.times == 3
 
 
 async def test_a_read_that_takes_long_is_not_shared_with_whoever_comes_late() -> None:
@@ -209,17 +175,6 @@ async def test_a_read_that_takes_long_is_not_shared_with_whoever_comes_late() ->
     await asyncio.sleep(0)
     asked.gate.set()
     await asyncio.gather(*waiting)
-    assert asked.times == 2
-
-
-async def test_without_a_lease_nothing_is_believed_for_long() -> None:
-    asked, news = Asked(), News()
-    store = CachedSessionStore(asked, news, max_age=0.0)
-    await store.get(ID)
-    await store.get(ID)
-    assert asked.times == 1
-    news.lease_until = 0.0
-    await store.get(ID)
     assert asked.times == 2
 
 
@@ -253,7 +208,7 @@ async def test_what_is_over_goes_with_what_comes(monkeypatch: pytest.MonkeyPatch
 
 async def test_ping_close_and_describe_are_the_stores() -> None:
     asked = Asked()
-    store = CachedSessionStore(asked, News())
+    store = CachedSessionStore(asked)
     await store.ping()
     await store.close()
     assert (asked.times, store.describe()) == (2, "asked")

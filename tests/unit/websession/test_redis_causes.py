@@ -29,7 +29,6 @@ from omero_ms_thumbnail.config import SessionStoreSettings, Settings
 from omero_ms_thumbnail.websession import RedisSessionStore, SessionStoreUnavailable
 from tests.support.parts import ROOT
 from tests.unit.websession.redis_server import RedisServer
-from tests.unit.websession.test_redis_tracking import Tracked
 from tests.unit.websession.tls import make_certificate, tls_in_front_of
 
 SESSION_ID = "abcdefgh01234567"
@@ -172,15 +171,14 @@ async def test_the_user_of_the_documentation(plain: RedisServer, database: int) 
         await client.set(f":1:django.contrib.sessions.cache{SESSION_ID}", SESSION)
         rules = advised[1].replace("<password>", "pw").split()
         await client.execute_command("ACL", "SETUSER", "thumbnails", *rules)
-        tracked = Tracked(f"redis://thumbnails:pw@127.0.0.1:{plain.port}/{database}")
+        store = RedisSessionStore(f"redis://thumbnails:pw@127.0.0.1:{plain.port}/{database}")
         try:
-            # it is told of changes: nothing is asked again, and the end is noticed all the same
-            await tracked.listening()
-            await tracked.remembered()
+            await store.ping()
+            assert await store.get(SESSION_ID) is not None
             await client.delete(KEY)
-            await tracked.gone()
+            assert await store.get(SESSION_ID) is None
         finally:
-            await tracked.store.close()
+            await store.close()
 
 
 @pytest.mark.parametrize("character", "/?#@%")

@@ -9,7 +9,7 @@ import pytest
 
 from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.config import parse_store_uri
-from omero_ms_thumbnail.websession.redis_store import _tls
+from omero_ms_thumbnail.websession.redis_store import redis_client
 
 HOST = (("host", 6379),)
 
@@ -129,9 +129,8 @@ def test_certificates_are_checked_as_the_uri_says(query: str, verify_peer: str) 
     assert parse_redis_uri(uri).verify_peer == verify_peer
     # what the configuration takes is what the store takes
     assert parse_store_uri(uri).hosts == (("host", 6380),)
-    context = _tls(parse_redis_uri(uri))
-    assert context is not None
-    assert (context.verify_mode is ssl.CERT_NONE) == (verify_peer == "NONE")
+    context = redis_client(uri).connection_pool.make_connection().ssl_context
+    assert (context.cert_reqs is ssl.CERT_NONE) == (verify_peer == "NONE")
     assert context.check_hostname == (verify_peer == "FULL")
 
 
