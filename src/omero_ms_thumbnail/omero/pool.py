@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from enum import Enum, auto
@@ -100,6 +100,10 @@ class Member:
         #: its join's number with the breaker, once there is one
         self.begun = 0
 
+    def __repr__(self) -> str:
+        # never its key
+        return f"<Member {self.state.name.lower()}, lent {self.lent} times, last used at {self.last_used:.1f}>"
+
     def is_idle(self, now: float, timeout: float) -> bool:
         """Whether nobody has used it for `timeout` seconds, and OMERO works on nothing that was asked of it."""
         if self.state is not MemberState.JOINED or self.lent or now - self.last_used < timeout:
@@ -173,6 +177,11 @@ class SessionPool:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __repr__(self) -> str:
+        states = Counter(member.state.name.lower() for member in self._members.values())
+        told = ", ".join(f"{count} {state}" for state, count in states.items()) or "empty"
+        return f"<SessionPool{' closing' if self._closing else ''}: {told}; at most {self._sessions_max}>"
 
     @cached_property
     def _now(self) -> Callable[[], float]:

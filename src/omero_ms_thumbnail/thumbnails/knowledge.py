@@ -14,8 +14,8 @@ from ..omero.session import JoinedSession
 from . import content, pixels
 from .beliefs import Beliefs
 from .caches import Caches
+from .item import Item
 from .model import ImageFacts, Saved, ThumbnailRequest
-from .queue import Item
 from .single import SYSTEM_GROUP
 from .ways import DIRECT, STORED, Viewer, Way, way_of
 

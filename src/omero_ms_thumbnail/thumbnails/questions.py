@@ -13,8 +13,8 @@ from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
 from .confirmation import ENOUGH, Unconfirmed
+from .item import Item, State, wanted
 from .knowledge import Answer, Knowledge
-from .queue import Item, wanted
 from .rounds import Rounds
 from .tasks import Tasks
 
@@ -92,6 +92,7 @@ class Questions:
 
     def ask_about(self, item: Item) -> None:
         """Ask, with all others that are to be asked about at this moment."""
+        item.becomes(State.ASKED_ABOUT)
         self._items.append(item)
         if len(self._items) >= self._enough:
             self._are_back.set()

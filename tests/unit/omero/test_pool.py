@@ -51,6 +51,25 @@ async def test_all_who_ask_share_one_join() -> None:
         assert (len(pool), omero.workload.calls["createSession"]) == (2, 2)
 
 
+async def test_a_pool_and_its_members_say_how_they_are_and_never_a_key() -> None:
+    async with small_omero() as omero:
+        door = Door(omero)
+        pool = SessionPool(door.join, idle_timeout=60, sessions_max=9)
+        assert repr(pool) == "<SessionPool: empty; at most 9>"
+        key = key_of(omero)
+        asking = asyncio.create_task(lend(pool, key))
+        await door.arrived.wait()
+        assert repr(pool) == "<SessionPool: 1 joining; at most 9>"
+        door.opened.set()
+        await asking
+        assert repr(pool) == "<SessionPool: 1 joined; at most 9>"
+        member = pool._members[key]
+        assert repr(member).startswith("<Member joined, lent 0 times, last used at ")
+        assert key not in repr(member)
+        await pool.close(LEAVE_WITHIN)
+        assert repr(pool) == "<SessionPool closing: empty; at most 9>"
+
+
 async def test_a_join_that_fails_is_given_to_all_who_wait() -> None:
     async with small_omero() as omero, pool_at(omero) as pool:
         outcomes = await asyncio.gather(*(lend(pool, "no-such-key") for _ in range(5)), return_exceptions=True)

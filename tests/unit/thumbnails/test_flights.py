@@ -13,9 +13,9 @@ from omero_ms_thumbnail.ice.errors import ConnectionManuallyClosedException
 from omero_ms_thumbnail.omero import exceptions
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.flights import Flights
+from omero_ms_thumbnail.thumbnails.item import Item
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
-from omero_ms_thumbnail.thumbnails.queue import Item
 from tests.unit.embedded.truth import Stage
 from tests.unit.thumbnails.model_session import TIMEOUT, Asker, OngoingModelCall
 

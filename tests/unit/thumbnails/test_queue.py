@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from omero_ms_thumbnail.thumbnails.item import Item
 from omero_ms_thumbnail.thumbnails.model import ImageFacts, ThumbnailRequest
-from omero_ms_thumbnail.thumbnails.queue import PAGE, SETS_MAX, WORTH_SECONDS, Batch, BatchQueue, Item, Stores
+from omero_ms_thumbnail.thumbnails.queue import PAGE, SETS_MAX, WORTH_SECONDS, Batch, BatchQueue, Stores
 from omero_ms_thumbnail.thumbnails.ways import STORED, Way
 
 #: what a set may take, in seconds
@@ -162,9 +163,10 @@ async def test_what_nobody_wants_any_more_goes_nowhere() -> None:
     queue = queue_of(unwanted_alone, unwanted, wanted)
     assert images(queue.next_batch(Stores(1))) == [2]
     assert queue.next_batch(Stores(1)) is None
-    assert unwanted.done.cancelled()
-    assert unwanted_alone.done.cancelled()
-    assert not wanted.done.done()
+    assert queue.unwanted() == [unwanted_alone, unwanted]
+    assert queue.unwanted() == []
+    # whoever has the queue ends them
+    assert not any(one.done.done() for one in (unwanted, unwanted_alone, wanted))
 
 
 async def test_an_item_of_which_nothing_is_known_cannot_wait() -> None:
@@ -201,7 +203,7 @@ async def test_a_batch_that_nobody_waits_for_when_its_turn_comes_leaves_it_to_ot
     assert batch is not None
     left.waiters = 0
     assert queue.regrouped(batch) is None
-    assert left.done.cancelled()
+    assert queue.unwanted() == [left]
     queue.add(alone)
     going = queue.next_batch(Stores(4))
     assert going is not None
