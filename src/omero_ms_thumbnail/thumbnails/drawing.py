@@ -26,7 +26,7 @@ from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
 from .queue import WORTH_SECONDS, Batch, BatchQueue, Stores
 from .rounds import Rounds
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from .confirmation import ENOUGH, Unconfirmed
 from .item import Item, State, wanted
 from .knowledge import Answer, Knowledge
 from .rounds import Rounds
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 

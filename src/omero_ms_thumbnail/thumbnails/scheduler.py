@@ -38,7 +38,7 @@ from .model import (
 )
 from .questions import Questions
 from .saves import Saves
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 Outcome = Thumbnail | NotModified | ThumbnailError | JoinLost
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable
 
+from ..tasks import TaskSet, shared
+
 if TYPE_CHECKING:
     from omero_ms_thumbnail.websession.session import WebSession
     from omero_ms_thumbnail.websession.store import SessionStore
@@ -50,7 +52,7 @@ class CachedSessionStore:
         self._entries: dict[str, _Entry] = {}
         self._readings: dict[str, _Reading] = {}
         #: all reads that have not ended, those of which nothing will be remembered too
-        self._tasks: set[asyncio.Task[WebSession | None]] = set()
+        self._tasks: TaskSet[WebSession | None] = TaskSet()
 
     async def get(self, session_id: str) -> WebSession | None:
         """The session with this id, or None; see `SessionStore.get`."""
@@ -87,23 +89,18 @@ class CachedSessionStore:
         reading = self._readings.get(session_id)
         # What a slow read finds is as old as the read: who asks later than that gets a read of his own.
         if reading is None or time.monotonic() - reading.began > self._max_age:
-            reading = _Reading(asyncio.create_task(self._store.get(session_id)), time.monotonic())
+            reading = _Reading(self._tasks.start(self._store.get(session_id)), time.monotonic())
             self._readings[session_id] = reading
-            self._tasks.add(reading.task)
-            reading.task.add_done_callback(self._tasks.discard)
             reading.task.add_done_callback(partial(self._finished, session_id, reading))
         try:
-            # Whoever goes away leaves the read to the others.
-            return await asyncio.shield(reading.task)
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if reading.task.cancelled() and waiting is not None and not waiting.cancelling():
-                # The store's own client gave the read up, or the store is being closed: nobody cancelled who asks.
-                raise SessionStoreUnavailable(f"The {self.describe()} was not read to the end.") from None
-            raise
+            return await shared(reading.task, self._not_read)
         finally:
-            # An exception knows its frames: if this one knew the task too, it would keep all of them and itself.
+            # as there: what is raised knows this frame too
             del reading
+
+    def _not_read(self) -> SessionStoreUnavailable:
+        """The store's own client gave the read up, or the store is being closed."""
+        return SessionStoreUnavailable(f"The {self.describe()} was not read to the end.")
 
     def _finished(self, session_id: str, reading: _Reading, _task: asyncio.Task[WebSession | None]) -> None:
         is_current = self._readings.get(session_id) is reading
