@@ -47,7 +47,7 @@ from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import SessionUnreadable, WebSession
-from .websession.plain_operations import prepare as prepare_patterns
+from .websession.plain_operations import prepare_when_needed
 
 log: Final = logging.getLogger(__name__)
 
@@ -59,9 +59,6 @@ _LEAVE_TIMEOUT: Final = 5.0
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0
-
-#: seconds after a worker's start
-_SETTLED: Final = 2.0
 
 #: in the folder that workers share: where they hear from the main process
 _SUPERVISOR: Final = "supervisor"
@@ -207,8 +204,7 @@ class Service:
         )
         self._telemetry.start()
         collect_garbage_less_often()
-        # not while everybody waits for the first thumbnails
-        asyncio.get_running_loop().call_later(_SETTLED, prepare_patterns)
+        prepare_when_needed()
         if self._demo:
             self._background.start(_announce(settings.host, settings.port, self._demo.announcement))
 

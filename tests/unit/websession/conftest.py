@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from omero_ms_thumbnail.websession import RedisSessionStore
+from omero_ms_thumbnail.websession import RedisSessionStore, plain_operations
 from tests.support.parts import require
 from tests.unit.websession import django_site
 from tests.unit.websession.postgres_server import PostgresServer
 from tests.unit.websession.redis_server import RedisServer
 
 DATABASE = 1
+
+
+@pytest.fixture(autouse=True)
+def patterns_are_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a test before has started a service in this process."""
+    monkeypatch.setattr(plain_operations, "_in_thread", False)
 
 
 @pytest.fixture(scope="session")

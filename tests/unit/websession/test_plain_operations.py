@@ -288,9 +288,11 @@ def test_patterns_that_are_being_compiled_keep_nobody_waiting() -> None:
 
         patch.setattr(plain_operations, "_preparing", None)
         patch.setattr(plain_operations, "_patterns", compile_slowly)
-        plain_operations.prepare()
-        begun.wait()
+        patch.setattr(plain_operations, "_in_thread", False)
+        plain_operations.prepare_when_needed()
+        assert not begun.is_set()
         assert not plain_operations.is_ready()
+        begun.wait()
         # for the reader that looks at each operation
         assert plain_pickles.read(payload, Limits()) is None
         go_on.set()
