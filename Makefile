@@ -17,7 +17,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
+.PHONY: help run test test-long lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
 	screenshots docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -26,8 +26,14 @@ help:  ## what there is to make
 run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (PORT=8080)
 	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
 
-test: $(VENV)/.test  ## every test that this machine has the real parts for, but for stack-test
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --ignore tests/stack
+# whole files to a process, in the order of their names: those against real parts, which take longest, come first
+pytest = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/real/stack
+
+test: $(VENV)/.test  ## the tests that this machine has the real parts for, within five minutes
+	$(pytest) -m "not long"
+
+test-long: $(VENV)/.test  ## the others: tables of attacks, mutants, large sessions, crowds, days of virtual time
+	$(pytest) -m long
 
 lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 	$(BIN)/ruff check .
@@ -40,13 +46,13 @@ format: $(VENV)/.lint  ## format the code
 	$(BIN)/ruff format .
 
 stack: $(VENV)/.test  ## the whole of it on loopback: OMERO.web, nginx, stores, router, stand-in (STACK_PORT=8888)
-	$(BIN)/python -m tests.stack up --port $(STACK_PORT)
+	$(BIN)/python -m tests.real.stack up --port $(STACK_PORT)
 
 stack-test: $(VENV)/.test  ## the service and OMERO.web side by side, with every session engine
-	$(BIN)/python -m tests.stack test
+	$(BIN)/python -m tests.real.stack test
 
 install-test: $(VENV)/.test  ## the steps of docs/install.md on a server made of name spaces (Debian, root)
-	$(BIN)/python -m tests.deploy.installing
+	$(BIN)/python -m tests.real.deploy.installing
 
 omero-replay: $(VENV)/.test  ## play recorded scenarios: SCENARIOS=file OMERO=embedded|stubs|host:port ROOT_PASSWORD_FILE=file DATA_DIR=dir
 	$(BIN)/python -m tests.real.omero $(if $(SCENARIOS),--scenarios "$(SCENARIOS)") \
@@ -58,10 +64,10 @@ omero-test: $(VENV)/.test  ## the facts on a real OMERO meant for tests: OMERO=h
 		$(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(if $(YES),--yes)
 
 faults: $(VENV)/.test  ## strike at the service under load in every way, and write down what users saw (7 minutes)
-	$(BIN)/python -m tests.faults.report
+	$(BIN)/python -m tests.hard.faults.report
 
 fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of sessions, Ice and configuration (FUZZ_SECONDS=30, each)
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.hard.fuzz --seconds $(FUZZ_SECONDS)
 
 audit: $(VENV)/.test  ## pinned packages against the advisories kept here, secrets in the tree; needs no network
 	$(BIN)/python -m audit
@@ -71,7 +77,7 @@ audit-online: $(VENV)/.audit  ## pinned packages against today's advisories; ask
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 soak: $(VENV)/.test  ## a long time under load with faults, every answer judged, nothing growing (SOAK_SECONDS=1800)
-	$(BIN)/python -m tests.soak $(SOAK_SECONDS)
+	$(BIN)/python -m tests.hard.soak $(SOAK_SECONDS)
 
 bench: $(VENV)/.test  ## measure against peers on this machine, and keep the figures in bench/results
 	$(BIN)/python -m bench.run --keep
@@ -80,7 +86,7 @@ simulation: $(VENV)/.test  ## a public archive in small, with the service's own 
 	$(BIN)/python -m bench.simulation --keep
 
 screenshots: $(VENV)/.test  ## take the README's pictures again
-	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.real.browser.screenshots
 
 docs: $(VENV)/.test  ## the documentation as a site, in site/; fails on a warning
 	$(BIN)/zensical build --strict
@@ -97,7 +103,7 @@ dist: $(VENV)/.release  ## sdist and wheel of what is committed, in dist/; looks
 	mkdir -p build/source
 	git archive HEAD | tar -x -C build/source
 	$(BIN)/python -m build --no-isolation --outdir dist build/source >build/log 2>&1 || { cat build/log; exit 1; }
-	$(BIN)/python -m pytest tests/distribution/contents.py
+	$(BIN)/python -m pytest tests/unit/distribution/contents.py
 
 # an environment with the wheel, its extras demo and tracing and nothing else: what is in the single file
 whole: dist
@@ -108,13 +114,13 @@ whole: dist
 zipapp: whole  ## one file with all that it needs but Python, for closed networks; runs it
 	$(BIN)/shiv --site-packages build/whole/lib/python*/site-packages --console-script omero-ms-thumbnail \
 		--python "/usr/bin/env $(PYTHON_NAME)" --compressed --reproducible --output-file dist/$(SINGLE_FILE)
-	$(BIN)/python -m pytest tests/distribution/single_file.py
+	$(BIN)/python -m pytest tests/unit/distribution/single_file.py
 
 sbom: whole  ## what is in that file, as a CycloneDX bill of materials
 	sed 's/^dynamic = \["version"\]/version = "$(VERSION)"/' pyproject.toml > build/pyproject.toml
 	$(BIN)/cyclonedx-py environment build/whole --pyproject build/pyproject.toml --output-reproducible \
 		--output-file dist/omero-ms-thumbnail-$(VERSION).cdx.json
-	$(BIN)/python -m pytest tests/distribution/bill_of_materials.py
+	$(BIN)/python -m pytest tests/unit/distribution/bill_of_materials.py
 
 release: zipapp sbom  ## all that a release has, with its checksums
 	cd dist && sha256sum omero* > SHA256SUMS

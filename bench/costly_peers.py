@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tests.parts import require
+from tests.support.parts import require
 
 from .costly_world import STORED, shown
 from .load import KEY

@@ -26,7 +26,7 @@ from omero_ms_thumbnail.omero import calls, stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
 from omero_ms_thumbnail.thumbnails import knowledge, model, scheduler, ways
 from omero_ms_thumbnail.web import application, auth, parsing, thumbnail_pages, urls
-from tests.conformance.standin.world import PIXELS
+from tests.real.conformance.standin.world import PIXELS
 
 from .load import COOKIE
 from .peers import CONNECTIONS

@@ -1,4 +1,4 @@
-"""Load from `wrk`: bounded in time, one thread, requests from a Lua script; what it says, as numbers.
+"""Load from `wrk`: bounded in time, requests from a Lua script; what it says, as numbers.
 
 The script makes wrk print its summary as one line of JSON, so that nothing is read out of wrk's own prose, and counts
 every connection that broke and every answer that was no success.
@@ -48,7 +48,8 @@ class Questions:
     """Which requests a load is made of: the image ids from `first` on, `count` of them, over and over.
 
     The header named `header` has the next of `who` after each `run` requests. With `pause`, a connection waits before
-    each request, on average so many seconds, as a user would; else it asks again at once.
+    each request, on average so many seconds, as a user would; else it asks again at once. With `own_connections` each
+    of `who` has as many connections, as browsers have, and asks for every image that is that one's in turn.
     """
 
     header: str
@@ -58,13 +59,15 @@ class Questions:
     run: int = 1
     pause: float = 0.0
     path: str = "/webclient/render_thumbnail/%d/"
+    own_connections: bool = False
 
 
 def wrk(address: str, folder: Path, questions: Questions, *, connections: int, seconds: float) -> Load:
     """Ask with `questions`; raises BrokenMeasurement unless every answer was a success."""
     script = folder / "questions.lua"
     script.write_text(_script(questions) + _DONE)
-    return _run([address], script, connections, seconds)
+    threads = len(questions.who) if questions.own_connections else 1
+    return _run([address], script, connections, seconds, threads)
 
 
 def wrk_one(
@@ -77,18 +80,19 @@ def wrk_one(
     return _run([*given, url], script, connections, seconds)
 
 
-def _run(target: list[str], script: Path, connections: int, seconds: float) -> Load:
+def _run(target: list[str], script: Path, connections: int, seconds: float, threads: int = 1) -> Load:
     for _ in range(_ATTEMPTS):
-        load = _try(target, script, connections, seconds)
+        load = _try(target, script, connections, seconds, threads)
         if load is not None:
             return load
     raise BrokenMeasurement(f"{target[-1]} answered nothing in {_ATTEMPTS} loads of {seconds:g} s")
 
 
-def _try(target: list[str], script: Path, connections: int, seconds: float) -> Load | None:
+def _try(target: list[str], script: Path, connections: int, seconds: float, threads: int) -> Load | None:
     """None where the load was over before the first answer, as with a service that pauses for longer."""
     # in whole seconds, as wrk wants it
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(script)]
+    shares = [f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+    command = ["wrk", *shares, "--timeout", "30s", "-s", str(script)]
     said = subprocess.run([*command, *target], capture_output=True, text=True, check=False, timeout=seconds + 60)
     last = said.stdout.strip().splitlines()[-1:]
     if said.returncode or not last or not last[0].startswith("{"):
@@ -117,11 +121,19 @@ def _script(questions: Questions) -> str:
         if questions.pause
         else ""
     )
+    # one thread asks for all of them in turn, or each for one of them
+    each = (
+        "local threads = 0; setup = function(thread) thread:set('mine', threads); threads = threads + 1 end; "
+        f"init = function() i = mine - {len(questions.who)} end; local step = {len(questions.who)}"
+        if questions.own_connections
+        else "local step = 1"
+    )
     return f"""local headers = {{}}
 for i, one in ipairs({{{listed}}}) do headers[i] = {{["{questions.header}"] = one}} end
-local i = -1
+i = -1
+{each}
 request = function()
-  i = i + 1
+  i = i + step
   local path = string.format("{questions.path}", {questions.first} + i % {questions.count})
   return wrk.format("GET", path, headers[math.floor(i / {questions.run}) % #headers + 1])
 end

@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.parts import require
 
 from .processes import BrokenMeasurement
 

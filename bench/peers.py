@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tests.conformance.standin.pictures import what_is_shown
-from tests.conformance.standin.world import PIXELS
-from tests.parts import require
+from tests.real.conformance.standin.pictures import what_is_shown
+from tests.real.conformance.standin.world import PIXELS
+from tests.support.parts import require
 
 from . import usage
 from .load import COOKIE, Load, Questions, wrk

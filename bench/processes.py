@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.parts import require
 
 ROOT = Path(__file__).resolve().parent.parent
 

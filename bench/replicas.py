@@ -22,9 +22,9 @@ from typing import Any
 
 import redis
 
-from tests.conformance.harness import OmeroStandin
-from tests.parts import require
-from tests.websession.redis_server import RedisServer
+from tests.real.conformance.harness import OmeroStandin
+from tests.support.parts import require
+from tests.unit.websession.redis_server import RedisServer
 
 from .load import KEY
 from .processes import ROOT, BrokenMeasurement, get, nginx, service

@@ -1,4 +1,4 @@
-"""What it costs to find out who is asking: from memory, and from a real Redis.
+"""What it costs to find out who is asking: from memory, and from a real Redis. End to end: `bench.session_reads`.
 
     python -m bench.sessions
 
@@ -22,8 +22,8 @@ import redis
 import uvloop
 
 from omero_ms_thumbnail.websession import CachedSessionStore, RedisSessionStore
-from tests.websession import django_site
-from tests.websession.redis_server import RedisServer
+from tests.unit.websession import django_site
+from tests.unit.websession.redis_server import RedisServer
 
 ID = "abcdefgh01234567"
 ROUNDS = 7
@@ -56,7 +56,7 @@ async def microseconds(ask: Callable[[], Awaitable[object]], calls: int) -> floa
 
 async def measure(uri: str, *, with_cache: bool) -> float:
     store = RedisSessionStore(uri, timeout=30)
-    cached = CachedSessionStore(store, store.tracking(), max_age=3600.0)
+    cached = CachedSessionStore(store, max_age=3600.0)
     try:
         # The first one connects.
         await cached.get(ID)

@@ -41,7 +41,7 @@ from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailError, ThumbnailRequest
 from omero_ms_thumbnail.thumbnails.redis_cache import RedisCache
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
-from tests.websession.redis_server import RedisServer
+from tests.unit.websession.redis_server import RedisServer
 
 from .big_omero import PICTURE, stored_picture_key
 from .costs import CONNECTIONS, COSTS

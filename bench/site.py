@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.glacier2 import Router, free_port
-from tests.conformance.harness import OmeroStandin
-from tests.parts import require
-from tests.stack.omeroweb import CACHE, OmeroWeb, Places
-from tests.stack.visitor import Visitor
-from tests.websession.redis_server import RedisServer
+from tests.real.conformance.glacier2 import Router, free_port
+from tests.real.conformance.harness import OmeroStandin
+from tests.real.stack.omeroweb import CACHE, OmeroWeb, Places
+from tests.real.stack.visitor import Visitor
+from tests.support.parts import require
+from tests.unit.websession.redis_server import RedisServer
 
 GROUP = 3
 USERS = 20

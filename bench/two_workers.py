@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from omero_ms_thumbnail.nginx import locations, upstream
-from tests.service_process import free_ports
+from tests.support.service_process import free_ports
 
 from . import usage
 from .load import KEY, Questions, wrk

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
-from tests import parts
+from tests.support import parts
 
 pytest_plugins: list[str] = []
+
+# how long an example takes says how busy the machine is; many more are tried by `make fuzz`
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("tests")
 
 _LEFT_OUT: Final = "left out"
 

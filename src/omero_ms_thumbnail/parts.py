@@ -46,7 +46,7 @@ def _session_store(store: SessionStoreSettings, omero_web: OmeroWebSettings) -> 
     plain = plain_session_store(store, omero_web)
     if isinstance(plain, MemorySessionStore):
         return plain
-    return CachedSessionStore(plain, plain.tracking() if isinstance(plain, RedisSessionStore) else None)
+    return CachedSessionStore(plain)
 
 
 def plain_session_store(

@@ -30,6 +30,7 @@ from .runtime.process import collect_garbage_less_often, end_with_starter, raise
 from .runtime.sd_notify import ServiceManager
 from .runtime.supervisor import Supervisor, follow_supervisor
 from .runtime.worker_ports import OwnPort, OwnPorts, PortTaken
+from .tasks import TaskSet
 from .telemetry.log import LoggingFailed, LogOptions, reopen_files, start_logging
 from .telemetry.observer import Telemetry
 from .telemetry.spans import of_session_store
@@ -46,7 +47,7 @@ from .web.openapi import Access, describe
 from .web.parsing import Limits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import SessionUnreadable, WebSession
-from .websession.plain_operations import prepare as prepare_patterns
+from .websession.plain_operations import prepare_when_needed
 
 log: Final = logging.getLogger(__name__)
 
@@ -58,9 +59,6 @@ _LEAVE_TIMEOUT: Final = 5.0
 
 #: seconds more, after which a worker that is to end is killed
 _KILL_DELAY: Final = 2.0
-
-#: seconds after a worker's start
-_SETTLED: Final = 2.0
 
 #: in the folder that workers share: where they hear from the main process
 _SUPERVISOR: Final = "supervisor"
@@ -109,7 +107,7 @@ class Service:
         self._own_port: OwnPort | None = None
         self._settings = settings
         self._demo = demo
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: TaskSet[None] = TaskSet()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Answer one request, or live from the worker's start to its end."""
@@ -131,7 +129,7 @@ class Service:
             await send({"type": "lifespan.startup.failed", "message": f"a worker cannot start: {error}"})
             return
         if self._shared_folder is not None:
-            self._in_background(self._report(starting, self._shared_folder / _SUPERVISOR))
+            self._background.start(self._report(starting, self._shared_folder / _SUPERVISOR))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         try:
@@ -206,14 +204,13 @@ class Service:
         )
         self._telemetry.start()
         collect_garbage_less_often()
-        # not while everybody waits for the first thumbnails
-        asyncio.get_running_loop().call_later(_SETTLED, prepare_patterns)
+        prepare_when_needed()
         if self._demo:
-            self._in_background(_announce(settings.host, settings.port, self._demo.announcement))
+            self._background.start(_announce(settings.host, settings.port, self._demo.announcement))
 
     async def stop(self) -> None:
         """Leave OMERO and the session store, after the last request."""
-        for task in tuple(self._background):
+        for task in self._background:
             task.cancel()
         await asyncio.gather(*(one.close(_LEAVE_TIMEOUT) for one in self._omeros.values()))
         if self._public is not None:
@@ -241,7 +238,7 @@ class Service:
         if self._own_port is not None:
             self._own_port.stop()
         loop = asyncio.get_running_loop()
-        loop.call_later(drain_time(self._settings), lambda: self._in_background(self._end_requests()))
+        loop.call_later(drain_time(self._settings), lambda: self._background.start(self._end_requests()))
 
     async def _end_requests(self) -> None:
         log.warning(
@@ -275,11 +272,6 @@ class Service:
         finally:
             self._telemetry.session_read(outcome, time.perf_counter() - began)
         return found
-
-    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
 
 def drain_time(settings: Settings) -> float:

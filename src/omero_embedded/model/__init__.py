@@ -3,7 +3,7 @@
 It is plain Python from 3.10 on and imports nothing but the standard library and the texts of queries
 (`omero.queries`), so that any stand-in can be built on it: the embedded OMERO drives it with asyncio,
 one on OMERO's official stubs with threads. It follows ThumbnailBean, ThumbnailCtx and the security system of
-omero-server rule by rule, and answers as a real server did (``tests/embedded/test_model.py``).
+omero-server rule by rule, and answers as a real server did (``tests/unit/embedded/test_model.py``).
 
 | file | is about |
 | --- | --- |

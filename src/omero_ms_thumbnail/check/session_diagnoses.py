@@ -1,6 +1,7 @@
 """The diagnoses about the store of the sessions, and the sessions in it.
 
-What each advises is run by a test: `tests/websession/test_redis_causes.py`, `tests/websession/test_postgres_advice.py`.
+What each advises is run by a test: `tests/unit/websession/test_redis_causes.py`,
+`tests/unit/websession/test_postgres_advice.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STORE_PERMISSION = diagnosis(
     SESSION_STORE,
     "The session store does not permit its user to read sessions",
     "The user in `session-store.uri` was given less than reading sessions takes.",
-    "In Redis: `ACL SETUSER <user> +ping +select +getrange +pttl ~*django.contrib.sessions.cache*`. In PostgreSQL:"
+    "In Redis: `ACL SETUSER <user> +ping +select +getrange ~*django.contrib.sessions.cache*`. In PostgreSQL:"
     " `GRANT CONNECT ON DATABASE <database> TO <user>`, `GRANT SELECT ON django_session TO <user>`, and where the table"
     " is in a schema of its own `GRANT USAGE ON SCHEMA <schema> TO <user>`.",
 )

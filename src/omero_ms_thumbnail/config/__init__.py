@@ -1,10 +1,10 @@
 """The configuration: ``conf/config.yaml`` and the environment become typed settings, or sentences on what is wrong."""
 
-from omero_ms_thumbnail.config.errors import ConfigError
-from omero_ms_thumbnail.config.loading import load_settings
-from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, ServerId, names
-from omero_ms_thumbnail.config.public_user import PublicSettings
-from omero_ms_thumbnail.config.settings import (
+from .errors import ConfigError
+from .loading import load_settings
+from .omero_servers import OmeroServerSettings, ServerId, names
+from .public_user import PublicSettings
+from .settings import (
     LoggingSettings,
     OmeroSettings,
     OmeroWebSettings,
@@ -14,7 +14,7 @@ from omero_ms_thumbnail.config.settings import (
     TlsSettings,
     TracingSettings,
 )
-from omero_ms_thumbnail.config.uris import StoreAddress, parse_store_uri, redact_uri
+from .uris import StoreAddress, parse_store_uri, redact_uri
 
 __all__ = [
     "ConfigError",

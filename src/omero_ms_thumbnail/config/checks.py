@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from omero_ms_thumbnail.config.uris import parse_store_uri
-from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, parse_omero_address
+from ..omero.address import DEFAULT_PORTS, parse_omero_address
+from .uris import parse_store_uri
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.config.findings import Findings
-    from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings
-    from omero_ms_thumbnail.config.settings import CacheSettings, OmeroSettings, SessionStoreSettings, Settings
+    from .findings import Findings
+    from .omero_servers import OmeroServerSettings
+    from .settings import CacheSettings, OmeroSettings, SessionStoreSettings, Settings
 
 #: the default of OMERO's ``omero.db.poolsize``, and how many of those people's log-ins and pages should find free
 _DATABASE_CONNECTIONS = 10

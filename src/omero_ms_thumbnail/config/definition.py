@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omero_ms_thumbnail.config.kinds import Kind
+    from .kinds import Kind
 
 T = TypeVar("T")
 

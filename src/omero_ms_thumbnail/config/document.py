@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from omero_ms_thumbnail.config.entries import Entry
-from omero_ms_thumbnail.config.errors import ConfigError
-from omero_ms_thumbnail.config.table import (
+from .entries import Entry
+from .errors import ConfigError
+from .table import (
     ALIAS_BLOCKS,
     ALIASES,
     BLOCKS,
@@ -28,7 +28,7 @@ from omero_ms_thumbnail.config.table import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from omero_ms_thumbnail.config.entries import Place
+    from .entries import Place
 
 _FILE_MAX = 1 << 20
 

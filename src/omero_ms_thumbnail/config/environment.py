@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.config.definition import ENVIRONMENT_PREFIX
-from omero_ms_thumbnail.config.entries import Entry
-from omero_ms_thumbnail.config.table import VARIABLES, suggest_variable
+from .definition import ENVIRONMENT_PREFIX
+from .entries import Entry
+from .table import VARIABLES, suggest_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from omero_ms_thumbnail.config.entries import Place
+    from .entries import Place
 
 # Kubernetes gives these to every container beside a Service named omero-ms-thumbnail, as Docker's links did
 # (kubernetes.io, "Discovering services", environment variables). PORT is then a URL and none of an administrator's.

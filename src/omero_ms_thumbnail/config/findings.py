@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from omero_ms_thumbnail.config.entries import Entry, Place
+    from .entries import Entry, Place
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from omero_ms_thumbnail.config.errors import InvalidValueError
-from omero_ms_thumbnail.config.uris import parse_store_uri
-from omero_ms_thumbnail.omero.address import HOST_NAME, parse_omero_address
+from ..omero.address import HOST_NAME, parse_omero_address
+from .errors import InvalidValueError
+from .uris import parse_store_uri
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -10,16 +10,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omero_ms_thumbnail.config.checks import check_together, with_address
-from omero_ms_thumbnail.config.definition import Key, block_of, key_of, walk
-from omero_ms_thumbnail.config.document import read_document
-from omero_ms_thumbnail.config.entries import Entry, from_file
-from omero_ms_thumbnail.config.environment import read_environment
-from omero_ms_thumbnail.config.errors import ConfigError, InvalidValueError
-from omero_ms_thumbnail.config.findings import Findings
-from omero_ms_thumbnail.config.omero_servers import OmeroServerSettings, completed
-from omero_ms_thumbnail.config.settings import OmeroSettings, Settings
-from omero_ms_thumbnail.config.table import REPEATED_BLOCKS
+from .checks import check_together, with_address
+from .definition import Key, block_of, key_of, walk
+from .document import read_document
+from .entries import Entry, from_file
+from .environment import read_environment
+from .errors import ConfigError, InvalidValueError
+from .findings import Findings
+from .omero_servers import OmeroServerSettings, completed
+from .settings import OmeroSettings, Settings
+from .table import REPEATED_BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

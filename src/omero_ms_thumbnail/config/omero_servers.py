@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omero_ms_thumbnail.config.definition import key
-from omero_ms_thumbnail.config.kinds import FilePath, OmeroHost, Switch, Text, WholeNumber
-from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
+from ..omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
+from .definition import key
+from .kinds import FilePath, OmeroHost, Switch, Text, WholeNumber
 
 PORT = WholeNumber(1, 65535)
 DATA_DIR = FilePath("the path of a folder that has the folder Thumbnails in it")

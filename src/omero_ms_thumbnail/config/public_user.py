@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omero_ms_thumbnail.config.definition import block, key
-from omero_ms_thumbnail.config.kinds import RegularExpression, Switch, Text, WholeNumber
+from .definition import block, key
+from .kinds import RegularExpression, Switch, Text, WholeNumber
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from omero_ms_thumbnail.config.definition import block, key, repeated
-from omero_ms_thumbnail.config.kinds import (
+from ..omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
+from .definition import block, key, repeated
+from .kinds import (
     Choice,
     FilePath,
     Host,
@@ -27,9 +28,8 @@ from omero_ms_thumbnail.config.kinds import (
     Text,
     WholeNumber,
 )
-from omero_ms_thumbnail.config.omero_servers import DATA_DIR, PORT, OmeroServerSettings, ServerId, named
-from omero_ms_thumbnail.config.public_user import PublicSettings
-from omero_ms_thumbnail.omero.address import DEFAULT_PORTS, OmeroAddress, parse_omero_address
+from .omero_servers import DATA_DIR, PORT, OmeroServerSettings, ServerId, named
+from .public_user import PublicSettings
 
 StoreType = Literal["redis", "postgres", "files", "memory"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.config.definition import walk
-from omero_ms_thumbnail.config.settings import Settings
+from .definition import walk
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.config.definition import Key
+    from .definition import Key
 
 KEYS: dict[str, Key] = {key.name: key for key, _ in walk(Settings)}
 

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from omero_ms_thumbnail.addresses import parse_postgres_uri, parse_redis_uri
-from omero_ms_thumbnail.config.errors import InvalidValueError
+from ..addresses import parse_postgres_uri, parse_redis_uri
+from .errors import InvalidValueError
 
 _ENCODE = "write a password's own / ? # @ and % as %2F %3F %23 %40 and %25"
 _FORM = re.compile(

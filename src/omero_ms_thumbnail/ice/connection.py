@@ -7,13 +7,13 @@ cancelled or times out only forgets its reply: Ice has no way of taking a reques
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Protocol, TypeVar, cast
 
+from ..tasks import within
 from .attempt import Attempt
 from .errors import (
     CloseConnectionException,
@@ -50,7 +50,6 @@ _MESSAGE_TIMEOUT: Final = 60.0
 _REQUESTS_MAX: Final = 1_000
 
 #: around what may take as long as it takes; `asyncio.timeout(None)` would do it in five times the time
-UNTIMED: Final = contextlib.nullcontext()
 
 
 class Dispatcher(Protocol):
@@ -202,7 +201,7 @@ class Connection(asyncio.Protocol):
         after `timeout` seconds (None: wait as long as it takes).
         """
         try:
-            async with asyncio.timeout(timeout) if timeout is not None else UNTIMED:
+            async with within(timeout):
                 await self._writable.wait()
                 reply = await self.send(proxy, operation, arguments, context or {})
         except TimeoutError:

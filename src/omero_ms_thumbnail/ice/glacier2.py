@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
-from .connection import UNTIMED, Connection, proxy_for
+from ..tasks import within
+from .connection import Connection, proxy_for
 from .errors import (
     IceException,
     InvocationTimeoutException,
@@ -173,7 +174,7 @@ class RouterSession:
     ) -> R:
         """Call an object behind the router; as `Connection.call`, with `context` on top of the session's own."""
         try:
-            async with asyncio.timeout(timeout) if timeout is not None else UNTIMED:
+            async with within(timeout):
                 return operation.decode_reply(await self.send(proxy, operation, arguments, context))
         except TimeoutError:
             raise InvocationTimeoutException(

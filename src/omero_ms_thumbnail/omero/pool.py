@@ -21,17 +21,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from copy import copy
 from enum import Enum, auto
 from functools import cached_property
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 from ..ice.errors import IceException, InvocationTimeoutException
 from ..ice.types import UserException
+from ..tasks import TaskSet
 from .breaker import CircuitBreaker, JoinsSuspended
 from .faults import Fault, fault_of
 from .session import JoinedSession
@@ -100,6 +101,10 @@ class Member:
         #: its join's number with the breaker, once there is one
         self.begun = 0
 
+    def __repr__(self) -> str:
+        # never its key
+        return f"<Member {self.state.name.lower()}, lent {self.lent} times, last used at {self.last_used:.1f}>"
+
     def is_idle(self, now: float, timeout: float) -> bool:
         """Whether nobody has used it for `timeout` seconds, and OMERO works on nothing that was asked of it."""
         if self.state is not MemberState.JOINED or self.lent or now - self.last_used < timeout:
@@ -166,13 +171,18 @@ class SessionPool:
         self._waiting: deque[Member] = deque()
         self._joining = 0
         self._breaker = breaker or CircuitBreaker(now=_loop_time)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: TaskSet[None] = TaskSet()
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
         self._leave_timeout = _LEAVE_TIMEOUT
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __repr__(self) -> str:
+        states = Counter(member.state.name.lower() for member in self._members.values())
+        told = ", ".join(f"{count} {state}" for state, count in states.items()) or "empty"
+        return f"<SessionPool{' closing' if self._closing else ''}: {told}; at most {self._sessions_max}>"
 
     @cached_property
     def _now(self) -> Callable[[], float]:
@@ -218,8 +228,8 @@ class SessionPool:
         for member in tuple(self._members.values()):
             self._drop(member, PoolClosed(_CLOSED))
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=timeout)
-        for task in tuple(self._tasks):
+            await asyncio.wait(self._tasks, timeout=timeout)
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -289,7 +299,7 @@ class SessionPool:
             member.begun = self._breaker.begin()
             member.state = MemberState.JOINING
             self._joining += 1
-            member.join = self._start(self._join(member))
+            member.join = self._tasks.start(self._join(member))
 
     def _make_room(self) -> None:
         """Let go of the session that was asked for longest ago, where another would be one too many."""
@@ -377,7 +387,7 @@ class SessionPool:
             del self._members[member.key]
         session = _result(member)
         if session is not None:
-            self._start(session.leave(self._leave_timeout))
+            self._tasks.start(session.leave(self._leave_timeout))
         elif reason is not None and not member.joined.done():
             _fail(member, reason)
 
@@ -395,12 +405,6 @@ class SessionPool:
                 log.debug("leaving an OMERO session that nobody asked for")
                 self._drop(member)
         self._schedule_sweep()
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def _loop_time() -> float:

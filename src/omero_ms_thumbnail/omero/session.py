@@ -30,6 +30,7 @@ from ..ice.messages import MESSAGE_SIZE_MAX
 from ..ice.operations import Operation
 from ..ice.references import Identity, ObjectPrx
 from ..ice.types import UserException
+from ..tasks import shared
 from .calls import TIMEOUTS_UNTIL_LOST, Calls, Observe, unobserved
 from .permits import Permits
 from .read_only import READ_ONLY_KEYS, ReadOnlyMode
@@ -275,7 +276,7 @@ class JoinedSession:
         task = self._event_context
         if task is None or anew or _failed(task):
             task = self._begin_event_context()
-        return await _shared(task)
+        return await shared(task, _left)
 
     def _begin_event_context(self) -> asyncio.Task[EventContext]:
         self._event_context = asyncio.create_task(self._get_event_context())
@@ -297,7 +298,7 @@ class JoinedSession:
 
         Both may change only while nobody is joined.
         """
-        return await _shared(self.begin_database())
+        return await shared(self.begin_database(), _left)
 
     def begin_database(self) -> asyncio.Task[str]:
         """Ask for what `database` says, in the background."""
@@ -348,7 +349,7 @@ class JoinedSession:
     async def _service(self, getter: str) -> ObjectPrx:
         """A stateless service, got once for all who ask."""
         task = self._services.get(getter)
-        return await _shared(self._begin_service(getter) if task is None or _failed(task) else task)
+        return await shared(self._begin_service(getter) if task is None or _failed(task) else task, _left)
 
     def _begin_service(self, getter: str) -> asyncio.Task[ObjectPrx]:
         task = self._services[getter] = asyncio.create_task(self._get_service(getter))
@@ -365,19 +366,9 @@ class JoinedSession:
         return await self.calls.call(self._router.session, SERVICE_FACTORY[name], timeout=self.call_timeout)
 
 
-async def _shared(task: asyncio.Task[T]) -> T:
-    """The result of what is asked for once for many; whoever is cancelled leaves it to the others."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        waiting = asyncio.current_task()
-        if task.cancelled() and waiting is not None and not waiting.cancelling():
-            # by `leave`: that ends the question, not whoever asked it
-            raise ConnectionManuallyClosedException("the OMERO session is being left") from None
-        raise
-    finally:
-        # an exception knows its frames: one that knew the task too would keep all of them and itself
-        del task
+def _left() -> ConnectionManuallyClosedException:
+    """What `leave` ends."""
+    return ConnectionManuallyClosedException("the OMERO session is being left")
 
 
 def _now() -> float:

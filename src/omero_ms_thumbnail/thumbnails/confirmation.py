@@ -13,9 +13,9 @@ from typing import Final
 
 from . import content
 from .caches import Caches
+from .item import Item
 from .knowledge import Answer, Knowledge
 from .model import ImageFacts, Thumbnail
-from .queue import Item
 
 #: pictures that are enough for a question: they take memory and are not kept yet
 ENOUGH: Final = 500

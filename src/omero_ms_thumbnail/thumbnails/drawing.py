@@ -21,11 +21,12 @@ from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
 from . import single
 from .caches import DIRECT, SET, SINGLE, Caches
+from .item import Item, State, wanted
 from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
-from .queue import WORTH_SECONDS, Batch, BatchQueue, Item, Stores, wanted
+from .queue import WORTH_SECONDS, Batch, BatchQueue, Stores
 from .rounds import Rounds
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Drawing:
         """It goes next, unless it makes settings that another on its way makes. Its facts and its way are known."""
         if self._has_to_wait(item):
             return
+        item.becomes(State.LINED_UP)
         self._queue.add(item)
         self._rounds.begin(self._render_next)
 
@@ -117,12 +119,25 @@ class Drawing:
         if found is None or found.is_seen:
             return False
         user_id = self._knowledge.viewer.user_id
-        return self._caches.first_looks.has_to_wait(item, found.pixels_id, user_id, self._ask_again)
+        if not self._caches.first_looks.has_to_wait(item, found.pixels_id, user_id, self._ask_again):
+            return False
+        item.becomes(State.WAITING)
+        return True
 
     def _render_next(self) -> None:
         while self._queue and (batch := self._queue.next_batch(self._stores_now())):
-            self._on_their_way.add(batch)
+            self._goes_out(batch)
             self._tasks.start(self._render(batch), batch.items[0].context)
+        self._end_unwanted()
+
+    def _goes_out(self, batch: Batch) -> None:
+        self._on_their_way.add(batch)
+        for item in batch.items:
+            item.becomes(State.ON_ITS_WAY)
+
+    def _end_unwanted(self) -> None:
+        for item in self._queue.unwanted():
+            item.done.cancel()
 
     def _stores_now(self) -> Stores:
         sets = sum(batch.is_set for batch in self._on_their_way)
@@ -149,9 +164,11 @@ class Drawing:
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
         self._on_their_way.discard(batch)
+        for item in batch.items:
+            item.becomes(State.LINED_UP)
         again = self._queue.regrouped(batch)
         if again is not None:
-            self._on_their_way.add(again)
+            self._goes_out(again)
         self._render_next()
         return again
 

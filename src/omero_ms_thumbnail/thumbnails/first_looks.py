@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from .item import Item
 from .model import NotModified, Thumbnail
-from .queue import Item
 
 
 @dataclass(slots=True)

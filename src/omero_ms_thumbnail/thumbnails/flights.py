@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from .item import Item
 from .model import Thumbnail
-from .queue import Item
 
 #: told of the picture; or, with None, that it is this one's turn to draw it
 GoOn = Callable[[Item, Thumbnail | None], None]

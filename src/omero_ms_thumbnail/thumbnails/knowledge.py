@@ -14,8 +14,8 @@ from ..omero.session import JoinedSession
 from . import content, pixels
 from .beliefs import Beliefs
 from .caches import Caches
+from .item import Item
 from .model import ImageFacts, Saved, ThumbnailRequest
-from .queue import Item
 from .single import SYSTEM_GROUP
 from .ways import DIRECT, STORED, Viewer, Way, way_of
 
@@ -67,7 +67,7 @@ class Knowledge:
     async def is_viewer_still(self, viewer: Viewer) -> bool:
         """Whether, asked now, OMERO says what it said of the session's user. Raises what it throws, or IceException."""
         self.expire_viewer()
-        return await self._know_viewer() == viewer
+        return await self.know_viewer() == viewer
 
     def forget_all(self) -> None:
         """The session is over."""
@@ -82,14 +82,10 @@ class Knowledge:
 
         Raises what OMERO throws, or IceException.
         """
-        viewer = await self._know_viewer()
+        viewer = await self.know_viewer()
         asked_at = asyncio.get_running_loop().time()
-        if named:
-            found, told = await asyncio.gather(
-                self._ask(sorted(image_ids), viewer.user_id, size), pixels.ask_named(self._session, named)
-            )
-        else:
-            found, told = await self._ask(sorted(image_ids), viewer.user_id, size), {}
+        found = await self._ask(sorted(image_ids), viewer.user_id, size)
+        told = await pixels.ask_named(self._session, named) if named else {}
         self.beliefs.remember(found.values(), asked_at)
         return Answer(asked_at, found, told)
 
@@ -164,7 +160,8 @@ class Knowledge:
         """Whether OMERO draws what it tells of: it tells of one's own in a group that one has left, and refuses it."""
         return self.viewer.is_admin or found.group_id in self._groups
 
-    async def _know_viewer(self) -> Viewer:
+    async def know_viewer(self) -> Viewer:
+        """Know who the session's user is, asked of OMERO once a minute. Raises what it throws, or IceException."""
         now = asyncio.get_running_loop().time()
         if self._viewer is None or now >= self._viewer_until:
             context = await self._session.event_context(anew=self._viewer is not None)

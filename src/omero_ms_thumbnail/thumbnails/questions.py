@@ -13,10 +13,10 @@ from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
 from .confirmation import ENOUGH, Unconfirmed
+from .item import Item, State, wanted
 from .knowledge import Answer, Knowledge
-from .queue import Item, wanted
 from .rounds import Rounds
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
 
@@ -31,6 +31,12 @@ _STORED_SIZE: Final = 96
 _COLLECT: Final = 0.25
 _PUT_OFF_MAX: Final = 1.0
 _LOOK_AGAIN: Final = 0.25
+#: what part of the last question's time the next one waits for those whom that answered and who ask again at once, as a
+#: page does that fills: a query of eight costs hardly more than one of four. In seconds at most, and at least, below
+#: which it is not worth it
+_BACK_PART: Final = 0.25
+_BACK_MAX: Final = 0.005
+_BACK_LEAST: Final = 0.001
 #: seconds that it is put off at least, since a moment that is nearly there may be the same one to a clock
 _LEAST: Final = 0.001
 
@@ -71,6 +77,10 @@ class Questions:
         self._is_collecting = False
         self._is_due = False
         self._size = _STORED_SIZE
+        #: how many are enough, until when they are waited for, and what is told of it
+        self._enough = 0
+        self._back_until = 0.0
+        self._are_back = asyncio.Event()
 
     def close(self) -> None:
         """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
@@ -82,7 +92,10 @@ class Questions:
 
     def ask_about(self, item: Item) -> None:
         """Ask, with all others that are to be asked about at this moment."""
+        item.becomes(State.ASKED_ABOUT)
         self._items.append(item)
+        if len(self._items) >= self._enough:
+            self._are_back.set()
         if not self._is_asking:
             self._rounds.begin(self._begin)
 
@@ -135,22 +148,23 @@ class Questions:
             self._is_due = False
 
     async def _ask_once(self) -> None:
-        items = self._next()
-        had = self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
-        asked = [*items, *had]
-        if not asked:
-            return
-        named = {item.request.rendering_def_id for item in asked}
-        for item in items:
-            item.is_asked = True
+        """Ask when it is this session's turn, and then about all that has come while others were served."""
+        items: list[Item] = []
+        had: list[Item] = []
         self._knowledge.begin_database()
+        await self._wait_for_those_answered()
         try:
-            answer = await self._knowledge.ask(
-                {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
-            )
+            await self._knowledge.know_viewer()
+            async with self._session.calls.flight("projection"):
+                items, had = self._next_question()
+                if not items and not had:
+                    return
+                answer = await self._ask_about(items, had)
             await self._knowledge.know_database()
         except (IceException, UserException) as error:
             log.info("facts of images were not given: %s", error)
+            if not items and not had:
+                items, had = self._next_question()
             self._unconfirmed.give_up(had)
             self._failed(items, error)
             return
@@ -158,6 +172,36 @@ class Questions:
         if not len(self._unconfirmed):
             self._is_due = False
         self._answered(items, answer)
+
+    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> Answer:
+        asked = [*items, *had]
+        named = {item.request.rendering_def_id for item in asked}
+        for item in items:
+            item.is_asked = True
+        began = self._loop.time()
+        answer = await self._knowledge.ask(
+            {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
+        )
+        now = self._loop.time()
+        back = min((now - began) * _BACK_PART, _BACK_MAX)
+        if back >= _BACK_LEAST:
+            self._enough = len(items) + len(self._items)
+            self._back_until = now + back
+        return answer
+
+    async def _wait_for_those_answered(self) -> None:
+        left = self._back_until - self._loop.time()
+        if left <= 0 or len(self._items) >= self._enough:
+            return
+        self._are_back.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._are_back.wait()
+
+    def _next_question(self) -> tuple[list[Item], list[Item]]:
+        """Those who wait for an answer, and what was had and goes with them."""
+        items = self._next()
+        return items, self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
 
     def _room_beside(self, items: Sequence[Item]) -> int:
         """For how many of those that were had there is room in the query about `items`."""

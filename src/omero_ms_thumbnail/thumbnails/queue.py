@@ -14,15 +14,11 @@ A set costs OMERO some 7 ms whatever is in it, and two at once are nearly as goo
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
-from .model import ImageFacts, NotModified, Saved, Thumbnail, ThumbnailRequest
-from .ways import DIRECT, Viewer, Way
+from .item import Item
 
 #: sets of one session on their way at once
 SETS_MAX: Final = 2
@@ -35,39 +31,6 @@ PAGE: Final = 50
 PIXELS_MAX: Final = 10_000_000
 #: weight of the newest call in the average pace
 _NEWEST: Final = 0.3
-
-
-@dataclass(eq=False, slots=True)
-class Item:
-    """A thumbnail on its way: `waiters` requests share `done`."""
-
-    request: ThumbnailRequest
-    done: asyncio.Future[Thumbnail | NotModified]
-    waiters: int = 0
-    facts: ImageFacts | None = None
-    way: Way = DIRECT
-    #: not in a set: one left it out, or OMERO threw for all of it, or its settings were saved
-    is_single: bool = False
-    #: what is stored of it is empty
-    is_lost: bool = False
-    #: OMERO has said once to try again
-    was_tried_again: bool = False
-    #: what was known of the image, and of who asks, when OMERO refused it
-    refused_with: tuple[ImageFacts, Viewer] | None = None
-    #: the rendering settings that are named, if they are those of this image
-    named: Saved | None = None
-    #: under which the picture is kept, if it can be; see `content`
-    key: bytes | None = None
-    #: OMERO has been asked about the image for it
-    is_asked: bool = False
-    #: what all who wait for it have already, by `content.tag_of`
-    tags: frozenset[str] = frozenset()
-    #: what OMERO's folder has of it, which was not shown but is to be compared
-    file: bytes | None = None
-    #: where the picture came from
-    source: str = ""
-    #: of whoever asked first: what is done for it is told of as that one's
-    context: Context = field(default_factory=copy_context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +75,7 @@ class BatchQueue:
     seconds_max: float
     _lanes: OrderedDict[object, list[Item]] = field(default_factory=OrderedDict)
     _seconds_each: float = 0.0
+    _unwanted: list[Item] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -133,8 +97,7 @@ class BatchQueue:
         self._drop_unwanted()
         if not stores.has_room:
             return None
-        may_be_a_set = stores.has_room_for_a_set and not (stores.end_soon and self.can_wait(self.waiting))
-        return self._take(may_be_a_set=may_be_a_set)
+        return self._take(may_be_a_set=stores.has_room_for_a_set and not self._had_better_wait(stores))
 
     def regrouped(self, batch: Batch) -> Batch | None:
         """A batch whose turn has come, with what has come since it was made.
@@ -165,6 +128,15 @@ class BatchQueue:
                 return Batch(tuple(items[:size]), is_set=True)
         return None
 
+    def unwanted(self) -> list[Item]:
+        """Those that were taken out since this was asked last, since nobody waits for them: whoever asks ends them."""
+        found, self._unwanted = self._unwanted, []
+        return found
+
+    def _had_better_wait(self, stores: Stores) -> bool:
+        """Whether what a set may answer waits for one that is on its way, to go together with what comes meanwhile."""
+        return stores.end_soon and self.can_wait(self.waiting)
+
     def can_wait(self, waiting: int) -> bool:
         """Whether OMERO answers so fast that `waiting` thumbnails had better wait for the call on its way to end."""
         return self._seconds_each > 0 and waiting * self._seconds_each < WORTH_SECONDS
@@ -176,11 +148,10 @@ class BatchQueue:
 
     def _drop_unwanted(self) -> None:
         for lane, items in tuple(self._lanes.items()):
-            for item in items:
-                if item.waiters == 0:
-                    # all who asked have gone: it costs OMERO nothing
-                    item.done.cancel()
             wanted = [item for item in items if item.waiters > 0]
+            if len(wanted) < len(items):
+                # all who asked have gone: it costs OMERO nothing
+                self._unwanted += [item for item in items if item.waiters == 0]
             if wanted:
                 self._lanes[lane] = wanted
             else:
@@ -193,12 +164,3 @@ class BatchQueue:
 
 def _lane(item: Item) -> object:
     return item if item.way.lane is None else item.way.lane
-
-
-def wanted(items: Sequence[Item]) -> list[Item]:
-    """Those that somebody waits for; the others are over, and cost OMERO nothing."""
-    found = [item for item in items if item.waiters]
-    for item in items:
-        if not item.waiters:
-            item.done.cancel()
-    return found

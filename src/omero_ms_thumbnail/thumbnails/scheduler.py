@@ -4,18 +4,7 @@ OMERO says of each, to that very session, whether its user may see it and what i
 is looked for in memory, in Redis, in OMERO's own files; what is nowhere OMERO draws, once for all who wait for it
 (`flights`, `drawing`), and it is kept once it is certain what it shows (`confirmation`).
 
-An item's life. Whoever waits is answered at the first "done"; what follows is done behind that.
-
-=============  ==============================  ==================================================================
-it is          known of it                     what ends that
-=============  ==============================  ==================================================================
-asked about    the request                     OMERO's answer: looked for; or done, as no image that they may read
-looked for     facts, way, key                 found kept, or the client has it: done; else drawn by whoever has to
-waiting        another session draws its key   that one's picture is certain: done; it failed: lined up
-lined up       its lane in the `BatchQueue`    a call takes it: on its way; settings are being made: asked about
-on its way     the call that it is in          the picture: done, and had; refused: asked about, once; else failed
-had            the picture, since when         a later query tells the same key: kept; another, or none: dropped
-=============  ==============================  ==================================================================
+Where each of them is, is its `State`: `item` has the table.
 """
 
 from __future__ import annotations
@@ -36,6 +25,7 @@ from . import content
 from .caches import DISK, MEMORY, NOT_MODIFIED, REDIS, Caches
 from .confirmation import Unconfirmed
 from .drawing import Drawing, JoinLost, no_thumbnail, unreadable
+from .item import Item, State
 from .knowledge import Answer, Knowledge
 from .model import (
     ImageFacts,
@@ -47,9 +37,8 @@ from .model import (
     ThumbnailRequest,
 )
 from .questions import Questions
-from .queue import Item
 from .saves import Saves
-from .tasks import Tasks
+from .session_tasks import Tasks
 
 Outcome = Thumbnail | NotModified | ThumbnailError | JoinLost
 
@@ -120,6 +109,11 @@ class ThumbnailScheduler:
         finally:
             for item in items:
                 self._wait_no_more(item)
+
+    def __repr__(self) -> str:
+        states = Counter(item.state.value for item in self._items.values() if not item.done.done())
+        told = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing on its way"
+        return f"<ThumbnailScheduler: {told}; {len(self._unconfirmed)} had and to be confirmed>"
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
         """What is believed to be what the session's user would be given, and is in memory."""
@@ -223,6 +217,7 @@ class ThumbnailScheduler:
         missing = []
         beliefs = self._knowledge.beliefs
         for item, facts in found:
+            item.becomes(State.LOOKED_FOR)
             item.facts = facts
             item.key = beliefs.key_by(facts, item.request) if item.named is None else None
             if item.key is not None and self._is_kept(item):
@@ -295,7 +290,9 @@ class ThumbnailScheduler:
     def _draw(self, items: Sequence[Item]) -> None:
         flights = self._caches.flights
         for item in items:
-            if item.key is None or not flights.has_to_wait(item.key, item, self._go_on, self._questions.confirm_now):
+            if item.key is not None and flights.has_to_wait(item.key, item, self._go_on, self._questions.confirm_now):
+                item.becomes(State.WAITING)
+            else:
                 self._drawing.line_up(item)
 
     def _go_on(self, item: Item, thumbnail: Thumbnail | None) -> None:
@@ -312,6 +309,7 @@ class ThumbnailScheduler:
     def _give(self, item: Item, thumbnail: Thumbnail, source: str) -> None:
         """OMERO, or its disk, has given it."""
         assert item.facts is not None  # noqa: S101 - it was asked for by them
+        item.becomes(State.HAD)
         self._done(item, thumbnail, source)
         self._unconfirmed.add(item, item.facts, thumbnail)
         key = item.key

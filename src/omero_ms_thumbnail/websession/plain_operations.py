@@ -21,6 +21,7 @@ into the memo, as no pickler puts one there: a pickle that does is none of these
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cache
@@ -121,24 +122,39 @@ def _patterns() -> _Patterns:
     )
 
 
-#: compiles them beside whatever else is done, once `prepare` was called
+#: seconds for which the thread that compiles them keeps others from running at a time
+_TURN: Final = 0.0005
+#: whether it is to be a thread, where one compiles them when they are needed first; that thread
+_in_thread = False
 _preparing: threading.Thread | None = None
 
 
-def prepare() -> None:
-    """Compile the patterns in a thread: it takes most of a second, for which nobody is to wait at a start.
+def prepare_when_needed() -> None:
+    """From now on compile the patterns in a thread, when a pickle is to be looked at first.
 
-    Until then no pickle is plain. Without this they are compiled when the first pickle is looked at.
+    It takes a second of a processor, which a site without large sessions never spends, and for which nobody is to wait.
+    Until it is over no pickle is plain. Without this they are compiled while the first pickle waits.
     """
-    global _preparing
-    if _preparing is None:
-        _preparing = threading.Thread(target=_patterns, name="patterns", daemon=True)
-        _preparing.start()
+    global _in_thread
+    _in_thread = True
 
 
 def is_ready() -> bool:
-    """Whether the patterns are compiled, or nobody has begun to."""
+    """Whether a pickle can be looked at now; else the patterns are compiled meanwhile."""
+    global _preparing
+    if _in_thread and _preparing is None:
+        _preparing = threading.Thread(target=_prepare, name="patterns", daemon=True)
+        _preparing.start()
     return _preparing is None or not _preparing.is_alive()
+
+
+def _prepare() -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(_TURN, usual))
+    try:
+        _patterns()
+    finally:
+        sys.setswitchinterval(usual)
 
 
 _PROTOCOL: Final = re.compile(rb"\x80[\x02-\x05]")

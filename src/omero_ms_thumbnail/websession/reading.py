@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections import Counter
@@ -21,6 +22,10 @@ _LOG_EVERY: Final = 60.0
 _IDS_MAX: Final = 1_000
 """Ids of unreadable sessions that are remembered, the last ones."""
 
+_DECODED_MAX: Final = 1_000
+"""Sessions that are not decoded again while their bytes stay the same: a store is read twice a second for each user
+whose pages load, and a megabyte of a session takes some 100 ms to decode."""
+
 
 class SessionReader:
     """Reads the sessions of one store and keeps count of those it could not read.
@@ -37,6 +42,8 @@ class SessionReader:
         self._store = store
         self._next_line: dict[str, float] = {}
         self._ids: dict[str, None] = {}
+        #: by what the bytes hash to
+        self._decoded: dict[bytes, WebSession] = {}
 
     def begin(self, session_id: str) -> None:
         """That session is looked up anew."""
@@ -48,12 +55,20 @@ class SessionReader:
 
     def read(self, value: bytes, session_id: str = "") -> WebSession | None:
         """The user of a cached session; None if it names none or cannot be decoded."""
+        digest = hashlib.sha256(value).digest()
+        found = self._decoded.get(digest)
+        if found is not None:
+            return found
         try:
-            session = decode_payload(value, self.limits)
+            found = web_session(decode_payload(value, self.limits))
         except SessionDecodeError as error:
             self.count(error, session_id)
             return None
-        return web_session(session)
+        if found is not None:
+            while len(self._decoded) >= _DECODED_MAX:
+                del self._decoded[next(iter(self._decoded))]
+            self._decoded[digest] = found
+        return found
 
     def read_connector(self, value: bytes) -> WebSession | None:
         """The session of a cached connector, which stands for itself there; None if it cannot be decoded."""

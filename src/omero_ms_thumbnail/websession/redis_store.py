@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import redis.asyncio
@@ -24,8 +22,6 @@ from redis.backoff import NoBackoff
 from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.reading import SessionReader
-from omero_ms_thumbnail.websession.redis_connections import RedisConnections
-from omero_ms_thumbnail.websession.redis_tracking import RedisTracking
 from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
@@ -38,6 +34,9 @@ _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")
 
 _ENGINES = ("cache", "cached_db")
+
+_LOOK_UPS = 16
+"""At most so many of a process at once, so many connections too: each takes about a millisecond."""
 
 
 class RedisSessionStore:
@@ -57,28 +56,13 @@ class RedisSessionStore:
         self._timeout = self._address.timeout or timeout
         self._sentinels = _sentinels(self._address, self._timeout) if self._address.master else None
         self._redis = _redis(self._address, self._timeout, self._sentinels)
-        self._connections = None if isinstance(self._redis, RedisCluster) else _connections(self._redis)
+        self._free = asyncio.Semaphore(_LOOK_UPS)
         self._reader = SessionReader(self.describe())
 
     @property
     def unreadable(self) -> Counter[str]:
         """How many sessions could not be decoded, by reason."""
         return self._reader.unreadable
-
-    def tracking(self) -> RedisTracking | None:
-        """News of changed sessions, for a cache; None for a cluster, whose every node would have to be listened to."""
-        if self._address.cluster:
-            return None
-        address = self._address
-        password = address.password
-        return RedisTracking(
-            self._open,
-            hello=("AUTH", address.username or "default", password) if password is not None else (),
-            # What the names of both engines begin with.
-            key_prefix=min(self._prefixes, key=len),
-            prefixes=self._prefixes,
-            name=self.describe(),
-        )
 
     async def get(self, session_id: str) -> WebSession | None:
         """The session with this id, or None; see `SessionStore.get`."""
@@ -87,16 +71,13 @@ class RedisSessionStore:
         self._reader.begin(session_id)
         for prefix in tuple(self._prefixes):
             try:
-                value, milliseconds_left = await self._ask(self._value, prefix + session_id)
+                value = await self._ask(self._value, prefix + session_id)
             except _NotAString:
                 self._reader.count(SessionDecodeError("not-a-session", "it is not a string in Redis"), session_id)
                 return None
             if value:
                 self._prefixes.sort(key=prefix.__ne__)
-                session = self._reader.read(value, session_id)
-                if session is None or milliseconds_left < 0:
-                    return session
-                return replace(session, expires=time.time() + milliseconds_left / 1000)
+                return self._reader.read(value, session_id)
         return None
 
     async def connector(self, key: str) -> WebSession | None:
@@ -106,7 +87,7 @@ class RedisSessionStore:
         `SessionStoreUnavailable` as `get` does.
         """
         try:
-            value, _ = await self._ask(self._value, self._cache + key)
+            value = await self._ask(self._value, self._cache + key)
         except _NotAString:
             return None
         return self._reader.read_connector(value) if value else None
@@ -117,15 +98,14 @@ class RedisSessionStore:
 
     async def ping(self) -> None:
         """Return if Redis answers; raise `SessionStoreUnavailable` if not."""
-        if self._connections is not None:
-            await self._ask(self._connections.ask, (b"PING",))
-        else:
-            await self._ask(cast("Any", self._redis.ping))
+        await self._ask(cast("Any", self._redis.ping))
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._connections is not None:
-            await self._connections.close()
+        if isinstance(self._redis, RedisCluster):
+            # What redis-py closes itself only if the last look-up did not fail.
+            for nodes in ("nodes_cache", "startup_nodes"):
+                await self._redis.nodes_manager.aclose(nodes)
         await self._redis.aclose()
         if self._sentinels is not None:
             for sentinel in self._sentinels.sentinels:
@@ -135,32 +115,17 @@ class RedisSessionStore:
         """Host and database, without the password."""
         return f"Redis at {self._address}"
 
-    async def _value(self, key: str) -> tuple[bytes, int]:
-        """The value and how many milliseconds it has left; empty where there is none, negative where it stays."""
+    async def _value(self, key: str) -> bytes:
+        """The value; empty where there is none."""
         # GETRANGE instead of GET: one value cannot fill this process's memory, whatever its size. It answers nothing
         # for a key that is not there.
-        limit = self._reader.limits.stored_bytes
-        if self._connections is not None:
-            name = key.encode()
-            value, left = await self._connections.ask((b"GETRANGE", name, b"0", b"%d" % limit), (b"PTTL", name))
-        else:
-            pipeline = cast("Any", self._redis.pipeline(transaction=False))
-            value, left = await pipeline.getrange(key, 0, limit).pttl(key).execute()
-        return value, left
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection without a word on it yet."""
-        if self._address.socket_path is not None:
-            return await asyncio.open_unix_connection(self._address.socket_path)
-        host, port = self._address.hosts[0]
-        if self._sentinels is not None and self._address.master is not None:
-            host, port = await cast("Any", self._sentinels).discover_master(self._address.master)
-        return await asyncio.open_connection(host, port, ssl=_tls(self._address))
+        value: bytes = await cast("Any", self._redis.getrange(key, 0, self._reader.limits.stored_bytes))
+        return value
 
     async def _ask(self, question: Callable[[*_Arguments], Awaitable[_T]], *arguments: *_Arguments) -> _T:
         """The answer; whatever keeps Redis from giving it in time becomes a sentence that names it."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout), self._free:
                 return await question(*arguments)
         except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
             if isinstance(error, exceptions.ResponseError) and "WRONGTYPE" in str(error):
@@ -175,7 +140,7 @@ class RedisSessionStore:
             case exceptions.NoPermissionError():
                 return (
                     "does not permit its user to read sessions; "
-                    "allow PING, SELECT, GETRANGE, PTTL and the keys of OMERO.web's cache"
+                    "allow PING, SELECT, GETRANGE and the keys of OMERO.web's cache"
                 )
             case exceptions.BusyLoadingError():
                 return "is still loading its data; it answers as soon as that is done"
@@ -283,12 +248,6 @@ def _redis(address: RedisAddress, timeout: float, sentinels: Sentinel | None) ->
     return redis.asyncio.Redis(host=host, port=port, **options)
 
 
-def _connections(client: redis.asyncio.Redis) -> RedisConnections:
-    # Every look-up has its own time-out, for all that belongs to it; that of each read would only cost.
-    client.connection_pool.connection_kwargs["socket_timeout"] = None
-    return RedisConnections(client.connection_pool)
-
-
 def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
     # They are asked one after the other: one that is silent must leave time for the next and for the master itself.
     options = _connection_options(address, timeout / (len(address.hosts) + 1))
@@ -296,16 +255,6 @@ def _sentinels(address: RedisAddress, timeout: float) -> Sentinel:
         options.pop(of_data_nodes, None)
     sentinels: Sentinel = cast("Any", Sentinel)(list(address.hosts), sentinel_kwargs=options)
     return sentinels
-
-
-def _tls(address: RedisAddress) -> ssl.SSLContext | None:
-    if not address.tls:
-        return None
-    context = ssl.create_default_context(cafile=address.ca_file)
-    context.check_hostname = address.verify_peer == "FULL"
-    if address.verify_peer == "NONE":
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _connection_options(address: RedisAddress, timeout: float) -> dict[str, Any]:

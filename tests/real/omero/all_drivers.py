@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from tests.parts import find
 from tests.real.omero.embedded_driver import embedded_driver
 from tests.real.omero.real_driver import real_driver
 from tests.real.omero.stubs_driver import stubs_driver
+from tests.support.parts import find
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,5 +61,7 @@ def _password(file: Path) -> str:
 def _part(name: str) -> Path:
     found = find(name)
     if found is None:
-        raise CannotDrive(f"{name} is not on this machine; tests/conformance/make_venv.sh and CONTRIBUTING.md say how")
+        raise CannotDrive(
+            f"{name} is not on this machine; tests/real/conformance/make_venv.sh and CONTRIBUTING.md say how"
+        )
     return found

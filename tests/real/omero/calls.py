@@ -15,7 +15,7 @@ from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
 from omero_ms_thumbnail.omero.session import GROUP, USER, JoinedSession
 from omero_ms_thumbnail.omero.stores import create_thumbnail_store
 from tests.real.omero.comparing import Played
-from tests.real.omero.looks import EMPTY, look_of
+from tests.real.omero.picture_summary import EMPTY, look_of
 from tests.real.omero.scenario import OF_MEMBER, Scenario
 
 if TYPE_CHECKING:

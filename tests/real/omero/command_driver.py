@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from omero_ms_thumbnail.omero.session import OmeroServer
-    from tests.conformance.processes import Child
+    from tests.real.conformance.processes import Child
 
 #: seconds that a command may take
 ANSWERED_WITHIN: Final = 60.0

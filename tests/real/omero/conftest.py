@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.parts import require
 from tests.real.omero.all_drivers import EMBEDDED, STUBS
 from tests.real.omero.site import Site, site_on
+from tests.support.parts import require
 
 #: set by `make omero-test`: host:port of a real OMERO that is meant for tests, and the file with its root's password
 REAL = os.environ.get("OMERO_TEST")

@@ -12,7 +12,7 @@ from omero_embedded.images.picture import Channel, Picture, Plane
 from omero_embedded.images.rendering import RenderingSettings, default_settings
 from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User, World
 from omero_ms_thumbnail.omero.session import OmeroServer
-from tests.real.omero.hand import Hand
+from tests.real.omero.model_preparation import Hand
 from tests.real.omero.scenario import GROUPS, ROLES, Left
 
 if TYPE_CHECKING:

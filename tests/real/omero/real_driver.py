@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from omero_ms_thumbnail.ice.tls import client_context
 from omero_ms_thumbnail.omero.session import OmeroServer
-from tests.conformance.processes import Child
-from tests.parts import ROOT
+from tests.real.conformance.processes import Child
 from tests.real.omero.command_driver import CommandDriver, CommandFailed
+from tests.support.parts import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.real.omero.comparing import Played
-from tests.real.omero.looks import look_of
+from tests.real.omero.picture_summary import look_of
 
 if TYPE_CHECKING:
     import httpx

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.parts import ROOT
+from tests.support.parts import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

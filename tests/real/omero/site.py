@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.real.omero.all_drivers import driving
 from tests.real.omero.calls import Player, Prepared
-from tests.real.omero.looks import look_of
+from tests.real.omero.picture_summary import look_of
 from tests.real.omero.scenario import OF_MEMBER, Scenario
 from tests.real.omero.web_service import WebService, web_service
 

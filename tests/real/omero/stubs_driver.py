@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from omero_ms_thumbnail.omero.session import OmeroServer
-from tests.conformance.glacier2 import Router
-from tests.conformance.processes import Child
-from tests.parts import ROOT
+from tests.real.conformance.glacier2 import Router
+from tests.real.conformance.processes import Child
 from tests.real.omero.command_driver import CommandDriver
+from tests.support.parts import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ async def stubs_driver(python: Path, router: Path, folder: Path, data_dir: Path 
 
 def _started(python: Path, program: Path, folder: Path, data_dir: Path | None) -> CommandDriver:
     world = _WORLD if data_dir is None else {**_WORLD, "data_dir": str(data_dir)}
-    child = Child([python, "-m", "tests.conformance.standin"], folder / "standin.log", cwd=ROOT)
+    child = Child([python, "-m", "tests.real.conformance.standin"], folder / "standin.log", cwd=ROOT)
     try:
         child.write_line(json.dumps(world))
         router = Router("plain", folder, program, json.loads(child.read_line())["port"])

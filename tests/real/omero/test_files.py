@@ -15,13 +15,13 @@ from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.session import GROUP
 from omero_ms_thumbnail.omero.thumbnail_files import ThumbnailFiles
-from tests.parts import require
 from tests.real.omero.all_drivers import EMBEDDED, STUBS, driving
 from tests.real.omero.calls import Player
 from tests.real.omero.conftest import PASSWORD, REAL, REAL_DATA_DIR
 from tests.real.omero.drivers import CannotPrepare, Driver
 from tests.real.omero.files import current_row
 from tests.real.omero.scenario import GROUPS, ROLES, Scenario
+from tests.support.parts import require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

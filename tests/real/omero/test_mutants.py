@@ -11,6 +11,8 @@ from tests.real.omero.mutants import MUTANTS
 from tests.real.omero.replay import replay
 from tests.real.omero.scenario import STORE_SCENARIOS, read_scenarios
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.parts import require
 from tests.real.omero.all_drivers import EMBEDDED, STUBS, driving
 from tests.real.omero.replay import replay
 from tests.real.omero.report import lines_of, summary
 from tests.real.omero.scenario import STORE_SCENARIOS, WEB_SCENARIOS, Scenario, read_scenarios
+from tests.support.parts import require
+
+pytestmark = pytest.mark.long
 
 if TYPE_CHECKING:
     from pathlib import Path

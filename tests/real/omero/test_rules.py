@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.real.omero.comparing import ANSWERS, ROWS, SETTINGS, Outcome, Played, compare
-from tests.real.omero.looks import look_of
+from tests.real.omero.picture_summary import look_of
 from tests.real.omero.rules import (
     CHOSEN_SETTINGS,
     FEWER_ROWS,

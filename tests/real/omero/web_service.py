@@ -15,7 +15,7 @@ import yaml
 from omero_embedded.session_writer import stored
 from omero_ms_thumbnail.websession.session import WebSession
 from tests.real.omero.scenario import GROUPS, ROLES
-from tests.service_process import free_port, start
+from tests.support.service_process import free_port, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
