@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, cast
 
-from omero_ms_thumbnail.websession.pickle_bytes import damaged
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_bytes import damaged
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ _MAX_KEY_TEXT = 1000
 _MAX_KEY_TUPLE = 16
 _MAX_KEY_INTEGER = 2**64
 _MAX_TUPLES = 1000
+#: whose hashes each process chooses, as those of texts
+_SALTED = frozenset({datetime.date, datetime.datetime, datetime.time})
 
 
 class Keys:
@@ -64,7 +67,7 @@ class Keys:
             cheap = _is_cheap_key(value)
         if not cheap:
             return Placeholder("key")
-        if not isinstance(value, (str, bytes, Placeholder)) or not value:
+        if not (isinstance(value, (str, bytes, Placeholder)) or type(value) in _SALTED) or not value:
             self._known += 1
             self._places -= min(self._known, most)
             if self._places < 0:
@@ -77,4 +80,4 @@ def _is_cheap_key(value: object) -> bool:
         return -_MAX_KEY_INTEGER < value < _MAX_KEY_INTEGER
     if isinstance(value, (str, bytes)):
         return len(value) <= _MAX_KEY_TEXT
-    return value is None or isinstance(value, (float, Placeholder))
+    return value is None or isinstance(value, (float, Placeholder)) or type(value) in _SALTED

@@ -6,10 +6,10 @@ import struct
 from sys import getsizeof
 from typing import TYPE_CHECKING, cast
 
-from omero_ms_thumbnail.websession import pickle_globals, pickle_runs
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
-from omero_ms_thumbnail.websession.pickle_costs import (
+from . import pickle_globals, pickle_runs
+from .decode_error import SessionDecodeError
+from .pickle_bytes import PickleBytes, damaged
+from .pickle_costs import (
     DICT,
     FIRST_ITEM,
     INSTANCE,
@@ -20,18 +20,20 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     OTHER_NUMBER_IN_MEMO,
     PAIR,
+    SET,
     SMALL_SET,
     TEXT,
 )
-from omero_ms_thumbnail.websession.pickle_keys import Keys
-from omero_ms_thumbnail.websession.pickle_memo import Memo
-from omero_ms_thumbnail.websession.pickle_types import INSTANCE_MAKERS, NESTED_NAME
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_keys import Keys
+from .pickle_memo import Memo
+from .pickle_types import INSTANCE_MAKERS, NESTED_NAME
+from .pickle_values import NAMES, SETS, Values
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _STOP = ord(".")
 _SHORT_TEXT = 0x8C  # SHORT_BINUNICODE
@@ -66,6 +68,7 @@ class Machine:
         self.room = limits.memory
         self._marked: list[list[object]] = []
         self._limits = limits
+        self._values = Values(self.charge)
 
     def run(self, operations: Mapping[int, Callable[[Machine], None]]) -> object:  # noqa: C901 - one loop, as a call takes longer than most of what it would do
         """Run to STOP. What nearly all operations of a large session are is done here, the rest in operations.
@@ -254,10 +257,30 @@ class Machine:
         if name in NESTED_NAME:
             self.push_new(_nested(name, arguments), NAMED)
             return
+        if name in NAMES and isinstance(arguments, tuple) and self._push_value(name, arguments):
+            return
         if name in INSTANCE_MAKERS and isinstance(arguments, tuple) and arguments:
             first = arguments[0]
             name = first.name if isinstance(first, Placeholder) else name
         self.push_new(Placeholder(name), INSTANCE)
+
+    def _push_value(self, name: str, arguments: tuple[object, ...]) -> bool:
+        """Push the value that such a call makes, if it makes one here."""
+        if name in SETS:
+            match arguments:
+                case (list() as items,):
+                    self.charge(SET + MEMBER * len(items))
+                    members = {*self.keys.members(items, 0)}
+                    self.push(frozenset(members) if SETS[name] else members)
+                    return True
+                case _:
+                    return False
+        try:
+            value = self._values.makers[name](*arguments)
+        except (TypeError, ValueError, OverflowError):
+            return False
+        self.push_new(value, getsizeof(value) + ITEM)
+        return True
 
     def build(self) -> None:
         state = self.stack.pop()

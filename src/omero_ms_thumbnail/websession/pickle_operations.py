@@ -6,10 +6,10 @@ import struct
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import pickle_bytes, pickle_globals
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
-from omero_ms_thumbnail.websession.pickle_costs import (
+from . import pickle_bytes, pickle_globals
+from .decode_error import SessionDecodeError
+from .pickle_bytes import PickleBytes, damaged
+from .pickle_costs import (
     DICT,
     DUPLICATE,
     INSTANCE,
@@ -19,8 +19,8 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     SET,
 )
-from omero_ms_thumbnail.websession.pickle_machine import Machine, named
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_machine import Machine, named
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ def _dict_of_items(machine: Machine) -> None:
 def _frozen_set(machine: Machine) -> None:
     items = machine.pop_to_mark()
     machine.charge(SET + MEMBER * len(items))
-    machine.push(frozenset(machine.keys.members(items, 0)))
+    machine.push(frozenset({*machine.keys.members(items, 0)}))
 
 
 def _out_of_band(machine: Machine) -> None:

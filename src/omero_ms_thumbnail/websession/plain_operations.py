@@ -1,23 +1,21 @@
 """The operations of pickles of plain data, as patterns that take a pickle apart as Python's unpickler does.
 
 Each operation is matched with the bytes that are its own, one behind the other from the first byte to STOP. What they
-make: None, true, false, numbers, texts, bytes, lists, dicts, tuples, sets of up to four of these. Nothing is named,
-called or given a state by them. Not among them are those that nothing of this needs or few sessions have: larger sets
-(the hashes of their members can be chosen, as tuples' can), what takes values from the stack again, integers of more
-than 64 bits, the texts of Python 2 and of protocol 0, extension codes, persistent ids, buffers.
+make: None, true, false, numbers, texts, bytes, lists, dicts, tuples, sets, dates and times. What they may name and call
+are `pickle_values`, by functions of our own. Not among them are those that nothing of this needs or few sessions have:
+what takes values from the stack again, integers of more than 64 bits, bytearrays, the texts of Python 2 and of
+protocol 0, states, extension codes, persistent ids, buffers.
 
-**Constants as keys.** The hashes of numbers, and of all that is one value in every process, are known beforehand, so
-that those of chosen numbers are in each other's place in a dict: each of 80,000 was looked for in most others' places,
-and that took 9 s. So it is counted how many constants may be keys at all: all that do not stand where none is one.
-These are the places, each as a pattern of several operations:
+**What is hashed.** The hashes of numbers, and of all that is one value in every process, are known beforehand, so that
+those of chosen numbers are in each other's place in a dict: each of 80,000 was looked for in most others' places, and
+that took 9 s. So whatever fills a dict or a set is left to Python's unpickler only where it cannot be meant so:
 
-- directly before what takes it as an item or as a value (APPEND, SETITEM, TUPLE1 to TUPLE3);
-- with nothing but values of one operation between it and APPENDS or TUPLE; or from MARK on behind a list;
-- in place of a value in pairs from MARK on behind a dict, or up to SETITEMS.
+- directly behind a new dict: up to five pairs of single values, then pairs that have a text or a value of the memo for
+  a key, as many as a pickler puts into a dict at once;
+- directly behind a new set: up to four values, for which it has room in itself.
 
-A value keeps its place above MARK until SETITEMS takes it, so that every second of these is a key; only SETITEM can
-take one of them for a key meanwhile. So each SETITEM is counted as well, but behind a dict, a text and one value. No
-constant comes into the memo, as no pickler puts one there: a pickle that does is none of these.
+In place of each other one, and behind each tuple, are operations that give it to `plain_filling`. No constant comes
+into the memo, as no pickler puts one there: a pickle that does is none of these.
 """
 
 from __future__ import annotations
@@ -29,10 +27,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple
 
+from .pickle_values import NAMES
+
 SHORT: Final = 256
 """Bytes from which on a text's length takes more than one byte."""
-_UNSURE_MOST: Final = 10_000
-"""Keys that may be constants: so many in each other's places take a tenth of a second. One is counted up to thrice."""
+_FILLED_MOST: Final = 130_000
+"""How often `plain_filling` may be asked to fill a dict or a set: it takes half a microsecond each time."""
 
 _STOP: Final = ord(".")
 _LONG: Final = b"XB"  # BINUNICODE, BINBYTES
@@ -41,10 +41,17 @@ _FRAME_BYTES: Final = 9
 _MAX_FRAMES: Final = 1_000
 """A pickler begins one each 64 KiB."""
 _PUTS: Final = (b"\x94", b"q", b"r")  # MEMOIZE, BINPUT, LONG_BINPUT
-_SETITEM: Final = ord("s")
-_EMPTY_SET: Final = 0x8F
-_TUPLE_CODES: Final = b"\x85\x86\x87t"
-_TUPLES_AT_ONCE: Final = 64 * 1024
+#: operations that are taken to what `plain_filling` is given, by their codes: a tuple of what they would have made, or
+#: of a container, what they would have put there, and NEXT_BUFFER's value
+_GIVEN: Final = {
+    **{code: bytes([code]) + b"Q" for code in b"\x85\x86\x87t"},
+    ord("s"): b"\x86\x97\x87Q",
+    ord("u"): b"l\x97\x87Q",
+    0x90: b"l\x86\x97\x86Q",  # ADDITEMS
+    0x91: b"l\x97\x86Q",  # FROZENSET
+}
+_GIVEN_CODES: Final = bytes(_GIVEN)
+_GIVEN_AT_ONCE: Final = 64 * 1024
 """Bytes of a pickle in which they are looked for together, as each piece between them takes memory."""
 
 
@@ -56,8 +63,9 @@ def _counted(codes: bytes, lengths: int = SHORT, more: bytes = b"") -> bytes:
 
 _SHORT_TEXT: Final = _counted(rb"\x8cC")  # SHORT_BINUNICODE, SHORT_BINBYTES
 _LONGER_TEXT: Final = _counted(_LONG, more=rb"\x00\x00\x00")
+_NOT_PUT: Final = rb"(?![\x94qr])"
 # BININT1, BININT2, BININT, BINFLOAT, LONG1 of 64 bits, NONE, NEWTRUE, NEWFALSE, EMPTY_TUPLE
-_CONSTANT: Final = rb"K.|J.{4}|M..|[N\x88\x89)]|G.{8}|%b" % _counted(rb"\x8a", 9)
+_CONSTANT: Final = rb"(?:K.|J.{4}|M..|[N\x88\x89)]|G.{8}|%b)%b" % (_counted(rb"\x8a", 9), _NOT_PUT)
 # the memo is as large as its largest number: LONG_BINGET and LONG_BINPUT below 131,072
 _PUT: Final = rb"(?:\x94|q.|r..[\x00-\x01]\x00)"
 _GET: Final = rb"j..[\x00-\x01]\x00"
@@ -66,38 +74,37 @@ _TEXT: Final = b"%b%b?+|%b%b?+" % (_SHORT_TEXT, _PUT, _LONGER_TEXT, _PUT)
 _NAME: Final = b"(?:h.|%b|%b)" % (_TEXT, _GET)
 _VALUE: Final = b"(?:%b|h.|%b|%b)" % (_CONSTANT, _TEXT, _GET)
 #: one value, or as many as there are of one byte
-_VALUES_OF_LIST: Final = rb"(?>[N\x88\x89]++|%b)" % _VALUE
-_FLAT_LIST: Final = rb"\]%b?+(?>\((?>%b){0,1000}+e|%ba)?+" % (_PUT, _VALUE, _VALUE)
-_NOT_PUT: Final = rb"(?![\x94qr])"
+_VALUES: Final = rb"(?>[N\x88\x89]++%b|%b)" % (_NOT_PUT, _VALUE)
+_FLAT_LIST: Final = rb"\]%b?+(?>\((?>%b){1,1000}+e|%ba)?+" % (_PUT, _VALUE, _VALUE)
+_FLAT_DICT: Final = rb"\}%b?+(?>\((?>%b%b){1,1000}+u|%b%bs)?+" % (_PUT, _NAME, _VALUE, _NAME, _VALUE)
+_CALL: Final = rb"[\x85\x86]%b?+R%b?+" % (_PUT, _PUT)
+_ITEM: Final = b"(?>h.%b%b?+%b|%b|%b|%b)" % (_NAME, _NAME, _CALL, _VALUE, _FLAT_LIST, _FLAT_DICT)
+_CALLED: Final = b"|".join(
+    b"%b\n%b\n" % tuple(re.escape(part.encode()) for part in name.rsplit(".", 1)) for name in sorted(NAMES)
+)
 
 _OPERATION: Final = b"|".join(
     (
-        # behind a dict: pairs of a text and a value from MARK on, or one such pair
-        rb"\}%b?+(?>\((?>%b%b){1,1000}+%b|%b(?>%b|%b)s|)" % (_PUT, _NAME, _VALUE, _NOT_PUT, _NAME, _VALUE, _FLAT_LIST),
-        rb"u(?>\((?>%b%b){1,1000}+%b|)" % (_NAME, _VALUE, _NOT_PUT),
+        # behind a dict: pairs from MARK on, or one
+        rb"\}%b?+(?>\((?>%b%b){1,5}+(?>%b%b){0,1000}+u?+|%b%bs|)" % (_PUT, _VALUE, _ITEM, _NAME, _ITEM, _VALUE, _ITEM),
         # behind a list: values from MARK on, or one value
-        rb"\]%b?+(?>\(%b{1,1000}+%b|%b(?=a)|)" % (_PUT, _VALUES_OF_LIST, _NOT_PUT, _VALUE),
-        rb"e(?>\(%b{1,1000}+%b|)" % (_VALUES_OF_LIST, _NOT_PUT),
-        rb"\((?>(?>%b){1,1000}+(?=[et])|)" % _VALUE,
-        # a set that has room for its members in itself, and gets no more: ADDITEMS is nowhere else
-        rb"\x8f%b?+\((?>%b){1,4}+\x90" % (_PUT, _VALUE),
-        rb"[\x94a]",  # MEMOIZE, APPEND
-        rb"[hq].",
-        _SHORT_TEXT,
-        rb"(?:%b)(?>(?=[as\x85])|%b(?>(?=\x86)|%b(?=\x87))|(?>%b){0,1000}+(?=[et])|(?>%b%b){0,1000}+(?=u))"
-        % (_CONSTANT, _VALUE, _VALUE, _VALUE, _NAME, _VALUE),
-        _LONGER_TEXT,
-        rb"[jr]..[\x00-\x01]\x00",
+        rb"\]%b?+(?>\(%b{1,1000}+|%ba|)" % (_PUT, _VALUES, _VALUE),
+        rb"\x8f%b?+(?>\((?>%b){1,4}+\x90|)" % (_PUT, _VALUE),
+        # not MARK and APPENDS with nothing between them, behind which anything might be put into the memo
+        rb"\((?!e)%b{0,1000}+" % _VALUES,
+        _VALUES,
+        rb"[\x94aeR\x93]",  # MEMOIZE, APPEND, APPENDS, REDUCE, STACK_GLOBAL
+        rb"q.|r..[\x00-\x01]\x00",
+        rb"c(?:%b)" % _CALLED,
+        # what is called with one or two values: where these are a key then, one of them has no hash that is known
+        _CALL,
     )
 )
 
 
 class _Patterns(NamedTuple):
     run: re.Pattern[bytes]
-    to_tuple: re.Pattern[bytes]
-    values: re.Pattern[bytes]
-    each_constant: re.Pattern[bytes]
-    cut_set: re.Pattern[bytes]
+    given: re.Pattern[bytes]
 
 
 @cache
@@ -105,18 +112,13 @@ def _patterns() -> _Patterns:
     return _Patterns(
         # No more than 2,000 at once, as a pattern takes memory for each.
         re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL),
-        # Pairs and triples come first, of which there are most. What is behind the last tuple is the second kind of
-        # piece, which is found once and empty.
+        # Pairs and triples come first, of which there are most. What is behind the last is the second kind of piece,
+        # which is found once and empty.
         re.compile(
             rb"((?>%b?+%b%b(?>\x86|%b\x87)|(?>%b){0,2000}+[%b]))|.+"
-            % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, _TUPLE_CODES),
+            % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, re.escape(_GIVEN_CODES)),
             re.DOTALL,
         ),
-        # What constants that may be keys are in, so that none of it is tried again as part of something else.
-        re.compile(b"(?>%b){1,2000}+" % _VALUE, re.DOTALL),
-        re.compile(b"(%b)|%b" % (_CONSTANT, _NAME), re.DOTALL),
-        # A set in which a frame begins: no more of these than frames, so that it may have room for more.
-        re.compile(rb"(\x8f%b?+\((?>%b){0,4}+)\x95.{8}((?>%b){0,4}+\x90)" % (_PUT, _VALUE, _VALUE), re.DOTALL),
     )
 
 
@@ -162,23 +164,19 @@ _PROTOCOL: Final = re.compile(rb"\x80[\x02-\x05]")
 class PlainPickle:
     """A pickle that has only such operations, and how many bytes its longest text has, SHORT at least.
 
-    The parts are all of it but frames, which are a hint how much to read ahead, and STOP, with an operation more behind
-    each that makes a tuple of items. There are so many tuples, and so many operations that may make a constant a key.
+    The parts are all of it but frames, which are a hint how much to read ahead, and STOP, with what `plain_filling` is
+    given in place of some operations. There are so many tuples of up to three values, and so many of others.
     """
 
     parts: list[bytes] = field(default_factory=list)
     longest: int = SHORT
     tuples: int = 0
     wide_tuples: int = 0
-    unsure: int = 0
 
 
-def plain_pickle(data: bytes, behind_tuples: bytes) -> PlainPickle | None:
-    """The pickle that data begins with, if it has only plain operations; None if it has another or is cut off.
-
-    None too if more than some thousand constants may be keys in it.
-    """
-    taking = _Taking(data, behind_tuples)
+def plain_pickle(data: bytes) -> PlainPickle | None:
+    """The pickle that data begins with, if it has only plain operations; None if it has another or is cut off."""
+    taking = _Taking(data)
     try:
         while taking.take():
             pass
@@ -194,12 +192,12 @@ class _NotPlain(Exception):
 class _Taking:
     """How far a pickle has been taken apart."""
 
-    def __init__(self, data: bytes, behind_tuples: bytes) -> None:
+    def __init__(self, data: bytes) -> None:
         self.plain = PlainPickle()
         self._data = data
-        self._behind_tuples = behind_tuples
         self._position = 0
         self._frames = 0
+        self._filled = 0
         self._end_of_text = 0
         if (protocol := _PROTOCOL.match(data)) is not None:
             self._take_part(protocol[0])
@@ -215,20 +213,16 @@ class _Taking:
         code = data[position]
         if code == _STOP:
             return False
-        if code in _TUPLE_CODES:
-            self._take_tuples()
+        if code in _GIVEN:
+            self._take_given()
         elif code == _FRAME:
             self._take_frame()
+            behind = data[self._position : self._position + 1]
             # what a pickler puts into the memo behind one is the long text before it
-            if data[self._position : self._position + 1] in _PUTS and position != self._end_of_text:
+            if behind in _PUTS and position != self._end_of_text:
                 raise _NotPlain
-        elif code == _SETITEM:
-            self._take_part(b"s")
-            self._count(1)
-        elif code == _EMPTY_SET and (cut := _patterns().cut_set.match(data, position)) is not None:
-            self._take_part(cut[1])
-            self._take_frame()
-            self._take_part(cut[2])
+            if behind == b"e" and data[position - 1 : position] == b"(":
+                raise _NotPlain
         elif code in _LONG and (length := int.from_bytes(data[position + 1 : position + 5], "little")) >= SHORT:
             if length > len(data) - position:
                 raise _NotPlain
@@ -236,7 +230,7 @@ class _Taking:
             self.plain.longest = max(self.plain.longest, length)
             self._end_of_text = self._position
         else:
-            self._take_values()
+            raise _NotPlain
         return True
 
     def _take_part(self, part: bytes) -> None:
@@ -250,36 +244,22 @@ class _Taking:
         if self._frames > _MAX_FRAMES or length > len(self._data) - self._position:
             raise _NotPlain
 
-    def _take_tuples(self) -> None:
-        """What is there up to a tuple, and again; there is one at the position."""
-        behind, position = self._behind_tuples, self._position
-        pieces = _patterns().to_tuple.findall(self._data, position, min(position + _TUPLES_AT_ONCE, len(self._data)))
-        # one that is empty is for the rest, up to which each piece begins where the last one ends
-        part = behind.join(pieces if not pieces[-1] else [*pieces, b""])
-        tuples = len(pieces) - (not pieces[-1])
+    def _take_given(self) -> None:
+        """What is there up to an operation that is given to `plain_filling`, and again; one is at the position."""
+        position = self._position
+        pieces = _patterns().given.findall(self._data, position, min(position + _GIVEN_AT_ONCE, len(self._data)))
+        if not pieces[-1]:
+            pieces.pop()
+        self._position += sum(map(len, pieces))
+        codes = bytes([piece[-1] for piece in pieces])
+        wide = codes.count(b"t")
+        tuples = len(codes) - len(codes.translate(None, b"\x85\x86\x87t"))
+        self.plain.wide_tuples += wide
         self.plain.tuples += tuples
-        self.plain.wide_tuples += part.count(b"t" + behind)
-        self.plain.parts.append(part)
-        self._position += len(part) - tuples * len(behind)
-
-    def _take_values(self) -> None:
-        """Values some of which may be keys. Not those up to APPENDS or TUPLE, for which there were too many."""
-        data, constants, began = self._data, 0, self._position
-        while True:
-            if (values := _patterns().values.match(data, self._position)) is not None:
-                constants += sum(map(bool, _patterns().each_constant.findall(values[0])))
-                self._take_part(values[0])
-            elif data[self._position : self._position + 1] == b"\x95" and self._position > began:
-                self._take_frame()
-            else:
-                break
-        behind = data[self._position : self._position + 1]
-        if self._position == began or behind in _PUTS:
+        self._filled += len(codes) - tuples
+        if self._filled > _FILLED_MOST:
             raise _NotPlain
-        if behind not in (b"e", b"t"):
-            self._count(constants)
-
-    def _count(self, unsure: int) -> None:
-        self.plain.unsure += unsure
-        if self.plain.unsure > _UNSURE_MOST:
-            raise _NotPlain
+        if len(codes) == tuples:
+            self.plain.parts.append(b"Q".join([*pieces, b""]))
+        else:
+            self.plain.parts.extend([piece[:-1] + _GIVEN[piece[-1]] for piece in pieces])

@@ -8,8 +8,8 @@ moves values about on the stack and does nothing else.
 
 Understood are all operations of protocols 0 to 5, written by Python 2 and 3, but for the out-of-band buffers that need
 a second channel and for copyreg's extension codes, which nobody but the writing process can tell the meaning of. Where
-Python would have built something out of plain data by a call (set, frozenset, bytearray and bytes in old protocols,
-OrderedDict, datetime, Decimal, UUID in all) there is a placeholder.
+Python would have built something out of plain data by a call, there is a placeholder (OrderedDict, Decimal, UUID), but
+for what functions of our own make of it (`pickle_values`): sets and bytes in old protocols, dates and times in all.
 
 Time and memory are linear in the size of the pickle: one operation adds at most one value, no operation copies a
 value, and no key can be expensive to hash (`pickle_keys`). No step recurses, so depth costs nothing either. What values
@@ -20,14 +20,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import plain_pickles
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import damaged
-from omero_ms_thumbnail.websession.pickle_machine import Machine
-from omero_ms_thumbnail.websession.pickle_operations import OPERATIONS
+from . import plain_pickles
+from .decode_error import SessionDecodeError
+from .pickle_bytes import damaged
+from .pickle_machine import Machine
+from .pickle_operations import OPERATIONS
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _MAX_ESCAPES = 60_000
 

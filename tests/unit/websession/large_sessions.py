@@ -51,11 +51,16 @@ CONTENTS: dict[str, Callable[[int], object]] = {
 #: what only pickles have as it is
 PICKLED: dict[str, Callable[[int], object]] = {
     "sets of two numbers": lambda count: [{n, n + 1} for n in range(count)],
+    "frozen sets of texts": lambda count: [frozenset({str(n), "t"}) for n in range(count)],
     "one set of numbers": lambda count: set(range(count)),
+    "one set of texts": lambda count: {str(n) for n in range(count)},
     "numbers by number": lambda count: {n: n for n in range(count)},
+    "objects by number": lambda count: {n: {"name": f"image {n}.tiff", "z": [1, 2]} for n in range(count)},
     "objects with a date": lambda count: [
         {"id": n, "at": _NEW_YEAR + datetime.timedelta(seconds=n)} for n in range(count)
     ],
+    "dates": lambda count: [_NEW_YEAR.date() + datetime.timedelta(days=n % 9000) for n in range(count)],
+    "durations": lambda count: [datetime.timedelta(seconds=n) for n in range(count)],
 }
 SERIALIZERS: dict[str, Callable[[object], bytes]] = {
     **{f"pickle {protocol}": lambda value, protocol=protocol: pickle.dumps(value, protocol) for protocol in (2, 4, 5)},

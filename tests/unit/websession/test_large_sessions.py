@@ -38,12 +38,6 @@ WRAPPED = {"objects", "short texts", "one long text"}
 PROTOCOLS = {"ids of a deletion", "objects", "pairs"}
 
 
-#: of which our own reader keeps placeholders
-INERT = {"numbers by number", "one set of numbers", "objects with a date"}
-#: what protocol 2 has no operation for
-CALLED = {"bytes", "sets of two numbers", "one set of numbers", "objects with a date"}
-
-
 def megabytes() -> Iterator[tuple[str, str]]:
     for content in {**CONTENTS, **PICKLED}:
         for serializer in SERIALIZERS:
@@ -64,10 +58,6 @@ def test_a_megabyte(content: str, serializer: str) -> None:
     read = decode_payload(payload, LIMITS)
     if serializer in ("json", "msgpack"):
         assert json.dumps(read, default=repr) == json.dumps(value, default=repr)
-    elif content in INERT or (serializer == "pickle 2" and content in CALLED):
-        found = web_session(read)
-        assert found is not None
-        assert found.omero_session_key == KEY
     else:
         assert read == value
 

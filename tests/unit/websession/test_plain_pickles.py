@@ -9,6 +9,7 @@ import gc
 import pickle
 import tracemalloc
 import uuid
+import zoneinfo
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -64,13 +65,12 @@ class Thing:
     [
         (Thing(), range(6)),
         (2**64, range(2, 6)),
-        ({1, 2, 3, 4, 5}, range(6)),
-        (frozenset(), (4, 5)),
-        (bytearray(b"x"), (5,)),
-        (datetime.date(2026, 1, 2), range(6)),
+        (bytearray(b"x"), range(6)),
         (uuid.UUID(int=7), range(6)),
-        ({(1, 2): 3}, range(6)),
-        ({1: {(1, 2): 3}}, range(6)),
+        ({((1, 2), 3): 3}, range(6)),
+        ({frozenset({1})}, range(6)),
+        ({datetime.timedelta(1): 3}, range(6)),
+        (datetime.datetime(2026, 1, 2, tzinfo=zoneinfo.ZoneInfo("UTC")), range(6)),
         (range, range(6)),
     ],
     ids=lambda value: type(value).__name__,
@@ -118,7 +118,7 @@ def test_reading_leaves_the_collector_as_it_was() -> None:
     data = pickle.dumps({"a": [1]})
     assert gc.isenabled()
     assert is_plain(data)
-    assert not is_plain(pickle.dumps({(1, 2): 3}))
+    assert not is_plain(pickle.dumps({((1,), 2): 3}))
     assert gc.isenabled()
 
 
@@ -138,14 +138,14 @@ def test_tuples_of_one_hash_are_never_compared() -> None:
 OTHERS = [
     code
     for code in range(256)
-    if bytes([code]) not in b"}](N)\x88\x89\x94eausKhqXMJGjr.CBt\x85\x86\x87" + b"\x8c\x8a\x95"
+    if bytes([code]) not in b"}](N)\x88\x89\x94eausKhqXMJGjr.CBt\x85\x86\x87R\x8f\x90\x91\x93" + b"\x8c\x8a\x95"
 ]
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_an_operation_that_is_not_plain(code: int) -> None:
     data = b"\x80\x04}(\x8c\x01aN" + bytes([code]) + b"\0" * 20 + b"\x8c\x01bNu."
-    assert plain_operations.plain_pickle(data, b"Q") is None
+    assert plain_operations.plain_pickle(data) is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))
@@ -170,7 +170,7 @@ def test_the_machine_reads_the_same(protocol: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_one_operation_of_another_kind_leaves_all_to_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"jobs": [{"id": n} for n in range(5000)], "last": frozenset({1, 2})}
+    value = {"jobs": [{"id": n} for n in range(5000)], "last": 2**70}
     data = pickle.dumps(value, 4)
     assert len(data) > plain_pickles.LARGE
     assert not is_plain(data)
@@ -185,7 +185,7 @@ def test_small_ones_are_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_unpickler_finds_no_class() -> None:
     for protocol in range(6):
         with pytest.raises(pickle.UnpicklingError):
-            plain_pickles._loaded([pickle.dumps(Thing(), protocol)[:-1]])
+            plain_pickles._loaded([pickle.dumps(Thing(), protocol)[:-1]], 10**9)
 
 
 def test_a_wrong_cut_would_still_run_nothing() -> None:
@@ -194,13 +194,13 @@ def test_a_wrong_cut_would_still_run_nothing() -> None:
     try:
         for program in (b"\x82\x42", b"(ios\nsystem\n", b"(cos\nsystem\no", b"P1\n", b"\x97"):
             with contextlib.suppress(pickle.UnpicklingError):
-                assert plain_pickles._loaded([b"\x80\x04", program]) is None
+                assert plain_pickles._loaded([b"\x80\x04", program], 10**9) is None
     finally:
         copyreg.remove_extension("os", "system", 0x42)
 
 
 def estimate(data: bytes) -> int:
-    plain = plain_operations.plain_pickle(data, b"Q")
+    plain = plain_operations.plain_pickle(data)
     assert plain is not None
     gets, texts = plain_pickles._count(data, b"hj"), plain_pickles._count(data, b"\x8cCXB")
     return plain_pickles._memory(data, plain, gets, texts)
@@ -229,7 +229,6 @@ def largest(unit: bytes, before: bytes = b"](", behind: bytes = b"e") -> bytes:
         b"}(h\x00Nu",
         b"}h\x00Ns",
         b"}(h\x00}h\x00]u",
-        b"N" * 1000 + b"e(",
         b"\x8c\x02\xc4\x80\x94",
         b"]K\x01a",
         b"](K\x01K\x01e",
@@ -248,7 +247,12 @@ def test_memory_of_the_worst_that_is_read(unit: bytes) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("unit", "before", "behind"),
-    [(b"N", b"(", b"t"), (b"K\x01", b"(", b"t"), (b"}h\x00Ns", b"](\x8c\x01yr\xff\xff\x01\x00", b"e")],
+    [
+        (b"(" + b"N" * 1000 + b"e", b"]", b""),
+        (b"N", b"(", b"t"),
+        (b"K\x01", b"(", b"t"),
+        (b"}h\x00Ns", b"](\x8c\x01yr\xff\xff\x01\x00", b"e"),
+    ],
 )
 def test_memory_of_one_large_tuple_and_a_memo_with_gaps(unit: bytes, before: bytes, behind: bytes) -> None:
     read_in_bounds(largest(unit, before, behind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
 import struct
 
@@ -17,8 +18,10 @@ from omero_ms_thumbnail.websession.pickle_operations import OPERATIONS
 LIMITS = Limits()
 
 keys = st.text(max_size=9) | st.integers(-(2**63), 2**63 - 1) | st.none() | st.booleans() | st.floats() | st.binary()
+zones = st.none() | st.integers(-840, 840).map(lambda m: datetime.timezone(datetime.timedelta(minutes=m)))
+dates = st.dates() | st.datetimes(timezones=zones) | st.times() | st.timedeltas()
 values = st.recursive(
-    keys | st.sampled_from(["x" * 255, "é" * 128]) | st.integers(-(2**80), 2**80) | st.just(object) | st.dates(),
+    keys | st.sampled_from(["x" * 255, "é" * 128]) | st.integers(-(2**80), 2**80) | st.just(object) | dates,
     lambda inner: (
         st.lists(inner)
         | st.dictionaries(keys, inner)
@@ -42,6 +45,7 @@ operations = st.one_of(
     st.builds(lambda code, index: bytes([code, index, 0, 0, 0]), st.sampled_from(b"jr"), st.integers(0, 5)),
     st.floats().map(lambda number: b"G" + struct.pack(">d", number)),
     st.sampled_from([b"M..", b"Jtttt", b"\x80\x04", b"\x95" + bytes(8), b"I01\n", b"I010\n", b"L5L\n", b"ca\nb\n"]),
+    st.sampled_from([b"c__builtin__\nset\n](K\x01K\x02e\x85R", b"c_codecs\nencode\nX\1\0\0\0a\x8c\x06latin1\x86R"]),
     st.binary(max_size=3),
 )
 
@@ -58,8 +62,8 @@ def agree(data: bytes) -> None:
     read = plain_pickles.read(data, LIMITS)
     if read is not None:
         by_machine = by_the_machine(data)
-        # as text, in which a number that is none is equal to itself; the only thing that the machine alone refuses
-        assert repr(read) == repr(by_machine) or "sets items of something else than a dict" in str(by_machine)
+        # as text, in which a number that is none is equal to itself
+        assert repr(read).replace("FrozenSet(", "frozenset(") == repr(by_machine)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -84,9 +88,3 @@ def test_programs_of_operations(program: bytes) -> None:
     agree(b"\x80\x04" + program + b".")
     agree(b"\x80\x04}(" + program + b"u.")
     agree(b"\x80\x04}\x8c\x01a](" + program + b"es.")
-
-
-def test_an_item_of_a_list_that_is_set_is_refused_by_the_machine_alone() -> None:
-    program = b"\x80\x04}\x8c\x01a]K\x01aK\x00K\x02ss."
-    assert "something else than a dict" in str(by_the_machine(program))
-    assert plain_pickles.read(program, LIMITS) == {"a": [2]}

@@ -1,0 +1,149 @@
+"""Values that a pickle makes by a call: bytes in old protocols, dates and times, as functions of our own.
+
+Nothing that a pickle names is looked up. Where the name is one of these and the arguments are what a pickler writes for
+it, the value is made here; of any other arguments there is none, and an exception. What has a hash that is known
+beforehand (what has a time zone or is a duration) has none here, so that it is no key.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, Final
+
+SETS: Final = {
+    "builtins.set": False,
+    "builtins.frozenset": True,
+    "__builtin__.set": False,
+    "__builtin__.frozenset": True,
+}
+"""Names that are called with a list of members, and whether what they make is frozen."""
+
+_DATE, _TIME, _DATETIME = 4, 6, 10
+#: time zones that are no more than a distance from UTC: there are some 40 in the world
+_ZONES_MOST: Final = 50
+_NAME_MOST: Final = 100
+
+
+class NoValueError(ValueError):
+    """Of these arguments nothing is made here."""
+
+
+class Timedelta(datetime.timedelta):
+    """A duration that is no key: the hashes of chosen ones are all the same."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+class AwareDatetime(datetime.datetime):
+    """A date and time in a time zone, and no key."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+class AwareTime(datetime.time):
+    """A time in a time zone, and no key."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+class FrozenSet(frozenset[object]):
+    """A frozen set that is no key."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+# What a state says is taken as it is by the types of `datetime`. Made anew, each part of it is looked at.
+
+
+def _date(state: object) -> datetime.date:
+    if type(state) is not bytes or len(state) != _DATE:
+        raise NoValueError
+    return _NEW_DATE(state).replace()  # type: ignore[no-any-return]
+
+
+def _datetime(state: object, *zone: object) -> datetime.datetime:
+    if type(state) is not bytes or len(state) != _DATETIME:
+        raise NoValueError
+    if zone:
+        return AwareDatetime(state, *map(_zone, zone)).replace()  # type: ignore[arg-type]
+    return _NEW_DATETIME(state).replace()  # type: ignore[no-any-return]
+
+
+def _time(state: object, *zone: object) -> datetime.time:
+    if type(state) is not bytes or len(state) != _TIME:
+        raise NoValueError
+    if zone:
+        return AwareTime(state, *map(_zone, zone)).replace()  # type: ignore[arg-type]
+    return _NEW_TIME(state).replace()  # type: ignore[no-any-return]
+
+
+def _timedelta(days: object, seconds: object, microseconds: object) -> datetime.timedelta:
+    if type(days) is not int or type(seconds) is not int or type(microseconds) is not int:
+        raise NoValueError
+    return Timedelta(days, seconds, microseconds)
+
+
+def _zone(zone: object) -> datetime.timezone:
+    if type(zone) is not datetime.timezone:
+        raise NoValueError
+    return zone
+
+
+#: called with what pickles hold, of which the types' signatures say nothing
+_NEW_DATE: Final[Any] = datetime.date
+_NEW_DATETIME: Final[Any] = datetime.datetime
+_NEW_TIME: Final[Any] = datetime.time
+
+
+class Values:
+    """What makes the values of one pickle, by the names that CPython's picklers write in protocols 0 to 5.
+
+    spend is called with the bytes of each text that is made into bytes: it may be as often as one likes. The makers
+    raise TypeError or ValueError for what no pickler writes.
+    """
+
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        self.makers: dict[str, Callable[..., object]] = {
+            "_codecs.encode": self._encoded,
+            "builtins.bytes": _no_bytes,
+            "__builtin__.bytes": _no_bytes,
+            "datetime.date": _date,
+            "datetime.datetime": _datetime,
+            "datetime.time": _time,
+            "datetime.timedelta": _timedelta,
+            "datetime.timezone": self._timezone,
+        }
+        self._spend = spend
+        self._zones: dict[tuple[str, object], datetime.timezone] = {}
+
+    def _encoded(self, text: object, encoding: object) -> bytes:
+        if type(text) is not str or encoding != "latin1":
+            raise NoValueError
+        self._spend(len(text))
+        return text.encode("latin-1")
+
+    def _timezone(self, offset: object, name: object = None) -> datetime.timezone:
+        """One for each offset and name, and no more than some, as a time zone's hash is that of its offset."""
+        if type(offset) is not Timedelta or not (name is None or (type(name) is str and len(name) <= _NAME_MOST)):
+            raise NoValueError
+        zone = self._zones.get((str(offset), name))
+        if zone is None:
+            if len(self._zones) >= _ZONES_MOST:
+                raise NoValueError
+            distance = datetime.timedelta(offset.days, offset.seconds, offset.microseconds)
+            zone = datetime.timezone(distance) if name is None else datetime.timezone(distance, str(name))
+            self._zones[str(offset), name] = zone
+        return zone
+
+
+NAMES: Final = frozenset({*Values(lambda _: None).makers, *SETS})
+"""All that make a value."""
