@@ -8,6 +8,7 @@ beforehand (what has a time zone or is a duration) has none here, so that it is 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ _DATE, _TIME, _DATETIME = 4, 6, 10
 #: time zones that are no more than a distance from UTC: there are some 40 in the world
 _ZONES_MOST: Final = 50
 _NAME_MOST: Final = 100
+#: a year, a month with the bit that tells an hour from the same one before it, a day of any month, and a time
+_SOUND: Final = re.compile(
+    rb"[\x01-\x26].[\x01-\x0c\x81-\x8c][\x01-\x1c][\x00-\x17][\x00-\x3b][\x00-\x3b][\x00-\x0e]..", re.DOTALL
+)
 
 
 class NoValueError(ValueError):
@@ -61,7 +66,8 @@ def _no_bytes() -> bytes:
     return b""
 
 
-# What a state says is taken as it is by the types of `datetime`. Made anew, each part of it is looked at.
+# What a state says is taken as it is by the types of `datetime`. Made anew, each part of it is looked at, which takes
+# as long as all else; most are seen to be sound without.
 
 
 def _date(state: object) -> datetime.date:
@@ -70,19 +76,25 @@ def _date(state: object) -> datetime.date:
     return _NEW_DATE(state).replace()  # type: ignore[no-any-return]
 
 
-def _datetime(state: object, *zone: object) -> datetime.datetime:
+def _datetime(state: object, zone: object = None) -> datetime.datetime:
     if type(state) is not bytes or len(state) != _DATETIME:
         raise NoValueError
-    if zone:
-        return AwareDatetime(state, *map(_zone, zone)).replace()  # type: ignore[arg-type]
-    return _NEW_DATETIME(state).replace()  # type: ignore[no-any-return]
+    if type(zone) is datetime.timezone:
+        made: datetime.datetime = _NEW_AWARE_DATETIME(state, zone)
+    elif zone is None:
+        made = _NEW_DATETIME(state)
+    else:
+        raise NoValueError
+    return made if _SOUND.fullmatch(state) else made.replace()
 
 
-def _time(state: object, *zone: object) -> datetime.time:
+def _time(state: object, zone: object = None) -> datetime.time:
     if type(state) is not bytes or len(state) != _TIME:
         raise NoValueError
-    if zone:
-        return AwareTime(state, *map(_zone, zone)).replace()  # type: ignore[arg-type]
+    if type(zone) is datetime.timezone:
+        return _NEW_AWARE_TIME(state, zone).replace()  # type: ignore[no-any-return]
+    if zone is not None:
+        raise NoValueError
     return _NEW_TIME(state).replace()  # type: ignore[no-any-return]
 
 
@@ -92,16 +104,12 @@ def _timedelta(days: object, seconds: object, microseconds: object) -> datetime.
     return Timedelta(days, seconds, microseconds)
 
 
-def _zone(zone: object) -> datetime.timezone:
-    if type(zone) is not datetime.timezone:
-        raise NoValueError
-    return zone
-
-
 #: called with what pickles hold, of which the types' signatures say nothing
 _NEW_DATE: Final[Any] = datetime.date
 _NEW_DATETIME: Final[Any] = datetime.datetime
 _NEW_TIME: Final[Any] = datetime.time
+_NEW_AWARE_DATETIME: Final[Any] = AwareDatetime
+_NEW_AWARE_TIME: Final[Any] = AwareTime
 
 
 class Values:

@@ -106,6 +106,9 @@ class Filling:
 
     def frozen_set(self, members: object) -> FrozenSet:
         """A frozen set of the members in a list."""
+        if type(members) is list and len(members) <= SMALL_SET and Tuple not in map(type, members):
+            self.charge(SET)
+            return FrozenSet(members)
         made = FrozenSet(self.made_set(members))
         if len(made) > SMALL_SET:
             self.charge(getsizeof(made))

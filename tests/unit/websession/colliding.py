@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 _SEED = 20261130
 _NEIGHBOURS = 9
 
 
-def in_a_dict(bits: int) -> list[int]:
+@cache
+def in_a_dict(bits: int) -> tuple[int, ...]:
     """So many numbers that a dict of them has 2**bits places, a third of which are all in the way of another third."""
     mask = 2**bits - 1
     chance = random.Random(_SEED)
@@ -26,10 +28,11 @@ def in_a_dict(bits: int) -> list[int]:
             place = (5 * place + perturbed + 1) & mask
         if not perturbed and taken.get(place, 2**bits) < 2**bits // 8:
             found.add(number)
-    return [*taken, *found]
+    return (*taken, *found)
 
 
-def in_a_set(bits: int) -> list[int]:
+@cache
+def in_a_set(bits: int) -> tuple[int, ...]:
     """Two fifths of 2**bits numbers, and some that have to go past all of them in a set of 2**bits places."""
     mask = 2**bits - 1
     taken: set[int] = set()
@@ -48,4 +51,4 @@ def in_a_set(bits: int) -> list[int]:
             place = (5 * place + perturbed + 1) & mask
         if not perturbed and way.get(place, len(way)) < len(way) // 3:
             found.append(number)
-    return [*taken, *found[: 2**bits // 8]]
+    return (*taken, *found[: 2**bits // 8])

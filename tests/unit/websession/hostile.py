@@ -15,6 +15,8 @@ import sys
 import zlib
 from pathlib import Path
 
+from tests.unit.websession import colliding
+
 # What copyreg hands out codes for; EXT1, EXT2 and EXT4 hold one of 1, 2 and 4 bytes.
 _EXTENSIONS = {0x42: ("os", "system"), 0x4242: ("posix", "system"), 0x42424242: ("subprocess", "getoutput")}
 
@@ -240,6 +242,12 @@ def bombs() -> dict[str, bytes]:
         "keys that collide": b"\x80\x02}("
         + b"".join(b"\x8a\x0c" + ((2**61 - 1) * number).to_bytes(12, "little") + b"N" for number in range(1, 29_000))
         + b"u0N.",
+        "numbers that collide in a dict": b"\x80\x04}("
+        + b"".join(b"J" + struct.pack("<i", number) + b"N" for number in colliding.in_a_dict(15))
+        + b"u0N.",
+        "numbers that collide in a set": b"\x80\x04\x8f("
+        + b"".join(b"J" + struct.pack("<i", number) for number in colliding.in_a_set(13))
+        + b"\x900N.",
         "text of escapes": b"S'" + b"\\x41" * 250_000 + b"'\n.",
         "text of escapes, compressed": zlib.compress(b"S'" + b"\\x41" * 500_000 + b"'\n."),
         "names of megabytes": b"}" + b"c" + b"m" * 500_000 + "é".encode() + b"\n" + b"n" * 490_000 + b"\n0N.",

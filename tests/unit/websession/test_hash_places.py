@@ -80,7 +80,7 @@ def test_numbers_in_a_row_cost_nothing_but_where_others_are(kind: type[DictPlace
 
 
 @pytest.mark.parametrize(("kind", "numbers"), [(DictPlaces, in_a_dict(13)), (SetPlaces, in_a_set(13))])
-def test_numbers_that_are_chosen_have_none(kind: type[DictPlaces | SetPlaces], numbers: list[int]) -> None:
+def test_numbers_that_are_chosen_have_none(kind: type[DictPlaces | SetPlaces], numbers: tuple[int, ...]) -> None:
     kind(Budget(250_000), []).add(random.Random(SEED).sample(range(2**31), 50_000))
     with pytest.raises(TooManyPlaces):
-        kind(Budget(10 * len(numbers)), []).add(numbers)
+        kind(Budget(10 * len(numbers)), []).add([*numbers])
