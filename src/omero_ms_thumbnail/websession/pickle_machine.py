@@ -68,7 +68,7 @@ class Machine:
         self.room = limits.memory
         self._marked: list[list[object]] = []
         self._limits = limits
-        self._values = Values(self.charge)
+        self._values = Values(lambda _: None)
 
     def run(self, operations: Mapping[int, Callable[[Machine], None]]) -> object:  # noqa: C901 - one loop, as a call takes longer than most of what it would do
         """Run to STOP. What nearly all operations of a large session are is done here, the rest in operations.
@@ -275,8 +275,13 @@ class Machine:
                     return True
                 case _:
                     return False
+        maker = self._values.maker(name)
+        if maker is None:
+            return False
+        # a text may be made into bytes as often as one likes
+        self.charge(sum(len(argument) for argument in arguments if isinstance(argument, str)))
         try:
-            value = self._values.makers[name](*arguments)
+            value = maker(*arguments)
         except (TypeError, ValueError, OverflowError):
             return False
         self.push_new(value, getsizeof(value) + ITEM)

@@ -112,26 +112,41 @@ _NEW_AWARE_DATETIME: Final[Any] = AwareDatetime
 _NEW_AWARE_TIME: Final[Any] = AwareTime
 
 
-class Values:
-    """What makes the values of one pickle, by the names that CPython's picklers write in protocols 0 to 5.
+_ENCODE: Final = "_codecs.encode"
+_TIMEZONE: Final = "datetime.timezone"
+_FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
+    "builtins.bytes": _no_bytes,
+    "__builtin__.bytes": _no_bytes,
+    "datetime.date": _date,
+    "datetime.datetime": _datetime,
+    "datetime.time": _time,
+    "datetime.timedelta": _timedelta,
+}
+NAMES: Final = frozenset({*_FUNCTIONS, _ENCODE, _TIMEZONE, *SETS})
+"""All that make a value."""
 
-    spend is called with the bytes of each text that is made into bytes: it may be as often as one likes. The makers
-    raise TypeError or ValueError for what no pickler writes.
+
+class Values:
+    """What makes the values of one pickle.
+
+    spend is called with the bytes of each text that is made into bytes: it may be as often as one likes.
     """
 
     def __init__(self, spend: Callable[[int], None]) -> None:
-        self.makers: dict[str, Callable[..., object]] = {
-            "_codecs.encode": self._encoded,
-            "builtins.bytes": _no_bytes,
-            "__builtin__.bytes": _no_bytes,
-            "datetime.date": _date,
-            "datetime.datetime": _datetime,
-            "datetime.time": _time,
-            "datetime.timedelta": _timedelta,
-            "datetime.timezone": self._timezone,
-        }
         self._spend = spend
         self._zones: dict[tuple[str, object], datetime.timezone] = {}
+
+    def maker(self, name: str) -> Callable[..., object] | None:
+        """What makes values by that name, which is as CPython's picklers write it in protocols 0 to 5.
+
+        It raises TypeError or ValueError for arguments that no pickler writes.
+        """
+        # none is kept here, as it keeps this
+        if name == _ENCODE:
+            return self._encoded
+        if name == _TIMEZONE:
+            return self._timezone
+        return _FUNCTIONS.get(name)
 
     def _encoded(self, text: object, encoding: object) -> bytes:
         if type(text) is not str or encoding != "latin1":
@@ -151,7 +166,3 @@ class Values:
             zone = datetime.timezone(distance) if name is None else datetime.timezone(distance, str(name))
             self._zones[str(offset), name] = zone
         return zone
-
-
-NAMES: Final = frozenset({*Values(lambda _: None).makers, *SETS})
-"""All that make a value."""

@@ -102,20 +102,23 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file, buffers=repeat(FILL))
         filling = Filling(room)
         self.persistent_load = filling.take
-        self._makers = {
-            **Values(filling.charge).makers,
-            **{name: filling.frozen_set if is_frozen else filling.made_set for name, is_frozen in SETS.items()},
-        }
+        self._filling = filling
+        self._values = Values(filling.charge)
         self._named = 0
 
     def find_class(self, module: str, name: str) -> Placeholder:
         """A function of our own in place of what has that name."""
         self._named += 1
         full_name = f"{module}.{name}"
-        make = self._makers.get(full_name)
+        make = self._maker(full_name)
         if make is None or self._named > _NAMES_MOST:
             raise pickle.UnpicklingError
         return _Maker.of(full_name, make)
+
+    def _maker(self, name: str) -> Callable[..., object] | None:
+        if name in SETS:
+            return self._filling.frozen_set if SETS[name] else self._filling.made_set
+        return self._values.maker(name)
 
 
 def _loaded(parts: list[bytes], room: int) -> dict[object, object] | None:

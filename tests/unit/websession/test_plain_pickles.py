@@ -122,6 +122,25 @@ def test_reading_leaves_the_collector_as_it_was() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("value", [[*range(9000)], {n: {n} for n in range(9000)}, datetime.date(2026, 1, 2), Thing()])
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_was_read_goes_at_once(protocol: int, value: object) -> None:
+    # in no circle, which would be there until the collector comes
+    data = pickle.dumps({"a": value, "b": {1, 2}, "c": b"x", "d": ["x" * 30] * 1000}, protocol)
+    gc.collect()
+    gc.disable()
+    try:
+        for payload in (data, data.replace(b"x" * 30, b"\x85" * 30), data[:-1]):
+            with contextlib.suppress(SessionDecodeError):
+                plain_pickles.read(payload, LIMITS)
+                loads(payload, LIMITS)
+        with contextlib.suppress(SessionDecodeError):
+            loads(pickle.dumps({"a": value, "b": 2**70}, protocol), LIMITS)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_tuples_of_one_hash_are_never_compared() -> None:
     # each is another, and their hashes are made only where somebody looks for a key
     tuples = pickle.dumps({"a": [(n, n + 1) for n in range(3000)]}, 4)
