@@ -35,10 +35,13 @@ test: $(VENV)/.test  ## the tests that this machine has the real parts for, with
 test-long: $(VENV)/.test  ## the others: tables of attacks, mutants, large sessions, crowds, days of virtual time
 	$(pytest) -m long
 
+# tests that look at processor time, which coverage takes much of
+measured = $(addprefix --ignore tests/unit/websession/,test_hostile_pickles.py test_under_load.py)
+
 coverage: $(VENV)/.test  ## how much of the code tests/unit runs; fails below the floor in pyproject.toml
 	rm -rf build/coverage
 	mkdir -p build/coverage
-	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist loadfile -m "not long" tests/unit
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist loadfile -m "not long" $(measured) tests/unit
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
