@@ -17,7 +17,7 @@ SINGLE_FILE = omero-ms-thumbnail-$(VERSION)-$(PYTHON_NAME)-$(shell uname -s | tr
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$name" && break; done)
 
-.PHONY: help run test test-long lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
+.PHONY: help run test coverage test-long lint format stack stack-test install-test omero-replay omero-test faults soak fuzz audit audit-online bench simulation \
 	screenshots docs reference dist whole zipapp sbom release clean
 
 help:  ## what there is to make
@@ -34,6 +34,16 @@ test: $(VENV)/.test  ## the tests that this machine has the real parts for, with
 
 test-long: $(VENV)/.test  ## the others: tables of attacks, mutants, large sessions, crowds, days of virtual time
 	$(pytest) -m long
+
+# tests that look at processor time, which coverage takes much of
+measured = $(addprefix --ignore tests/unit/websession/,test_hostile_pickles.py test_under_load.py)
+
+coverage: $(VENV)/.test  ## how much of the code tests/unit runs; fails below the floor in pyproject.toml
+	rm -rf build/coverage
+	mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist loadfile -m "not long" $(measured) tests/unit
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 lint: $(VENV)/.lint  ## linters, strict types, and the arrows between rooms
 	$(BIN)/ruff check .

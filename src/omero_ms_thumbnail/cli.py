@@ -464,7 +464,7 @@ def _port(text: str) -> int:
 
 def _demo_store(text: str) -> SessionStoreSettings:
     from .config import SessionStoreSettings, parse_store_uri
-    from .config.errors import InvalidValueError
+    from .config.config_error import InvalidValueError
 
     if text == "memory":
         return SessionStoreSettings(type="memory")

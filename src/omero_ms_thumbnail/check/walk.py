@@ -19,7 +19,7 @@ from ..parts import omero_server
 from ..preflight import CannotServe, preflight
 from ..web.sources import unknown_server
 from ..websession import WebSession
-from . import configuration, public, shared_cache, transport, websocket
+from . import configuration, public_survey, shared_cache, transport, websocket
 from .diagnoses import CANNOT_START, CONFIGURATION_WRONG
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .folder import look_at_folder
@@ -239,7 +239,7 @@ class _Walk:
             return
         watch = Stopwatch()
         try:
-            yield await public.log_in(settings, server)
+            yield await public_survey.log_in(settings, server)
         except Trouble as trouble:
             yield _failed(PUBLIC, trouble, watch)
 

@@ -1,6 +1,6 @@
 """The configuration: ``conf/config.yaml`` and the environment become typed settings, or sentences on what is wrong."""
 
-from .errors import ConfigError
+from .config_error import ConfigError
 from .loading import load_settings
 from .omero_servers import OmeroServerSettings, ServerId, names
 from .public_user import PublicSettings

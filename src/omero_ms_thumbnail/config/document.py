@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from .config_error import ConfigError
 from .entries import Entry
-from .errors import ConfigError
 from .table import (
     ALIAS_BLOCKS,
     ALIASES,

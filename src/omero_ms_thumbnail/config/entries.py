@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .errors import InvalidValueError
+from .config_error import InvalidValueError
 
 #: a key's full name, and which of its block's repetitions it stands in (0 where there is one)
 Place = tuple[str, int]

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from ..omero.address import HOST_NAME, parse_omero_address
-from .errors import InvalidValueError
+from .config_error import InvalidValueError
 from .uris import parse_store_uri
 
 T_co = TypeVar("T_co", covariant=True)

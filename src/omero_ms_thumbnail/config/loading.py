@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checks import check_together, with_address
+from .config_error import ConfigError, InvalidValueError
 from .definition import Key, block_of, key_of, walk
 from .document import read_document
 from .entries import Entry, from_file
 from .environment import read_environment
-from .errors import ConfigError, InvalidValueError
 from .findings import Findings
 from .omero_servers import OmeroServerSettings, completed
 from .settings import OmeroSettings, Settings

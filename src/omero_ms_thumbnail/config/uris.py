@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..addresses import parse_postgres_uri, parse_redis_uri
-from .errors import InvalidValueError
+from .config_error import InvalidValueError
 
 _ENCODE = "write a password's own / ? # @ and % as %2F %3F %23 %40 and %25"
 _FORM = re.compile(

@@ -11,15 +11,12 @@ from typing import Final
 from ..ice.errors import MarshalException
 from .exceptions import SecurityViolation
 from .queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
-from .rtypes import RLong, rlong_list
+from .rtypes import RLong
 from .session import JoinedSession
 
 #: the group whose members may read every image, and the one that all users are in and no image is
 _SYSTEM_GROUP: Final = 0
 _USER_GROUP: Final = 1
-
-#: ids in one question at most
-_IDS_MAX: Final = 1_000
 
 
 class NoSuchContainer(Exception):
@@ -82,11 +79,7 @@ async def images_in(session: JoinedSession, kind: str, container_id: int) -> lis
 
 
 async def _among(session: JoinedSession, query: str, image_ids: Sequence[int]) -> set[int]:
-    found: set[int] = set()
-    for begin in range(0, len(image_ids), _IDS_MAX):
-        some = image_ids[begin : begin + _IDS_MAX]
-        found.update(_id(row) for row in await session.projection(query, {"ids": rlong_list(some)}))
-    return found
+    return {_id(row) for row in await session.projection_by_ids(query, image_ids)}
 
 
 def _id(row: Sequence[object]) -> int:

@@ -19,9 +19,6 @@ from .sizes import longest_side
 #: It stays when the picture has been drawn at last, so it says "look closer" and nothing more
 PROGRESS_VERSION: Final = -1
 
-#: ids in one question at most
-_IDS_MAX: Final = 1_000
-
 
 class StoredPixels(NamedTuple):
     """The Pixels that show an image; sizes in pixels. `owner_id` is the user whose settings and rows all others see."""
@@ -76,7 +73,7 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
     """The Pixels of those images that exist and that the user may read, by image id. Raises as a call does."""
     found: dict[int, StoredPixels] = {}
     places: dict[int, int] = {}
-    for row in await _rows(session, queries.PIXELS_WITH_SIZES, image_ids):
+    for row in await session.projection_by_ids(queries.PIXELS_WITH_SIZES, image_ids):
         pixels_id, image_id, group_id, owner_id, size_x, size_y, place = _numbers(row, 7)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if place < places.get(image_id, place + 1):
@@ -88,7 +85,7 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
 async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredThumbnail]:
     """The rows that the user may read, of whichever user and size. Raises as a call does."""
     found: list[StoredThumbnail] = []
-    for *numbers, version in await _rows(session, queries.THUMBNAILS_OF_PIXELS, pixels_ids):
+    for *numbers, version in await session.projection_by_ids(queries.THUMBNAILS_OF_PIXELS, pixels_ids):
         if version is not None and not isinstance(version, int):
             raise MarshalException("a projection of versions returned something else")
         row_id, pixels_id, owner_id, size_x, size_y, update_event = _numbers(numbers, 6)
@@ -98,7 +95,7 @@ async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> li
 
 async def settings_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredSettings]:
     """The settings that the user may read, of whichever user. Raises as a call does."""
-    rows = await _rows(session, queries.SETTINGS_OF_PIXELS, pixels_ids)
+    rows = await session.projection_by_ids(queries.SETTINGS_OF_PIXELS, pixels_ids)
     return [StoredSettings(*_numbers(row, 5)) for row in rows]
 
 
@@ -112,14 +109,6 @@ async def names_of(session: JoinedSession, user_ids: Iterable[int]) -> dict[int,
             case _:
                 raise MarshalException("a projection of names returned something else")
     return names
-
-
-async def _rows(session: JoinedSession, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
-    """The rows of a projection with the parameter ``:ids``."""
-    found: list[list[Unwrapped]] = []
-    for begin in range(0, len(ids), _IDS_MAX):
-        found += await session.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
-    return found
 
 
 def _numbers(row: Sequence[Unwrapped], columns: int) -> list[int]:

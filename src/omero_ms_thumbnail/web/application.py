@@ -16,7 +16,7 @@ from .cors import CrossOrigin
 from .demo_pages import DemoPages
 from .disconnect import CLIENT_LEFT, ClientLeft
 from .health import Health
-from .placeholder import placeholder
+from .placeholder_picture import placeholder
 from .response import RequestRefused, Response, json_body, quoted, sentence
 from .thumbnail_pages import ThumbnailPages
 from .urls import route

@@ -4,21 +4,21 @@ The room turns a session id, as the browser's cookie carries it, into a `WebSess
 read as data and never run, whatever they hold. A further store is a further file that implements `SessionStore`.
 """
 
-from omero_ms_thumbnail.websession.cached_store import CachedSessionStore
-from omero_ms_thumbnail.websession.file_store import FileSessionStore
-from omero_ms_thumbnail.websession.memory_store import MemorySessionStore
-from omero_ms_thumbnail.websession.postgres_store import PostgresSessionStore
-from omero_ms_thumbnail.websession.redis_store import RedisSessionStore
-from omero_ms_thumbnail.websession.session import WebSession
-from omero_ms_thumbnail.websession.signed_text import SigningKeys
-from omero_ms_thumbnail.websession.store import (
+from .cached_store import CachedSessionStore
+from .file_store import FileSessionStore
+from .memory_store import MemorySessionStore
+from .postgres_store import PostgresSessionStore
+from .redis_store import RedisSessionStore
+from .session import WebSession
+from .signed_text import SigningKeys
+from .store import (
     RememberingStore,
     SessionStore,
     SessionStoreUnavailable,
     SessionUnreadable,
     is_session_id,
 )
-from omero_ms_thumbnail.websession.store_chain import SessionStoreChain
+from .store_chain import SessionStoreChain
 
 __all__ = [
     "CachedSessionStore",

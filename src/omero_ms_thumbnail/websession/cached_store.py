@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from omero_ms_thumbnail.websession.store import SessionStoreUnavailable
-
 from ..tasks import TaskSet, shared
+from .store import SessionStoreUnavailable
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.session import WebSession
-    from omero_ms_thumbnail.websession.store import SessionStore
+    from .session import WebSession
+    from .store import SessionStore
 
 MAX_AGE: Final = 0.5
 """Seconds."""

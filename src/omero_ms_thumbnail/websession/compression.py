@@ -12,7 +12,7 @@ import lzma
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from .decode_error import SessionDecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

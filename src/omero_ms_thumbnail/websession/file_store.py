@@ -17,18 +17,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.reading import SessionReader
-from omero_ms_thumbnail.websession.session import web_session
-from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
+from .decode_error import SessionDecodeError
+from .reading import SessionReader
+from .session import web_session
+from .store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
     from pathlib import Path
 
-    from omero_ms_thumbnail.websession.session import WebSession
-    from omero_ms_thumbnail.websession.signed_text import SigningKeys
+    from .session import WebSession
+    from .signed_text import SigningKeys
 
 _T = TypeVar("_T")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession.store import is_session_id
+from .store import is_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from omero_ms_thumbnail.websession.session import WebSession
+    from .session import WebSession
 
 
 class MemorySessionStore:

@@ -11,11 +11,11 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import plain_message_pack
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from . import plain_message_pack
+from .decode_error import SessionDecodeError
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _CONSTANTS: dict[int, object] = {0xC0: None, 0xC2: False, 0xC3: True}
 _NUMBERS = {

@@ -10,12 +10,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import message_pack, unpickling
-from omero_ms_thumbnail.websession.compression import decompress
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from . import message_pack, unpickling
+from .compression import decompress
+from .decode_error import SessionDecodeError
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _BARE_INTEGER = re.compile(rb"-?[0-9]+")
 

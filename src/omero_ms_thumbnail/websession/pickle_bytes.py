@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from .decode_error import SessionDecodeError
 
 if TYPE_CHECKING:
     from typing import Literal

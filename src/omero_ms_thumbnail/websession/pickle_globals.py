@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import sys
 
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_types import is_data
+from .decode_error import SessionDecodeError
+from .pickle_types import is_data
 
 # The modules of Python 2 that Python 3 has under another name or not at all, but for those whose names an application
 # may well have too (test, user); and what later Pythons than 3.11 have left out, so that all of them judge alike.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, cast
 
-from omero_ms_thumbnail.websession.pickle_bytes import damaged
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_bytes import damaged
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

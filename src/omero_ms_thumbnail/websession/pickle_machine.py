@@ -6,10 +6,10 @@ import struct
 from sys import getsizeof
 from typing import TYPE_CHECKING, cast
 
-from omero_ms_thumbnail.websession import pickle_globals, pickle_runs
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
-from omero_ms_thumbnail.websession.pickle_costs import (
+from . import pickle_globals, pickle_runs
+from .decode_error import SessionDecodeError
+from .pickle_bytes import PickleBytes, damaged
+from .pickle_costs import (
     DICT,
     FIRST_ITEM,
     INSTANCE,
@@ -24,16 +24,16 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     SMALL_SET,
     TEXT,
 )
-from omero_ms_thumbnail.websession.pickle_keys import Keys
-from omero_ms_thumbnail.websession.pickle_memo import Memo
-from omero_ms_thumbnail.websession.pickle_types import INSTANCE_MAKERS, NESTED_NAME
-from omero_ms_thumbnail.websession.pickle_values import NAMES, SETS, Values
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_keys import Keys
+from .pickle_memo import Memo
+from .pickle_types import INSTANCE_MAKERS, NESTED_NAME
+from .pickle_values import NAMES, SETS, Values
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _STOP = ord(".")
 _SHORT_TEXT = 0x8C  # SHORT_BINUNICODE

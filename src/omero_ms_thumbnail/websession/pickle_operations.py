@@ -6,10 +6,10 @@ import struct
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import pickle_bytes, pickle_globals
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import PickleBytes, damaged
-from omero_ms_thumbnail.websession.pickle_costs import (
+from . import pickle_bytes, pickle_globals
+from .decode_error import SessionDecodeError
+from .pickle_bytes import PickleBytes, damaged
+from .pickle_costs import (
     DICT,
     DUPLICATE,
     INSTANCE,
@@ -19,8 +19,8 @@ from omero_ms_thumbnail.websession.pickle_costs import (
     NAMED,
     SET,
 )
-from omero_ms_thumbnail.websession.pickle_machine import Machine, named
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .pickle_machine import Machine, named
+from .placeholder import Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ import datetime
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final
 
-from omero_ms_thumbnail.websession.hash_places import Budget, DictPlaces, SetPlaces
-from omero_ms_thumbnail.websession.pickle_costs import SET, SMALL_SET
-from omero_ms_thumbnail.websession.pickle_values import FrozenSet
+from .hash_places import Budget, DictPlaces, SetPlaces
+from .pickle_costs import SET, SMALL_SET
+from .pickle_values import FrozenSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

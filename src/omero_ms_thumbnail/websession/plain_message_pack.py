@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from omero_ms_thumbnail.websession.collecting import without_collecting
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
+from .collecting import without_collecting
+from .decode_error import SessionDecodeError
 
 try:
     from msgpack._cmsgpack import Unpacker, unpackb
@@ -21,7 +21,7 @@ except ImportError:  # a platform without its compiled part, which alone is fast
     Unpacker = unpackb = None
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 LARGE: Final = 20_000
 """Bytes from which on it is worth while."""

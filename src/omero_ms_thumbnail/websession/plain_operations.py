@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple
 
-from omero_ms_thumbnail.websession.pickle_values import NAMES
+from .pickle_values import NAMES
 
 SHORT: Final = 256
 """Bytes from which on a text's length takes more than one byte."""

@@ -15,16 +15,16 @@ import re
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from omero_ms_thumbnail.websession.collecting import without_collecting
-from omero_ms_thumbnail.websession.pickle_values import SETS, Values
-from omero_ms_thumbnail.websession.placeholder import Placeholder
-from omero_ms_thumbnail.websession.plain_filling import FILL, Filling
-from omero_ms_thumbnail.websession.plain_operations import PlainPickle, is_ready, plain_pickle
+from .collecting import without_collecting
+from .pickle_values import SETS, Values
+from .placeholder import Placeholder
+from .plain_filling import FILL, Filling
+from .plain_operations import PlainPickle, is_ready, plain_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 LARGE: Final = 20_000
 """Bytes from which on it is worth while."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.addresses import PostgresAddress
+    from ..addresses import PostgresAddress
 
 CONNECTIONS: Final = 4
 """At most so many a process: a look-up by primary key takes a millisecond, and cached ones take none."""

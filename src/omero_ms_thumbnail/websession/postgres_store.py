@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from omero_ms_thumbnail.addresses import PostgresAddress, parse_postgres_uri
-from omero_ms_thumbnail.websession.postgres_advice import CONNECTIONS, TLS_IF_THERE_IS, advice
-from omero_ms_thumbnail.websession.reading import SessionReader
-from omero_ms_thumbnail.websession.session import web_session
-from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
+from ..addresses import PostgresAddress, parse_postgres_uri
+from .postgres_advice import CONNECTIONS, TLS_IF_THERE_IS, advice
+from .reading import SessionReader
+from .session import web_session
+from .store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from omero_ms_thumbnail.websession.session import WebSession
-    from omero_ms_thumbnail.websession.signed_text import SigningKeys
+    from .session import WebSession
+    from .signed_text import SigningKeys
 
 _IDLE_SECONDS = 60.0
 _STATEMENTS = 8

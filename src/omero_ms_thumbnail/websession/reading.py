@@ -8,13 +8,13 @@ import time
 from collections import Counter
 from typing import Final
 
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.limits import Limits
-from omero_ms_thumbnail.websession.payload import decode_payload, decode_value
-from omero_ms_thumbnail.websession.session import WebSession, web_session
-from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text
+from .decode_error import SessionDecodeError
+from .limits import Limits
+from .payload import decode_payload, decode_value
+from .session import WebSession, web_session
+from .signed_text import SigningKeys, decode_text
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _LOG_EVERY: Final = 60.0
 """Seconds from one line about a reason to the next, so that nobody can fill the log with requests."""
@@ -96,7 +96,7 @@ class SessionReader:
         now = time.monotonic()
         if now >= self._next_line.get(error.reason, now):
             self._next_line[error.reason] = now + _LOG_EVERY
-            logger.warning(
+            log.warning(
                 "A session in the %s cannot be read, its user counts as logged out: %s (%s, number %d; "
                 "at most one such line a minute)",
                 self._store,

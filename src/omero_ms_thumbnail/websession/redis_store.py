@@ -19,16 +19,16 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
-from omero_ms_thumbnail.addresses import RedisAddress, parse_redis_uri
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.reading import SessionReader
-from omero_ms_thumbnail.websession.store import SessionStoreUnavailable, is_session_id
+from ..addresses import RedisAddress, parse_redis_uri
+from .decode_error import SessionDecodeError
+from .reading import SessionReader
+from .store import SessionStoreUnavailable, is_session_id
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Awaitable, Callable
 
-    from omero_ms_thumbnail.websession.session import WebSession
+    from .session import WebSession
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")

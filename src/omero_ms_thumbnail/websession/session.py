@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from omero_ms_thumbnail.websession.placeholder import Placeholder
+from .placeholder import Placeholder
 
 _CONNECTOR_CLASS = "omeroweb.connector.Connector"
 _MAX_SESSION_KEY_LENGTH = 256

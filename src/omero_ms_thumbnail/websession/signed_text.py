@@ -18,12 +18,12 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession.compression import decompress
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.payload import deserialize
+from .compression import decompress
+from .decode_error import SessionDecodeError
+from .payload import deserialize
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _SIGNED_SALT = b"django.contrib.sessions.SessionStoresigner"
 _HASHED_SALT = b"django.contrib.sessionsSessionStore"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession.store import SessionStoreUnavailable
+from .store import SessionStoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from omero_ms_thumbnail.websession.session import WebSession
-    from omero_ms_thumbnail.websession.store import RememberingStore
+    from .session import WebSession
+    from .store import RememberingStore
 
 
 class SessionStoreChain:

@@ -20,14 +20,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from omero_ms_thumbnail.websession import plain_pickles
-from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
-from omero_ms_thumbnail.websession.pickle_bytes import damaged
-from omero_ms_thumbnail.websession.pickle_machine import Machine
-from omero_ms_thumbnail.websession.pickle_operations import OPERATIONS
+from . import plain_pickles
+from .decode_error import SessionDecodeError
+from .pickle_bytes import damaged
+from .pickle_machine import Machine
+from .pickle_operations import OPERATIONS
 
 if TYPE_CHECKING:
-    from omero_ms_thumbnail.websession.limits import Limits
+    from .limits import Limits
 
 _MAX_ESCAPES = 60_000
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omero_ms_thumbnail.config import StoreAddress, parse_store_uri, redact_uri
-from omero_ms_thumbnail.config.errors import InvalidValueError
+from omero_ms_thumbnail.config.config_error import InvalidValueError
 
 if TYPE_CHECKING:
     from tests.unit.config.conftest import Configure

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from omero_ms_thumbnail.addresses import parse_postgres_uri, parse_redis_uri
 from omero_ms_thumbnail.config import parse_store_uri
-from omero_ms_thumbnail.config.errors import InvalidValueError
+from omero_ms_thumbnail.config.config_error import InvalidValueError
 
 REDIS_SCHEMES = ["redis", "rediss", "redis+ssl", "redis+tls", "REDIS"]
 OTHER_REDIS_SCHEMES = ["redis-socket", "redis+socket", "unix", "redis-sentinel", "rediss-sentinel", "redis-cluster"]

@@ -5,6 +5,6 @@ described otherwise than they are. Which answers a path has stands here, and is 
 service.
 """
 
-from .document import Access, describe
+from .specification import Access, describe
 
 __all__ = ["Access", "describe"]
