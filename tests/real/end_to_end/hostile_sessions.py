@@ -37,6 +37,8 @@ SENTENCE = "log in to OMERO.web again: the session cannot be read"
 ATTEMPTS = 12
 #: seconds; what was answered sooner is not asked for again
 QUICK = 0.05
+#: seconds from one look at a process to the next, and what part of them one that is at rest may take
+_LOOK_EVERY, _AT_REST = 0.5, 0.05
 SOUND_ID = "soundandvalid000"
 LARGE_ID = "largeandvalid000"
 COLUMNS = (
@@ -193,6 +195,7 @@ class Site:
                 path = _PATH.format(self._omero.readable("researcher")[0])
                 before = await self._ask(client, worker, path, "the sound one", SOUND_ID)
                 await self._ask(client, worker, path, "a large one", LARGE_ID)
+                await _at_rest(worker)
                 at_first = _resident(worker)
                 refusals = []
                 for name in payloads:
@@ -252,6 +255,15 @@ def _processor_seconds(process: int) -> float:
 def _forget_the_highest(process: int) -> None:
     # "5" puts VmHWM back to what is resident now (proc_pid_clear_refs(5)).
     Path(f"/proc/{process}/clear_refs").write_text("5")
+
+
+async def _at_rest(process: int) -> None:
+    """Return when the process does next to nothing: it compiles patterns in a thread behind its answer."""
+    async with asyncio.timeout(DEADLINE):
+        spent, before = _processor_seconds(process), 0.0
+        while spent - before > _AT_REST * _LOOK_EVERY:
+            await asyncio.sleep(_LOOK_EVERY)
+            spent, before = _processor_seconds(process), spent
 
 
 def _resident(process: int, what: str = "VmRSS") -> float:
