@@ -266,13 +266,6 @@ class JoinedSession:
         )
         return [[unwrap(column) for column in row] for row in rows]
 
-    async def projection_by_ids(self, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
-        """As `projection`, of a query with the parameter ``:ids``; a thousand ids a call."""
-        found: list[list[Unwrapped]] = []
-        for begin in range(0, len(ids), _IDS_MAX):
-            found += await self.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
-        return found
-
     @property
     def user_id(self) -> int | None:
         """The OMERO user, once `event_context` has been asked for and answered."""
@@ -374,6 +367,14 @@ class JoinedSession:
     async def _call_factory(self, name: str) -> Any:
         """Call the session itself, an ``omero::api::ServiceFactory``, within the call time-out."""
         return await self.calls.call(self._router.session, SERVICE_FACTORY[name], timeout=self.call_timeout)
+
+
+async def projection_by_ids(session: JoinedSession, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
+    """As `JoinedSession.projection`, of a query with the parameter ``:ids``; a thousand ids a call."""
+    found: list[list[Unwrapped]] = []
+    for begin in range(0, len(ids), _IDS_MAX):
+        found += await session.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
+    return found
 
 
 def _left() -> ConnectionManuallyClosedException:
