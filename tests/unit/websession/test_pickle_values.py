@@ -127,16 +127,18 @@ def _number(value: int) -> bytes:
 
 def _many_calls() -> dict[str, bytes]:
     numbers = b"".join(map(_number, range(20_000)))
-    text = b"X" + (500_000).to_bytes(4, "little") + b"x" * 500_000
+    text = b"X" + (200_000).to_bytes(4, "little") + b"x" * 200_000
     zone = b"cdatetime\ntimezone\nq\x01cdatetime\ntimedelta\nq\x02K\0K\x07K\0\x87R\x85R"
     delta = b"h\x01h\x02K\0%bK\0\x87R\x85Ra"
     one_list = b"\nq\x01](" + numbers + b"eq\x02\x85Rs"
+    one_text_often = b"\nq\x01](" + b"\x8c\x01x" * 20_000 + b"eq\x02\x85Rs"
     again = b"\x8c\x01bh\x01h\x02\x85Rs" * 9_000
     one_text = text + b"q\x02\x8c\x06latin1q\x03\x86Rs"
     return {
         "sets of one list": b"c__builtin__\nset" + one_list + again,
+        "sets of one text": b"c__builtin__\nset" + one_text_often + again,
         "frozen sets of one list": b"c__builtin__\nfrozenset" + one_list + again,
-        "one text": b"c_codecs\nencode\nq\x01" + one_text + b"\x8c\x01bh\x01h\x02h\x03\x86Rs" * 9_000,
+        "one text": b"c_codecs\nencode\nq\x01" + one_text + b"\x8c\x01bh\x01h\x02h\x03\x86Rs" * 290,
         "names": b"Ns" + b"\x8c\x01bcdatetime\ndate\ns" * 9_000,
         "zones": zone + b"s\x8c\x01b]" + b"".join(delta % _number(n) for n in range(1, 200)) + b"s",
         "numbers of one set, added again": b"\x8f\x94(" + numbers + b"\x90(" + numbers + b"\x90s",
