@@ -208,7 +208,7 @@ class JoinedSession:
             if task is not None:
                 task.cancel()
         self.calls.close()
-        with self._server.observe("destroySession", ()):
+        with self._server.observe("destroySession"):
             await self._router.destroy(timeout)
 
     async def _ask_database(
