@@ -29,7 +29,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import redis.asyncio
 import uvloop
@@ -137,12 +136,14 @@ class Seen(Unwatched):
         """As `Thumbnails` tells it."""
         self.ids += ids
 
+    def batch(self, size: int) -> None:
+        """As `Thumbnails` tells it."""
+        self.given += size
+
     @contextmanager
-    def call(self, operation: str, arguments: tuple[Any, ...]) -> Iterator[None]:
+    def call(self, operation: str) -> Iterator[None]:
         """As `OmeroServer` tells of each call."""
         self.calls[operation] += 1
-        if operation == "getThumbnailByLongestSideSet":
-            self.given += len(arguments[1])
         yield
 
     @property

@@ -7,10 +7,9 @@ other.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .config import OmeroServerSettings, Settings
 from .omero.permits import JOIN_PERMITS, Permits, patience
@@ -60,7 +59,7 @@ class OneOmero:
 
         self._calls = permits(settings.worker_pool_size, "calls")
         self._joins = permits(JOIN_PERMITS, "joins")
-        self._server = replace(omero_server(settings, server), observe=self._call, permits=self._calls)
+        self._server = replace(omero_server(settings, server), observe=telemetry.call, permits=self._calls)
         self.pool: Final = SessionPool(
             self._join,
             idle_timeout=settings.omero.session_idle_timeout,
@@ -130,8 +129,3 @@ class OneOmero:
         async with self._joins.flight("join") as permit:
             with self._telemetry.spans(JOIN):
                 return await permit.spent_on(joining)
-
-    def _call(self, operation: str, arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
-        if operation == "getThumbnailByLongestSideSet":
-            self._telemetry.batch(len(arguments[1]))
-        return self._telemetry.call(operation)

@@ -28,11 +28,11 @@ TIMEOUTS_UNTIL_LOST: Final = 20
 #: seconds that the router has to show that it is there, where OMERO did not answer a call
 _PING_TIMEOUT: Final = 2.0
 
-#: what is entered around each call, by the operation's name and arguments, to see how long it takes and how it ends
-Observe = Callable[[str, tuple[Any, ...]], AbstractContextManager[None]]
+#: what is entered around each call, by the operation's name, to see how long it takes and how it ends
+Observe = Callable[[str], AbstractContextManager[None]]
 
 
-def unobserved(_operation: str, _arguments: tuple[Any, ...]) -> AbstractContextManager[None]:
+def unobserved(_operation: str) -> AbstractContextManager[None]:
     """An `Observe` that sees nothing."""
     return nullcontext()
 
@@ -77,7 +77,7 @@ class Calls:
         Raises what OMERO throws, or IceException, of which InvocationTimeoutException after `timeout`.
         """
         began = _now()
-        with self._observe(operation.name, arguments):
+        with self._observe(operation.name):
             try:
                 result = await self.router.call(proxy, operation, *arguments, context=context, timeout=timeout)
             except (IceException, UserException) as error:
@@ -91,7 +91,7 @@ class Calls:
     ) -> OngoingCall:
         """Send a call to an object of the session now. Raises IceException if the connection is not active."""
         began = _now()
-        observed = self._observe(operation.name, arguments)
+        observed = self._observe(operation.name)
         observed.__enter__()
         try:
             reply = self.router.send(proxy, operation, arguments, context)

@@ -12,7 +12,7 @@ from ..ice.errors import MarshalException
 from .exceptions import SecurityViolation
 from .queries import CONTAINER, IMAGES_IN, IMAGES_IN_PROGRESS, NEWEST_IMAGES, READABLE_IMAGES
 from .rtypes import RLong
-from .session import JoinedSession
+from .session import JoinedSession, projection_by_ids
 
 #: the group whose members may read every image, and the one that all users are in and no image is
 _SYSTEM_GROUP: Final = 0
@@ -79,7 +79,7 @@ async def images_in(session: JoinedSession, kind: str, container_id: int) -> lis
 
 
 async def _among(session: JoinedSession, query: str, image_ids: Sequence[int]) -> set[int]:
-    return {_id(row) for row in await session.projection_by_ids(query, image_ids)}
+    return {_id(row) for row in await projection_by_ids(session, query, image_ids)}
 
 
 def _id(row: Sequence[object]) -> int:

@@ -208,7 +208,7 @@ class JoinedSession:
             if task is not None:
                 task.cancel()
         self.calls.close()
-        with self._server.observe("destroySession", ()):
+        with self._server.observe("destroySession"):
             await self._router.destroy(timeout)
 
     async def _ask_database(
@@ -265,13 +265,6 @@ class JoinedSession:
             service, IQUERY["projection"], query, asked, context={GROUP: group}, patiently=patiently
         )
         return [[unwrap(column) for column in row] for row in rows]
-
-    async def projection_by_ids(self, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
-        """As `projection`, of a query with the parameter ``:ids``; a thousand ids a call."""
-        found: list[list[Unwrapped]] = []
-        for begin in range(0, len(ids), _IDS_MAX):
-            found += await self.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
-        return found
 
     @property
     def user_id(self) -> int | None:
@@ -374,6 +367,14 @@ class JoinedSession:
     async def _call_factory(self, name: str) -> Any:
         """Call the session itself, an ``omero::api::ServiceFactory``, within the call time-out."""
         return await self.calls.call(self._router.session, SERVICE_FACTORY[name], timeout=self.call_timeout)
+
+
+async def projection_by_ids(session: JoinedSession, query: str, ids: Sequence[int]) -> list[list[Unwrapped]]:
+    """As `JoinedSession.projection`, of a query with the parameter ``:ids``; a thousand ids a call."""
+    found: list[list[Unwrapped]] = []
+    for begin in range(0, len(ids), _IDS_MAX):
+        found += await session.projection(query, {"ids": rlong_list(ids[begin : begin + _IDS_MAX])})
+    return found
 
 
 def _left() -> ConnectionManuallyClosedException:

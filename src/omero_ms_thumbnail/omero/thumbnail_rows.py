@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ..ice.errors import MarshalException
 from . import queries
 from .rtypes import Unwrapped, rlong_list
-from .session import JoinedSession
+from .session import JoinedSession, projection_by_ids
 from .sizes import longest_side
 
 #: the version of a row whose picture was once only a clock (``PROGRESS_VERSION`` of omero-server's ``ThumbnailBean``).
@@ -73,7 +73,7 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
     """The Pixels of those images that exist and that the user may read, by image id. Raises as a call does."""
     found: dict[int, StoredPixels] = {}
     places: dict[int, int] = {}
-    for row in await session.projection_by_ids(queries.PIXELS_WITH_SIZES, image_ids):
+    for row in await projection_by_ids(session, queries.PIXELS_WITH_SIZES, image_ids):
         pixels_id, image_id, group_id, owner_id, size_x, size_y, place = _numbers(row, 7)
         # an image with several Pixels is shown by its first, as everywhere in OMERO
         if place < places.get(image_id, place + 1):
@@ -85,7 +85,7 @@ async def pixels_of(session: JoinedSession, image_ids: Sequence[int]) -> dict[in
 async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredThumbnail]:
     """The rows that the user may read, of whichever user and size. Raises as a call does."""
     found: list[StoredThumbnail] = []
-    for *numbers, version in await session.projection_by_ids(queries.THUMBNAILS_OF_PIXELS, pixels_ids):
+    for *numbers, version in await projection_by_ids(session, queries.THUMBNAILS_OF_PIXELS, pixels_ids):
         if version is not None and not isinstance(version, int):
             raise MarshalException("a projection of versions returned something else")
         row_id, pixels_id, owner_id, size_x, size_y, update_event = _numbers(numbers, 6)
@@ -95,7 +95,7 @@ async def thumbnails_of(session: JoinedSession, pixels_ids: Sequence[int]) -> li
 
 async def settings_of(session: JoinedSession, pixels_ids: Sequence[int]) -> list[StoredSettings]:
     """The settings that the user may read, of whichever user. Raises as a call does."""
-    rows = await session.projection_by_ids(queries.SETTINGS_OF_PIXELS, pixels_ids)
+    rows = await projection_by_ids(session, queries.SETTINGS_OF_PIXELS, pixels_ids)
     return [StoredSettings(*_numbers(row, 5)) for row in rows]
 
 

@@ -56,6 +56,9 @@ class Watcher(Protocol):
     def facts_asked(self, seconds: float, ids: int) -> None:
         """OMERO has answered a query about so many images."""
 
+    def batch(self, size: int) -> None:
+        """OMERO is asked for so many pictures in one call."""
+
     def disagreed(self, count: int) -> None:
         """So many are not kept, since OMERO told something else after they were had."""
 
@@ -76,6 +79,9 @@ class Unwatched:
         """Nothing."""
 
     def facts_asked(self, seconds: float, ids: int) -> None:
+        """Nothing."""
+
+    def batch(self, size: int) -> None:
         """Nothing."""
 
     def disagreed(self, count: int) -> None:

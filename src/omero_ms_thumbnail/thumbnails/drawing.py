@@ -307,6 +307,7 @@ class Drawing:
             first = items[0]
             assert first.facts is not None  # noqa: S101 - the queue takes no item without facts
             context = {GROUP: str(first.facts.group_id)}
+            self._caches.watcher.batch(len(by_pixels))
             began = self._loop.time()
             try:
                 thumbnails = await store.get_thumbnail_by_longest_side_set(
