@@ -29,7 +29,7 @@ run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (POR
 # whole files to a process, in the order of their names: those against real parts, which take longest, come first
 pytest = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/real/stack
 
-test: $(VENV)/.test  ## the tests that this machine has the real parts for, within five minutes
+test: $(VENV)/.test  ## the tests that this machine has the real parts for, some six minutes with all of them
 	$(pytest) -m "not long"
 
 test-long: $(VENV)/.test  ## the others: tables of attacks, mutants, large sessions, crowds, days of virtual time
