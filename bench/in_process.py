@@ -107,10 +107,10 @@ def _no_limits_of_time() -> None:
 
 def _paths_known() -> None:
     def route(path: str) -> urls.Route:
-        return urls.Route(urls.Kind.RENDER_THUMBNAIL, path.rsplit("/", 2)[1])
+        return urls.Route(urls.RouteKind.RENDER_THUMBNAIL, path.rsplit("/", 2)[1])
 
-    def parse(_self: parsing.Parser, found: urls.Route, _query: str) -> parsing.Asked:
-        return parsing.Asked(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
+    def parse(_self: parsing.Parser, found: urls.Route, _query: str) -> parsing.ParsedRequest:
+        return parsing.ParsedRequest(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
 
     application.route = route
     parsing.Parser.__call__ = parse

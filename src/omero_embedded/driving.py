@@ -6,8 +6,8 @@ import asyncio
 import inspect
 from typing import Any, Final, TypeVar
 
-from .model.call import Connection, Steps, Work
-from .model.server_limits import Limits
+from .model.call import DatabaseConnection, Steps, Work
+from .model.server_limits import ServerLimits
 from .workload import Workload
 
 ResultT = TypeVar("ResultT")
@@ -19,7 +19,7 @@ _AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnai
 class Driver:
     """Drives calls, as many at once as `workload` and the connections of `limits` allow."""
 
-    def __init__(self, limits: Limits, workload: Workload) -> None:
+    def __init__(self, limits: ServerLimits, workload: Workload) -> None:
         self.workload = workload
         self._connections = asyncio.Semaphore(limits.database_connections)
         self._running: set[asyncio.Task[Any]] = set()
@@ -73,7 +73,7 @@ class Driver:
                         answer: ResultT = end.value
                         return answer
                     given, error = None, None
-                    if isinstance(step, Connection):
+                    if isinstance(step, DatabaseConnection):
                         await self._connections.acquire()
                         holds_connection = True
                         self.connections_held += 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from omero_ms_thumbnail.websession.session import WebSession
+    from omero_ms_thumbnail.websession.web_session import WebSession
 
     _PutAndRemove = tuple[
         Callable[[dict[str, bytes]], Coroutine[Any, Any, None]], Callable[[list[str]], Coroutine[Any, Any, None]]

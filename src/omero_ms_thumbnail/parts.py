@@ -10,7 +10,7 @@ from typing import Final
 from .config import ConfigError, OmeroServerSettings, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
 from .ice.tls import client_context
 from .omero.session import OmeroServer
-from .telemetry.observer import Tracer
+from .telemetry.observer import RequestTracer
 from .thumbnails.caches import Caches
 from .thumbnails.memory_cache import MemoryCache
 from .thumbnails.redis_cache import RedisCache
@@ -144,7 +144,7 @@ def worker_ports(settings: Settings) -> range:
     return ports
 
 
-def tracer(settings: Settings) -> Tracer | None:
+def tracer(settings: Settings) -> RequestTracer | None:
     """What traces, if the settings want it. Raises ConfigError where the extra for it is not installed."""
     tracing = settings.http_tracing
     if not tracing.enabled:

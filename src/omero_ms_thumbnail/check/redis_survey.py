@@ -20,7 +20,7 @@ from ..websession import message_pack
 from ..websession.compression import decompress
 from ..websession.limits import Limits
 from ..websession.payload import decode_payload
-from ..websession.session import web_session
+from ..websession.web_session import web_session
 
 _SESSION: Final = "django.contrib.sessions.cache"
 _KEY: Final = re.compile(

@@ -20,8 +20,7 @@ from .families import Collector, Counter, Histogram
 from .metrics import SOURCES, Metrics, ProcessMetrics
 from .request import Headers, ObservedRequest, RequestIds, RequestSpan, current
 from .shared_values import SharedValues
-from .spans import JOIN, LEAVING, Ended, Spans, of_operation
-from .spans import Tracer as SpanTracer
+from .spans import JOIN, LEAVING, Ended, Spans, SpanTracer, of_operation
 
 #: seconds between two looks at what is counted elsewhere
 _REFRESH: Final = 1.0
@@ -52,7 +51,7 @@ def _ignore(name: str, seconds: float, error: str) -> None:
     """Nobody is told of the span but a trace."""
 
 
-class Answer(Protocol):
+class ObservedResponse(Protocol):
     """An HTTP answer, as far as it is told of."""
 
     @property
@@ -68,7 +67,7 @@ class Answer(Protocol):
         """Of status 503, why."""
 
 
-class Tracer(SpanTracer, Protocol):
+class RequestTracer(SpanTracer, Protocol):
     """Traces: `tracing.OpenTelemetryTracer`."""
 
     def begin_request(self, name: str, headers: Headers) -> RequestSpan:
@@ -106,7 +105,7 @@ class Telemetry:
         folder: Path | None = None,
         access_log_wanted: bool = True,
         has_shared_cache: bool = False,
-        tracer: Tracer | None = None,
+        tracer: RequestTracer | None = None,
     ) -> None:
         self._tracer = tracer
         self._has_shared_cache = has_shared_cache
@@ -169,7 +168,7 @@ class Telemetry:
         method: str,
         path: str,
         route: str,
-        response: Answer,
+        response: ObservedResponse,
         seconds: float,
         user: int | None,
     ) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from . import content
 from .caches import Caches
 from .item import Item
-from .knowledge import Answer, Knowledge
+from .knowledge import Knowledge, QueryResult
 from .model import ImageFacts, Thumbnail
 
 #: pictures that are enough for a question: they take memory and are not kept yet
@@ -78,7 +78,7 @@ class Unconfirmed:
         """Those about which OMERO may be asked together with what is stored in `size`."""
         return [one.item for one in self._had.values() if one.item.way.is_direct or one.facts.size == size]
 
-    def answered(self, asked: Iterable[Item], answer: Answer) -> None:
+    def answered(self, asked: Iterable[Item], answer: QueryResult) -> None:
         """OMERO has answered about `asked`, which `in_size` gave."""
         kept: dict[bytes, Thumbnail] = {}
         disagreed = 0
@@ -108,7 +108,7 @@ class Unconfirmed:
             if self._had.pop(item, None) is not None:
                 self._end(item, None)
 
-    def _key_now(self, had: Had, answer: Answer) -> bytes | None:
+    def _key_now(self, had: Had, answer: QueryResult) -> bytes | None:
         """The key of what was had, if it certainly has one."""
         item, now = had.item, answer.found.get(had.item.request.image_id)
         if now is None:

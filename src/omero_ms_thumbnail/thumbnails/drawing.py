@@ -21,7 +21,7 @@ from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
 from . import single
 from .caches import DIRECT, SET, SINGLE, Caches
-from .item import Item, State, wanted
+from .item import Item, ItemState, wanted
 from .knowledge import Knowledge
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
 from .queue import WORTH_SECONDS, Batch, BatchQueue, Stores
@@ -89,7 +89,7 @@ class Drawing:
         """It goes next, unless it makes settings that another on its way makes. Its facts and its way are known."""
         if self._has_to_wait(item):
             return
-        item.becomes(State.LINED_UP)
+        item.becomes(ItemState.LINED_UP)
         self._queue.add(item)
         self._rounds.begin(self._render_next)
 
@@ -121,7 +121,7 @@ class Drawing:
         user_id = self._knowledge.viewer.user_id
         if not self._caches.first_looks.has_to_wait(item, found.pixels_id, user_id, self._ask_again):
             return False
-        item.becomes(State.WAITING)
+        item.becomes(ItemState.WAITING)
         return True
 
     def _render_next(self) -> None:
@@ -133,7 +133,7 @@ class Drawing:
     def _goes_out(self, batch: Batch) -> None:
         self._on_their_way.add(batch)
         for item in batch.items:
-            item.becomes(State.ON_ITS_WAY)
+            item.becomes(ItemState.ON_ITS_WAY)
 
     def _end_unwanted(self) -> None:
         for item in self._queue.unwanted():
@@ -165,7 +165,7 @@ class Drawing:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
         self._on_their_way.discard(batch)
         for item in batch.items:
-            item.becomes(State.LINED_UP)
+            item.becomes(ItemState.LINED_UP)
         again = self._queue.regrouped(batch)
         if again is not None:
             self._goes_out(again)

@@ -1,6 +1,7 @@
 """A thumbnail on its way, and where it is.
 
-Whoever waits for it is answered at the first *done*; what follows is done behind that. The first column is its `State`.
+Whoever waits for it is answered at the first *done*; what follows is done behind that. The first column is its
+`ItemState`.
 
 ===========  ==============================  ==================================================================
 state        known of it                     what ends that
@@ -31,7 +32,7 @@ from .model import ImageFacts, NotModified, Saved, Thumbnail, ThumbnailRequest
 from .ways import DIRECT, Viewer, Way
 
 
-class State(Enum):
+class ItemState(Enum):
     """Where an `Item` is; its value is how a person reads it. See the module."""
 
     ASKED_ABOUT = "asked about"
@@ -44,12 +45,12 @@ class State(Enum):
 
 #: which states may follow one another; the table of the module, for tests to hold the code to
 FOLLOWING: Final = {
-    State.ASKED_ABOUT: {State.LOOKED_FOR},
-    State.LOOKED_FOR: {State.WAITING, State.LINED_UP, State.HAD},
-    State.WAITING: {State.LINED_UP, State.ASKED_ABOUT},
-    State.LINED_UP: {State.ON_ITS_WAY},
-    State.ON_ITS_WAY: {State.HAD, State.LINED_UP, State.WAITING, State.ASKED_ABOUT},
-    State.HAD: set(),
+    ItemState.ASKED_ABOUT: {ItemState.LOOKED_FOR},
+    ItemState.LOOKED_FOR: {ItemState.WAITING, ItemState.LINED_UP, ItemState.HAD},
+    ItemState.WAITING: {ItemState.LINED_UP, ItemState.ASKED_ABOUT},
+    ItemState.LINED_UP: {ItemState.ON_ITS_WAY},
+    ItemState.ON_ITS_WAY: {ItemState.HAD, ItemState.LINED_UP, ItemState.WAITING, ItemState.ASKED_ABOUT},
+    ItemState.HAD: set(),
 }
 
 
@@ -85,9 +86,9 @@ class Item:
     #: of whoever asked first: what is done for it is told of as that one's
     context: Context = field(default_factory=copy_context)
     #: where it is
-    state: State = State.ASKED_ABOUT
+    state: ItemState = ItemState.ASKED_ABOUT
 
-    def becomes(self, state: State) -> None:
+    def becomes(self, state: ItemState) -> None:
         """It is there now; `FOLLOWING` says from where."""
         self.state = state
 

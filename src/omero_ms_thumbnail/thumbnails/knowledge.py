@@ -28,7 +28,7 @@ _LIFE_WITHOUT_CONTENT: Final = 60.0
 _VIEWER_LIFE: Final = 60.0
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """What OMERO has told, asked at `asked_at` by the loop's clock: facts by image, named settings by their id."""
 
     asked_at: float
@@ -77,7 +77,7 @@ class Knowledge:
         """Whether what is known of items of one lane is of this second, so that they are alike now."""
         return self.beliefs.are_fresh(item.facts for item in items if item.facts is not None)
 
-    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> Answer:
+    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> QueryResult:
         """Facts of `image_ids`, with what is stored in `size`, and settings that are `named`.
 
         Raises what OMERO throws, or IceException.
@@ -87,7 +87,7 @@ class Knowledge:
         found = await self._ask(sorted(image_ids), viewer.user_id, size)
         told = await pixels.ask_named(self._session, named) if named else {}
         self.beliefs.remember(found.values(), asked_at)
-        return Answer(asked_at, found, told)
+        return QueryResult(asked_at, found, told)
 
     async def _ask(self, image_ids: list[int], user_id: int, size: int) -> dict[int, ImageFacts]:
         mode = self._caches.questions
@@ -106,7 +106,7 @@ class Knowledge:
         self._caches.watcher.facts_asked(seconds, len(image_ids))
         return found
 
-    def named_of(self, item: Item, answer: Answer) -> Saved | None:
+    def named_of(self, item: Item, answer: QueryResult) -> Saved | None:
         """The settings that an item names, if they are those of the image."""
         found = answer.found.get(item.request.image_id)
         named = answer.named.get(item.request.rendering_def_id or 0)

@@ -13,8 +13,8 @@ from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
 from .confirmation import ENOUGH, Unconfirmed
-from .item import Item, State, wanted
-from .knowledge import Answer, Knowledge
+from .item import Item, ItemState, wanted
+from .knowledge import Knowledge, QueryResult
 from .rounds import Rounds
 from .session_tasks import Tasks
 
@@ -57,7 +57,7 @@ class Questions:
         knowledge: Knowledge,
         unconfirmed: Unconfirmed,
         *,
-        answered: Callable[[Sequence[Item], Answer], None],
+        answered: Callable[[Sequence[Item], QueryResult], None],
         failed: Callable[[Sequence[Item], Exception], None],
         tasks: Tasks,
         is_busy: Callable[[], bool],
@@ -92,7 +92,7 @@ class Questions:
 
     def ask_about(self, item: Item) -> None:
         """Ask, with all others that are to be asked about at this moment."""
-        item.becomes(State.ASKED_ABOUT)
+        item.becomes(ItemState.ASKED_ABOUT)
         self._items.append(item)
         if len(self._items) >= self._enough:
             self._are_back.set()
@@ -173,7 +173,7 @@ class Questions:
             self._is_due = False
         self._answered(items, answer)
 
-    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> Answer:
+    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> QueryResult:
         asked = [*items, *had]
         named = {item.request.rendering_def_id for item in asked}
         for item in items:

@@ -4,7 +4,7 @@ OMERO says of each, to that very session, whether its user may see it and what i
 is looked for in memory, in Redis, in OMERO's own files; what is nowhere OMERO draws, once for all who wait for it
 (`flights`, `drawing`), and it is kept once it is certain what it shows (`confirmation`).
 
-Where each of them is, is its `State`: `item` has the table.
+Where each of them is, is its `ItemState`: `item` has the table.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from . import content
 from .caches import DISK, MEMORY, NOT_MODIFIED, REDIS, Caches
 from .confirmation import Unconfirmed
 from .drawing import Drawing, JoinLost, no_thumbnail, unreadable
-from .item import Item, State
-from .knowledge import Answer, Knowledge
+from .item import Item, ItemState
+from .knowledge import Knowledge, QueryResult
 from .model import (
     ImageFacts,
     NotModified,
@@ -194,7 +194,7 @@ class ThumbnailScheduler:
             self._caches.flights.end(item.key, item)
             item.key = None
 
-    def _answered(self, items: Sequence[Item], answer: Answer) -> None:
+    def _answered(self, items: Sequence[Item], answer: QueryResult) -> None:
         found = []
         for item in items:
             told = answer.found.get(item.request.image_id)
@@ -217,7 +217,7 @@ class ThumbnailScheduler:
         missing = []
         beliefs = self._knowledge.beliefs
         for item, facts in found:
-            item.becomes(State.LOOKED_FOR)
+            item.becomes(ItemState.LOOKED_FOR)
             item.facts = facts
             item.key = beliefs.key_by(facts, item.request) if item.named is None else None
             if item.key is not None and self._is_kept(item):
@@ -291,7 +291,7 @@ class ThumbnailScheduler:
         flights = self._caches.flights
         for item in items:
             if item.key is not None and flights.has_to_wait(item.key, item, self._go_on, self._questions.confirm_now):
-                item.becomes(State.WAITING)
+                item.becomes(ItemState.WAITING)
             else:
                 self._drawing.line_up(item)
 
@@ -309,7 +309,7 @@ class ThumbnailScheduler:
     def _give(self, item: Item, thumbnail: Thumbnail, source: str) -> None:
         """OMERO, or its disk, has given it."""
         assert item.facts is not None  # noqa: S101 - it was asked for by them
-        item.becomes(State.HAD)
+        item.becomes(ItemState.HAD)
         self._done(item, thumbnail, source)
         self._unconfirmed.add(item, item.facts, thumbnail)
         key = item.key

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.model.data import Event, RenderingDef
+from omero_embedded.model.data import Event, RenderingDefRow
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
@@ -37,7 +37,7 @@ class Settings:
 
     def add(self, look: str) -> int:
         """Make new settings beside those that there are."""
-        made = RenderingDef(self._defs.next_id(), 2001, PEOPLE["owner"], self._event(), look)
+        made = RenderingDefRow(self._defs.next_id(), 2001, PEOPLE["owner"], self._event(), look)
         self._defs.put(made)
         return made.id
 
