@@ -26,7 +26,7 @@ from omero_embedded.images.samples import sample_collection
 from omero_embedded.model import data
 from omero_embedded.model.data import Event, Pixels
 from omero_embedded.model.thumbnail_context import widths
-from omero_embedded.servants import VERSION
+from omero_embedded.servants import OMERO_VERSION
 from omero_embedded.workload import Latency, parse_latency
 from omero_embedded.world import USER_GROUP, Experimenter, Group, Image, RenderingDef, World
 from omero_ms_thumbnail.thumbnails.content import stored_key
@@ -54,7 +54,7 @@ def stored_picture_key(image_id: int) -> bytes:
         StoredRow(image_id, drawn.id, _text(drawn.time), 0, STORED, STORED),
     )
     facts = ImageFacts(image_id, image_id + _PIXELS, _GROUP, 1, content=content)
-    key = stored_key(f"{_DATABASE}-{VERSION}", facts)
+    key = stored_key(f"{_DATABASE}-{OMERO_VERSION}", facts)
     assert key is not None
     return key
 

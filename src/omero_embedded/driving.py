@@ -13,7 +13,7 @@ from .workload import Workload
 ResultT = TypeVar("ResultT")
 
 #: what `Work` is of these kinds takes no time unless a latency says so, and lets nobody else run
-_AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnail"})
+_KINDS_AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnail"})
 
 
 class Driver:
@@ -96,7 +96,7 @@ class Driver:
         milliseconds = self.workload.latency.of(work.kind)
         if milliseconds > 0:
             await asyncio.sleep(milliseconds / 1000)
-        elif work.kind not in _AT_ONCE:
+        elif work.kind not in _KINDS_AT_ONCE:
             await asyncio.sleep(0)
         made = work.make() if work.make is not None else None
         return await made if inspect.isawaitable(made) else made

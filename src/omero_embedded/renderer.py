@@ -14,7 +14,7 @@ from .images.rendering import RenderingSettings
 from .model.thumbnail_drawing import ThumbnailDrawing
 
 #: bytes of JPEGs that are kept
-_KEPT_MAX: Final = 128 * 1024 * 1024
+_KEPT_BYTES_MAX: Final = 128 * 1024 * 1024
 
 
 class Renderer:
@@ -56,6 +56,6 @@ class Renderer:
         if key not in self._kept:
             self._kept_bytes += len(jpeg)
         self._kept[key] = jpeg
-        while self._kept_bytes > _KEPT_MAX:
+        while self._kept_bytes > _KEPT_BYTES_MAX:
             self._kept_bytes -= len(self._kept.popitem(last=False)[1])
         return jpeg

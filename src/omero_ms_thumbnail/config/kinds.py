@@ -20,7 +20,7 @@ from .uris import parse_store_uri
 T_co = TypeVar("T_co", covariant=True)
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
-_SIZE = re.compile(r"([0-9]{1,18}) ?(KiB|MiB|GiB)")
+_SIZE_TEXT = re.compile(r"([0-9]{1,18}) ?(KiB|MiB|GiB)")
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -111,7 +111,7 @@ class Size(ValueKind[int]):
 
     def parse(self, value: object) -> int:
         """The number of bytes."""
-        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        match = _SIZE_TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
         return self._number.parse(int(match[1]) * _UNITS[match[2]] if match else value)
 
     def show(self, value: object) -> str:

@@ -17,8 +17,8 @@ from .item import Item
 from .knowledge import Knowledge, QueryResult
 from .model import ImageFacts, Thumbnail
 
-#: pictures that are enough for a question: they take memory and are not kept yet
-ENOUGH: Final = 500
+#: pictures at which OMERO is asked about them: they take memory and are not kept yet
+CONFIRM_AT: Final = 500
 
 
 def _ignore(_pictures: dict[bytes, Thumbnail]) -> None:

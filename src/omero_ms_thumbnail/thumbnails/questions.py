@@ -12,7 +12,7 @@ from typing import Final
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
-from .confirmation import ENOUGH, Unconfirmed
+from .confirmation import CONFIRM_AT, Unconfirmed
 from .item import Item, ItemState, wanted
 from .knowledge import Knowledge, QueryResult
 from .rounds import Rounds
@@ -120,7 +120,7 @@ class Questions:
         while (had_at := self._unconfirmed.oldest) is not None and self._session.is_active:
             age = self._loop.time() - had_at
             is_quiet = not self._is_busy() and not self._items
-            if age >= _PUT_OFF_MAX or (age >= _COLLECT and is_quiet) or len(self._unconfirmed) >= ENOUGH:
+            if age >= _PUT_OFF_MAX or (age >= _COLLECT and is_quiet) or len(self._unconfirmed) >= CONFIRM_AT:
                 self._is_due = True
                 self._begin()
                 break
@@ -205,7 +205,7 @@ class Questions:
 
     def _room_beside(self, items: Sequence[Item]) -> int:
         """For how many of those that were had there is room in the query about `items`."""
-        if items and len(self._unconfirmed) < ENOUGH:
+        if items and len(self._unconfirmed) < CONFIRM_AT:
             return _ON_TOP
         return max(IDS_MAX - len(items), 0)
 
