@@ -13,7 +13,7 @@ WAITING      another session draws its key,  that one's picture is certain: done
 LINED_UP     its lane in the `BatchQueue`    a call takes it: ON_ITS_WAY
 ON_ITS_WAY   the call that it is in          the picture: done, and HAD; another way: LINED_UP;
                                              refused, or to be tried again: ASKED_ABOUT, once; else failed: done
-HAD          the picture, since when         a later query tells the same key: kept; another, or none: dropped
+HAD          the picture, since when         a later query gives the same key: kept; another, or none: dropped
 ===========  ==============================  ==================================================================
 
 In every state but HAD it may also be done because nobody waits any more, the time is over or the session has gone.
@@ -83,7 +83,7 @@ class Item:
     file: bytes | None = None
     #: where the picture came from
     source: str = ""
-    #: of whoever asked first: what is done for it is told of as that one's
+    #: of whoever asked first: what is done for it is logged and counted as that one's
     context: Context = field(default_factory=copy_context)
     #: where it is
     state: ItemState = ItemState.ASKED_ABOUT

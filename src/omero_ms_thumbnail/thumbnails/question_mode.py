@@ -25,7 +25,7 @@ PLAIN_FOR: Final = 600.0
 
 
 class QuestionMode:
-    """Of one OMERO.server in one worker. `warn` is told why it is the plain one from now on."""
+    """Of one OMERO.server in one worker. `warn` is called with why it is the plain one from now on."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, warn: Callable[[str], None] | None = None

@@ -93,7 +93,7 @@ class Thumbnails:
     ) -> Sequence[Thumbnail | NotModified | ThumbnailError] | None:
         """All of `requests` from memory, or None; waits for nothing.
 
-        Not without the session being joined, and believing what OMERO told it of the images a few seconds ago.
+        Not without the session being joined, and facts of the images that OMERO gave it a few seconds ago.
         """
         if self._caches.memory is None:
             return None

@@ -130,7 +130,7 @@ class SmallTown:
         self._files: dict[tuple[str, int, int], set[bytes]] = {}
         self._put(database)
         self.memory = CountingMemory(bytes_max=1 << 24, life=1e9)
-        self.caches = Caches(self.memory, belief=belief, files=Folder(self) if files else None)
+        self.caches = Caches(self.memory, facts_life=belief, files=Folder(self) if files else None)
         self._persons: dict[int, list[Person]] = {}
         self._dump = database.copy()
         self._changed()

@@ -74,7 +74,7 @@ async def test_an_omero_that_does_not_take_it_is_asked_the_plain_one_and_nothing
         stage.step("owner saves red", number)
     said: list[str] = []
     memory = MemoryCache(bytes_max=1 << 20, life=60)
-    caches = Caches(memory, belief=0, questions=QuestionMode(warn=said.append))
+    caches = Caches(memory, facts_life=0, questions=QuestionMode(warn=said.append))
     async with Asker(stage, "owner", caches=caches) as owner:
         for _ in range(TIMES_IN_A_ROW):
             stage.server.limits.fail(OmeroError("ApiUsageException", "no such function: to_char"), "projection")
