@@ -26,9 +26,9 @@ from omero_embedded.images.samples import sample_collection
 from omero_embedded.model import data
 from omero_embedded.model.data import Event, Pixels
 from omero_embedded.model.thumbnail_context import widths
-from omero_embedded.servants import VERSION
+from omero_embedded.servants import OMERO_VERSION
 from omero_embedded.workload import Latency, parse_latency
-from omero_embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
+from omero_embedded.world import USER_GROUP, Experimenter, Group, Image, RenderingDef, World
 from omero_ms_thumbnail.thumbnails.content import stored_key
 from omero_ms_thumbnail.thumbnails.model import Content, ImageFacts, Saved, StoredRow
 
@@ -54,7 +54,7 @@ def stored_picture_key(image_id: int) -> bytes:
         StoredRow(image_id, drawn.id, _text(drawn.time), 0, STORED, STORED),
     )
     facts = ImageFacts(image_id, image_id + _PIXELS, _GROUP, 1, content=content)
-    key = stored_key(f"{_DATABASE}-{VERSION}", facts)
+    key = stored_key(f"{_DATABASE}-{OMERO_VERSION}", facts)
     assert key is not None
     return key
 
@@ -85,7 +85,9 @@ class _World(World):
     """Every positive id is an image."""
 
     def __init__(self, users: int, *, is_stored: bool = False) -> None:
-        everybody = [User(number, f"user{number}", "", "", (_GROUP, USER_GROUP)) for number in range(1, users + 1)]
+        everybody = [
+            Experimenter(number, f"user{number}", "", "", (_GROUP, USER_GROUP)) for number in range(1, users + 1)
+        ]
         super().__init__(everybody, [Group(USER_GROUP, "user", "rwr---"), Group(_GROUP, "lab", "rwr---")], [])
         self._picture = sample_collection().datasets[0].pictures[0]
         self.images = self.database.images = _Made(self._image)
@@ -112,9 +114,9 @@ class _World(World):
         look = default_settings(self._picture)
         saved, drawn = (Event(2 * image.id + later, 1, _GROUP, _EPOCH + 2 * image.id + later) for later in (0, 1))
         database.rendering_defs.put(
-            data.RenderingDef(image.id, pixels.id, 1, saved, look, look.default_z, look.default_t)
+            data.RenderingDefRow(image.id, pixels.id, 1, saved, look, look.default_z, look.default_t)
         )
-        database.thumbnails.put(data.Thumbnail(image.id, pixels.id, 1, *widths(pixels, STORED), 0, drawn))
+        database.thumbnails.put(data.ThumbnailRow(image.id, pixels.id, 1, *widths(pixels, STORED), 0, drawn))
         database.files[image.id] = PICTURE
 
     def _pixels(self, pixels_id: int) -> Pixels | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from omero_embedded.embedded_omero import EmbeddedOmero
-from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 from omero_embedded.workload import Latency
 
 from .costly_world import CostlyWorld, picture
@@ -39,7 +39,7 @@ class CostlyOmero(EmbeddedOmero):
         self.driver = self.omero.driver = CostlyDriver(self.limits)
         self._adapter = CostlyAdapter(self.router)
 
-    def _draw(self, drawing: Drawing) -> Any:
+    def _draw(self, drawing: ThumbnailDrawing) -> Any:
         return picture(drawing)
 
     def stats(self) -> dict[str, Any]:

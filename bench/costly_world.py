@@ -14,10 +14,10 @@ from typing import Final
 from omero_embedded.images.clock import clock_jpeg
 from omero_embedded.images.rendering import default_settings
 from omero_embedded.images.samples import sample_collection
-from omero_embedded.model.data import Thumbnail
+from omero_embedded.model.data import ThumbnailRow
 from omero_embedded.model.thumbnail_context import widths
-from omero_embedded.model.thumbnail_drawing import Drawing
-from omero_embedded.world import USER_GROUP, Group, Image, RenderingDef, User, World
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
+from omero_embedded.world import USER_GROUP, Experimenter, Group, Image, RenderingDef, World
 
 #: the longest side of what is stored
 STORED: Final = 96
@@ -50,9 +50,10 @@ class CostlyWorld(World):
 
     def __init__(self, *, pages: int, singles: int) -> None:
         self.visitors = [
-            User(number, f"visitor{number}", "", "", (group.id, USER_GROUP)) for number, group in enumerate(_GROUPS, 1)
+            Experimenter(number, f"visitor{number}", "", "", (group.id, USER_GROUP))
+            for number, group in enumerate(_GROUPS, 1)
         ]
-        owner = User(_OWNER, "owner", "", "", (*(group.id for group in _GROUPS), USER_GROUP))
+        owner = Experimenter(_OWNER, "owner", "", "", (*(group.id for group in _GROUPS), USER_GROUP))
         super().__init__([*self.visitors, owner], [Group(USER_GROUP, "user", "rwr---"), *_GROUPS], [])
         self._picture = sample_collection().datasets[0].pictures[0]
         self._look = default_settings(self._picture)
@@ -84,13 +85,13 @@ class CostlyWorld(World):
         database, pixels = self.database, image.primary
         width, height = widths(pixels, STORED)
         event = database.new_event(owner, group.id)
-        row = Thumbnail(database.thumbnails.next_id(), pixels.id, owner, width, height, 0, event)
+        row = ThumbnailRow(database.thumbnails.next_id(), pixels.id, owner, width, height, 0, event)
         database.thumbnails.put(row)
-        database.files[row.id] = picture(Drawing(pixels, self._look, width, height))
+        database.files[row.id] = picture(ThumbnailDrawing(pixels, self._look, width, height))
         return image.id
 
 
-def picture(drawing: Drawing) -> bytes:
+def picture(drawing: ThumbnailDrawing) -> bytes:
     """A JPEG that says which image it is of."""
     image = 0 if drawing.pixels is None else drawing.pixels.image.id
     said = shown(image, max(drawing.width, drawing.height)).ljust(_BYTES - len(_CLOCK), b" ")

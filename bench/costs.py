@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 from omero_embedded.driving import Driver
 from omero_embedded.ice_server import ObjectAdapter
-from omero_embedded.model.call import Connection, Steps, Work
-from omero_embedded.model.server_limits import Limits
+from omero_embedded.model.call import DatabaseConnection, Steps, Work
+from omero_embedded.model.server_limits import ServerLimits
 from omero_embedded.workload import Latency, Workload
 from omero_ms_thumbnail.ice.connection import Connection as IceConnection
 from omero_ms_thumbnail.ice.messages import Request
@@ -102,7 +102,7 @@ class CostlyAdapter(ObjectAdapter):
 class CostlyDriver(Driver):
     """Drives calls that take what `COSTS` says, `THREADS` of them at once."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         super().__init__(limits, Workload(Latency(settings=0.0, at_once=THREADS)))
         self._ending: set[asyncio.Task[Any]] = set()
 
@@ -136,7 +136,7 @@ def _charged(bill: Bill, steps: Steps[ResultT], answer: asyncio.Future[ResultT])
                 yield Work("end", bill.settle)
                 return answer.result()
             given, error = None, None
-            if isinstance(step, Connection):
+            if isinstance(step, DatabaseConnection):
                 yield step
                 bill.begin()
                 continue

@@ -24,7 +24,7 @@ from omero_ms_thumbnail import one_omero, server
 from omero_ms_thumbnail.config.loading import load_settings
 from omero_ms_thumbnail.omero import calls, stores
 from omero_ms_thumbnail.telemetry.observer import Telemetry
-from omero_ms_thumbnail.thumbnails import knowledge, model, scheduler, ways
+from omero_ms_thumbnail.thumbnails import model, scheduler, session_facts, ways
 from omero_ms_thumbnail.web import application, auth, parsing, thumbnail_pages, urls
 from tests.real.conformance.standin.world import PIXELS
 
@@ -65,9 +65,9 @@ def _facts_known() -> None:
         )
         for image in range(FIRST_IMAGE, FIRST_IMAGE + IMAGES)
     }
-    knowledge.Knowledge.of = lambda _self, request: known.get(request.image_id)
+    session_facts.SessionFacts.cached = lambda _self, request: known.get(request.image_id)
     # for whom they are is asked with them
-    knowledge.Knowledge.way_of = lambda *_: ways.Way((GROUP, STORED))
+    session_facts.SessionFacts.way_of = lambda *_: ways.Way((GROUP, STORED))
 
 
 def _nothing_told() -> None:
@@ -107,10 +107,10 @@ def _no_limits_of_time() -> None:
 
 def _paths_known() -> None:
     def route(path: str) -> urls.Route:
-        return urls.Route(urls.Kind.RENDER_THUMBNAIL, path.rsplit("/", 2)[1])
+        return urls.Route(urls.RouteKind.RENDER_THUMBNAIL, path.rsplit("/", 2)[1])
 
-    def parse(_self: parsing.Parser, found: urls.Route, _query: str) -> parsing.Asked:
-        return parsing.Asked(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
+    def parse(_self: parsing.Parser, found: urls.Route, _query: str) -> parsing.ParsedRequest:
+        return parsing.ParsedRequest(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
 
     application.route = route
     parsing.Parser.__call__ = parse

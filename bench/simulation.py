@@ -172,7 +172,7 @@ class Worker:
             self.pool,
             timeout=_TIMEOUT,
             stores=server.thumbnail_stores,
-            caches=Caches(self.memory, self._shared, belief=BELIEF, watcher=seen),
+            caches=Caches(self.memory, self._shared, facts_life=BELIEF, watcher=seen),
         )
 
     async def join(self, key: str) -> None:

@@ -14,9 +14,9 @@ from omero_ms_thumbnail.server import Demo, serve
 from omero_ms_thumbnail.telemetry.log import LogOptions
 from omero_ms_thumbnail.websession import WebSession
 
+from .embedded_process import EmbeddedOmeroFailed, OmeroProcess, Running
 from .gallery_pages import DemoUser, Gallery, GalleryPages
 from .images import ImageLibrariesMissing
-from .process import EmbeddedOmeroFailed, OmeroProcess, Running
 from .session_writer import CannotStore, stored
 from .workload import parse_latency
 

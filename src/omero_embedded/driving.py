@@ -6,20 +6,20 @@ import asyncio
 import inspect
 from typing import Any, Final, TypeVar
 
-from .model.call import Connection, Steps, Work
-from .model.server_limits import Limits
+from .model.call import DatabaseConnection, Steps, Work
+from .model.server_limits import ServerLimits
 from .workload import Workload
 
 ResultT = TypeVar("ResultT")
 
 #: what `Work` is of these kinds takes no time unless a latency says so, and lets nobody else run
-_AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnail"})
+_KINDS_AT_ONCE: Final = frozenset({"join", "load", "query", "rows", "store", "thumbnail"})
 
 
 class Driver:
     """Drives calls, as many at once as `workload` and the connections of `limits` allow."""
 
-    def __init__(self, limits: Limits, workload: Workload) -> None:
+    def __init__(self, limits: ServerLimits, workload: Workload) -> None:
         self.workload = workload
         self._connections = asyncio.Semaphore(limits.database_connections)
         self._running: set[asyncio.Task[Any]] = set()
@@ -73,7 +73,7 @@ class Driver:
                         answer: ResultT = end.value
                         return answer
                     given, error = None, None
-                    if isinstance(step, Connection):
+                    if isinstance(step, DatabaseConnection):
                         await self._connections.acquire()
                         holds_connection = True
                         self.connections_held += 1
@@ -96,7 +96,7 @@ class Driver:
         milliseconds = self.workload.latency.of(work.kind)
         if milliseconds > 0:
             await asyncio.sleep(milliseconds / 1000)
-        elif work.kind not in _AT_ONCE:
+        elif work.kind not in _KINDS_AT_ONCE:
             await asyncio.sleep(0)
         made = work.make() if work.make is not None else None
         return await made if inspect.isawaitable(made) else made

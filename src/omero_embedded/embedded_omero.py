@@ -16,10 +16,10 @@ from .ice_server import ObjectAdapter
 from .joins import Omero, OmeroJoin
 from .model.data import Pixels
 from .model.data_folder import new_folder
-from .model.omero_server import OmeroServer
+from .model.omero_server import ServerModel
 from .model.omero_sessions import OmeroSessions
-from .model.server_limits import Limits
-from .model.thumbnail_drawing import Drawing
+from .model.server_limits import ServerLimits
+from .model.thumbnail_drawing import ThumbnailDrawing
 from .renderer import Renderer
 from .router import Router
 from .servants import ServiceFactoryServant
@@ -50,9 +50,9 @@ class EmbeddedOmero:
         self.world = world
         if data_dir is not None:
             world.database.files = new_folder(data_dir)
-        self.limits = Limits(database_connections=database_connections, read_only=read_only)
+        self.limits = ServerLimits(database_connections=database_connections, read_only=read_only)
         self.sessions = OmeroSessions(world.people, time_to_idle=time_to_idle)
-        self.model = OmeroServer(
+        self.model = ServerModel(
             world.people,
             world.database,
             self._draw,
@@ -93,7 +93,7 @@ class EmbeddedOmero:
         await self.driver.close()
         self.sessions.restart()
 
-    def _draw(self, drawing: Drawing) -> Any:
+    def _draw(self, drawing: ThumbnailDrawing) -> Any:
         return self.omero.renderer.draw(drawing)
 
     async def _login(self, user: str, password: str, context: Mapping[str, str]) -> OmeroJoin:

@@ -13,11 +13,11 @@ from .driving import Driver
 from .ice_server import Current, Servant
 from .model.call import Steps
 from .model.omero_errors import OmeroError
-from .model.omero_server import OmeroServer
+from .model.omero_server import ServerModel
 from .model.omero_sessions import OmeroSession
 from .renderer import Renderer
 from .thrown import over_ice
-from .world import User, World
+from .world import Experimenter, World
 
 ResultT = TypeVar("ResultT")
 
@@ -27,7 +27,7 @@ class Omero:
     """What all joins share."""
 
     world: World
-    server: OmeroServer
+    server: ServerModel
     driver: Driver
     renderer: Renderer
 
@@ -71,7 +71,7 @@ class OmeroJoin:
         session.joins += 1
 
     @property
-    def user(self) -> User:
+    def user(self) -> Experimenter:
         """Whose session it is, as they are now."""
         return self.omero.world.users[self.session.user.id]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .world import SYSTEM_GROUP, USER_GROUP, User, World
+from .world import SYSTEM_GROUP, USER_GROUP, Experimenter, World
 
 _KINDS: Final = {"rw----": "private", "rwr---": "read-only", "rwra--": "read-annotate", "rwrw--": "read-write"}
 
@@ -36,7 +36,7 @@ def contents(world: World) -> dict[str, Any]:
     }
 
 
-def role(world: World, user: User) -> str:
+def role(world: World, user: Experimenter) -> str:
     """What a user may see, in words."""
     if user.is_admin:
         return "administrator, sees everything"

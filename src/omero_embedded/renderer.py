@@ -11,10 +11,10 @@ from .images.clock import clock_jpeg
 from .images.picture import Picture
 from .images.render import render_jpeg
 from .images.rendering import RenderingSettings
-from .model.thumbnail_drawing import Drawing
+from .model.thumbnail_drawing import ThumbnailDrawing
 
 #: bytes of JPEGs that are kept
-_KEPT_MAX: Final = 128 * 1024 * 1024
+_KEPT_BYTES_MAX: Final = 128 * 1024 * 1024
 
 
 class Renderer:
@@ -36,7 +36,7 @@ class Renderer:
         key = (id(picture), settings, size, z, t)
         return await self._kept_or(key, lambda: render_jpeg(picture, settings, width, height, z, t))
 
-    async def draw(self, drawing: Drawing) -> bytes:
+    async def draw(self, drawing: ThumbnailDrawing) -> bytes:
         """What the model asks for. Raises ValueError if there is no such section."""
         if drawing.pixels is None:
             return await self.clock((drawing.width, drawing.height))
@@ -56,6 +56,6 @@ class Renderer:
         if key not in self._kept:
             self._kept_bytes += len(jpeg)
         self._kept[key] = jpeg
-        while self._kept_bytes > _KEPT_MAX:
+        while self._kept_bytes > _KEPT_BYTES_MAX:
             self._kept_bytes -= len(self._kept.popitem(last=False)[1])
         return jpeg

@@ -17,12 +17,12 @@ from .world import (
     SYSTEM_GROUP,
     USER_GROUP,
     DatasetListing,
+    Experimenter,
     Group,
     Image,
     ImageState,
     PlateListing,
     RenderingDef,
-    User,
     World,
 )
 
@@ -47,16 +47,16 @@ GROUPS: Final = (
 
 #: login names, and passwords for OMERO's own clients
 USERS: Final = (
-    User(
+    Experimenter(
         _RESEARCHER,
         "researcher",
         "Rosalind Researcher",
         "thumbnails",
         (_CELL_BIOLOGY, USER_GROUP, _PATHOLOGY, _SCREENING),
     ),
-    User(_COLLEAGUE, "colleague", "Conrad Colleague", "thumbnails", (_CELL_BIOLOGY, USER_GROUP)),
-    User(_PATHOLOGIST, "pathologist", "Paula Pathologist", "thumbnails", (_PATHOLOGY, USER_GROUP)),
-    User(ROOT, "root", "Root Administrator", "thumbnails", (SYSTEM_GROUP, USER_GROUP)),
+    Experimenter(_COLLEAGUE, "colleague", "Conrad Colleague", "thumbnails", (_CELL_BIOLOGY, USER_GROUP)),
+    Experimenter(_PATHOLOGIST, "pathologist", "Paula Pathologist", "thumbnails", (_PATHOLOGY, USER_GROUP)),
+    Experimenter(ROOT, "root", "Root Administrator", "thumbnails", (SYSTEM_GROUP, USER_GROUP)),
 )
 
 

@@ -23,7 +23,7 @@ _SERVICE = "::omero::api::ServiceInterface"
 _OBJECT = "::Ice::Object"
 
 #: what it says it is: it answers as OMERO.server 5.6 does
-VERSION: Final = "5.6.0-embedded"
+OMERO_VERSION: Final = "5.6.0-embedded"
 
 
 class ServiceFactoryServant(JoinServant):
@@ -177,7 +177,7 @@ class ConfigServant(JoinServant):
 
     async def getVersion(self, _current: Current) -> str:  # noqa: N802
         """Which OMERO.server this stands in for."""
-        return VERSION
+        return OMERO_VERSION
 
     async def getClientConfigValues(self, _current: Current) -> dict[str, str]:  # noqa: N802
         """What is for clients, such as the size of thumbnails on pages."""

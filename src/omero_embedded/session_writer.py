@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from omero_ms_thumbnail.websession.session import WebSession
+    from omero_ms_thumbnail.websession.web_session import WebSession
 
     _PutAndRemove = tuple[
         Callable[[dict[str, bytes]], Coroutine[Any, Any, None]], Callable[[list[str]], Coroutine[Any, Any, None]]
     ]
 
-_LIFE = timedelta(days=1)
+_SESSION_LIFE = timedelta(days=1)
 _TIMEOUT = 5.0
 
 _TABLE = """\
@@ -90,7 +90,7 @@ def _in_redis(
     async def put(sessions: dict[str, bytes]) -> None:
         async with redis_client(uri, timeout=_TIMEOUT) as client:
             for session_id, payload in sessions.items():
-                await client.set(key(session_id), payload, ex=_LIFE)
+                await client.set(key(session_id), payload, ex=_SESSION_LIFE)
 
     async def remove(session_ids: list[str]) -> None:
         async with redis_client(uri, timeout=_TIMEOUT) as client:
@@ -110,7 +110,7 @@ def _in_postgres(
             await connection.close()
 
     async def put(sessions: dict[str, bytes]) -> None:
-        expire_date = datetime.now(UTC) + _LIFE
+        expire_date = datetime.now(UTC) + _SESSION_LIFE
         await run(_TABLE, ())
         await run(
             "INSERT INTO django_session VALUES ($1, $2, $3)",

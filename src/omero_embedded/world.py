@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .model import data
 from .model.containers import Containers, DatasetListing, PlateListing
 from .model.data import Database, ImageState, Pixels
-from .model.people import PERMISSION_BITS, ROOT, SYSTEM_GROUP, USER_GROUP, Group, People, User
+from .model.people import PERMISSION_BITS, ROOT, SYSTEM_GROUP, USER_GROUP, Experimenter, Group, People
 
 if TYPE_CHECKING:
     from .images.picture import Picture
@@ -25,12 +25,12 @@ __all__ = [
     "SYSTEM_GROUP",
     "USER_GROUP",
     "DatasetListing",
+    "Experimenter",
     "Group",
     "Image",
     "ImageState",
     "PlateListing",
     "RenderingDef",
-    "User",
     "World",
 ]
 
@@ -44,7 +44,7 @@ class RenderingDef:
     settings: RenderingSettings
 
 
-class Image(data.Image):
+class Image(data.ImageRow):
     """An image of a picture, with one Pixels, and settings of those who have looked at it."""
 
     def __init__(self, id: int, name: str, pixels_id: int, owner_id: int, group_id: int, picture: Picture) -> None:  # noqa: A002 - OMERO's name
@@ -80,7 +80,7 @@ class Image(data.Image):
         self._database = database
         for one in self._prepared:
             database.rendering_defs.put(
-                data.RenderingDef(
+                data.RenderingDefRow(
                     one.id,
                     self.pixels_id,
                     one.owner_id,
@@ -97,7 +97,7 @@ class World:
 
     def __init__(
         self,
-        users: Iterable[User],
+        users: Iterable[Experimenter],
         groups: Iterable[Group],
         images: Iterable[Image],
         datasets: Iterable[DatasetListing] = (),
@@ -113,7 +113,7 @@ class World:
             self.add(image)
 
     @property
-    def users(self) -> dict[int, User]:
+    def users(self) -> dict[int, Experimenter]:
         """Users by id."""
         return self.people.users
 
@@ -137,11 +137,11 @@ class World:
         self.images[image.id] = image
         image.put_into(self.database)
 
-    def user_named(self, name: str) -> User | None:
+    def user_named(self, name: str) -> Experimenter | None:
         """The user with that login name."""
         return self.people.named(name)
 
-    def may_read(self, user: User, image: data.Image) -> bool:
+    def may_read(self, user: Experimenter, image: data.ImageRow) -> bool:
         """Whether OMERO shows `image` to `user`."""
         if user.is_admin:
             return True
@@ -149,13 +149,13 @@ class World:
             image.owner_id == user.id or image.group_id in user.leads or not self.groups[image.group_id].is_private
         )
 
-    def may_make_settings(self, user: User, image: data.Image) -> bool:
+    def may_make_settings(self, user: Experimenter, image: data.ImageRow) -> bool:
         """Whether `user` may create rendering settings for `image`."""
         if image.owner_id == user.id or user.is_admin:
             return True
         return self.may_read(user, image) and not self.groups[image.group_id].is_read_only
 
-    def settings_for(self, user: User, image: Image) -> RenderingDef | None:
+    def settings_for(self, user: Experimenter, image: Image) -> RenderingDef | None:
         """The rendering settings with which `user` sees `image`: their own newest, else its owner's."""
         found = self.database.rendering_defs.of(image.pixels_id).values()
         for owner in (user.id, image.owner_id):
@@ -165,17 +165,17 @@ class World:
                 return RenderingDef(newest.id, newest.owner_id, newest.look)
         return None
 
-    def add_settings(self, image: Image, owner: User, settings: RenderingSettings) -> RenderingDef:
+    def add_settings(self, image: Image, owner: Experimenter, settings: RenderingSettings) -> RenderingDef:
         """Keep new rendering settings, beside those that the user may have."""
         table = self.database.rendering_defs
         event = self.database.new_event(owner.id, image.group_id)
-        made = data.RenderingDef(
+        made = data.RenderingDefRow(
             table.next_id(), image.pixels_id, owner.id, event, settings, settings.default_z, settings.default_t
         )
         table.put(made)
         return RenderingDef(made.id, owner.id, settings)
 
-    def save_settings(self, image: Image, owner: User, settings: RenderingSettings) -> None:
+    def save_settings(self, image: Image, owner: Experimenter, settings: RenderingSettings) -> None:
         """Save a user's settings for an image, in place of those that they had."""
         self.database.save_settings(
             image.primary, owner.id, settings, default_z=settings.default_z, default_t=settings.default_t

@@ -70,8 +70,8 @@ _PARAMETERS = frozenset(
 )
 _VERIFY_PEER = ("NONE", "CA", "FULL")
 _NO = ("0", "f", "false", "n", "no")  # redis-py's words
-_TIMEOUT = re.compile(r"([0-9]+)(d|h|m|s|ms|us|ns|)")
-_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "": 1e-3}
+_TIMEOUT_TEXT = re.compile(r"([0-9]+)(d|h|m|s|ms|us|ns|)")
+_SECONDS_OF_UNIT = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "": 1e-3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,8 @@ def _timeout(parameters: dict[str, str]) -> float | None:
         if any(not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) for text in texts):
             raise ValueError(f"{' and '.join(_SOCKET_TIMEOUTS)} in the Redis URI are numbers of seconds")
         return max(map(float, texts), default=None) or None
-    match = _TIMEOUT.fullmatch(parameters["timeout"].lower())
-    seconds = int(match[1][:12]) * _SECONDS[match[2]] if match else 0
+    match = _TIMEOUT_TEXT.fullmatch(parameters["timeout"].lower())
+    seconds = int(match[1][:12]) * _SECONDS_OF_UNIT[match[2]] if match else 0
     if seconds <= 0:
         raise ValueError("timeout in the Redis URI is a number and a unit, as in 2s or 500ms")
     return seconds

@@ -10,7 +10,7 @@ from typing import Final
 from .config import ConfigError, OmeroServerSettings, OmeroSettings, OmeroWebSettings, SessionStoreSettings, Settings
 from .ice.tls import client_context
 from .omero.session import OmeroServer
-from .telemetry.observer import Tracer
+from .telemetry.observer import RequestTracer
 from .thumbnails.caches import Caches
 from .thumbnails.memory_cache import MemoryCache
 from .thumbnails.redis_cache import RedisCache
@@ -82,10 +82,10 @@ def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
     if not cache.by_content:
         return Caches(by_content=False)
     if not cache.picture_life:
-        return Caches(belief=cache.life)
+        return Caches(facts_life=cache.life)
     memory = MemoryCache(bytes_max=cache.memory // parts, life=cache.picture_life) if cache.memory else None
     if cache.redis_uri is None:
-        return Caches(memory, belief=cache.life)
+        return Caches(memory, facts_life=cache.life)
     try:
         client = redis_or_cluster_client(cache.redis_uri)
     except ValueError as error:
@@ -98,7 +98,7 @@ def caches(settings: Settings, server: OmeroServerSettings) -> Caches:
         bytes_max=cache.redis_memory // parts,
         secret=cache.secret.encode() if cache.secret is not None else None,
     )
-    return Caches(memory, shared, belief=cache.life)
+    return Caches(memory, shared, facts_life=cache.life)
 
 
 def omero_server(settings: Settings, server: OmeroServerSettings | None = None) -> OmeroServer:
@@ -144,7 +144,7 @@ def worker_ports(settings: Settings) -> range:
     return ports
 
 
-def tracer(settings: Settings) -> Tracer | None:
+def tracer(settings: Settings) -> RequestTracer | None:
     """What traces, if the settings want it. Raises ConfigError where the extra for it is not installed."""
     tracing = settings.http_tracing
     if not tracing.enabled:

@@ -44,7 +44,7 @@ from .web.cors import CrossOrigin
 from .web.demo_pages import DemoPages
 from .web.health import Health
 from .web.openapi import Access, describe
-from .web.parsing import Limits
+from .web.parsing import RequestLimits
 from .web.thumbnail_pages import ThumbnailPages
 from .websession import SessionUnreadable, WebSession
 from .websession.plain_operations import prepare_when_needed
@@ -173,7 +173,7 @@ class Service:
             waiting_max=settings.max_waiting_thumbnails,
             visitors=self._public.visitors if self._public is not None else None,
         )
-        limits = Limits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
+        limits = RequestLimits(settings.max_longest_side, settings.thumbnails_batch, settings.omero_web.accept_jsonp)
         self._application = Application(
             version=VERSION,
             thumbnails=ThumbnailPages(

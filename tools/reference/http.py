@@ -12,7 +12,7 @@ from typing import Any, Final
 from omero_ms_thumbnail.version import VERSION
 from omero_ms_thumbnail.web.auth import SERVER_PARAMETER
 from omero_ms_thumbnail.web.openapi import Access, describe
-from omero_ms_thumbnail.web.parsing import Limits
+from omero_ms_thumbnail.web.parsing import RequestLimits
 
 _OPENING: Final = """\
 # HTTP
@@ -34,7 +34,7 @@ the header or the query is of, and is a parameter of every path there; without i
 def reference() -> str:
     """The whole of `docs/http.md`."""
     access = Access("sessionid", key_header=True, key_parameter=True)
-    document = describe(VERSION, Limits(), access)
+    document = describe(VERSION, RequestLimits(), access)
     components = document["components"]
     return "\n".join(
         [

@@ -21,11 +21,11 @@ omero-server rule by rule, and answers as a real server did (``tests/unit/embedd
 How it is driven
 ----------------
 
-A call is a generator. Make one with a method of `omero_server.OmeroServer`, send it null, and do what it yields:
+A call is a generator. Make one with a method of `omero_server.ServerModel`, send it null, and do what it yields:
 
-`call.Connection`
-    Take one of `Limits.database_connections` database connections, wait if there is none, and give it back when the
-    generator has ended, however that was. A call yields it first, once, or never.
+`call.DatabaseConnection`
+    Take one of `ServerLimits.database_connections` database connections, wait if there is none, and give it back when
+    the generator has ended, however that was. A call yields it first, once, or never.
 `call.Work`
     Something that takes time. Let time pass as you like for its `kind`, **let other calls run** meanwhile (that is
     where two calls at once get into each other's way, as in OMERO), and send the result of `make()` back, or throw what
@@ -45,7 +45,7 @@ begun, drive it to its end, whether or not somebody still waits for it.
                 with lock:
                     step = steps.send(given)
                 given = None
-                if isinstance(step, Connection):
+                if isinstance(step, DatabaseConnection):
                     connections.acquire()          # released when this function ends
                 else:
                     time.sleep(latency[step.kind])

@@ -1,7 +1,7 @@
 """One call of OMERO: what it takes, the transaction that it is, and who acts in it.
 
-A call is a generator. It yields `Connection` and `Work`, whoever drives it gives it what it takes (see the package's
-documentation); it returns what the call answers, or raises `OmeroError`.
+A call is a generator. It yields `DatabaseConnection` and `Work`, whoever drives it gives it what it takes (see the
+package's documentation); it returns what the call answers, or raises `OmeroError`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .context import EventContext, enter
+from .context import BasicEventContext, enter
 from .context import is_graph_critical as context_is_graph_critical
 from .context import may_read as context_may_read
-from .data import Database, Image, Pixels, Transaction
+from .data import Database, ImageRow, Pixels, Transaction
 from .omero_errors import OmeroError
-from .people import People, User
-from .server_limits import Limits
+from .people import Experimenter, People
+from .server_limits import ServerLimits
 
 
 @dataclass(frozen=True)
-class Connection:
+class DatabaseConnection:
     """A database connection: the call holds it from here until it ends."""
 
 
@@ -41,7 +41,7 @@ class Work:
     count: int = 0
 
 
-Step = Connection | Work
+Step = DatabaseConnection | Work
 ResultT = TypeVar("ResultT")
 IdT = TypeVar("IdT", int, int | None)
 #: a call, or a part of one
@@ -55,8 +55,8 @@ class Call:
         self,
         people: People,
         database: Database,
-        limits: Limits,
-        user: User,
+        limits: ServerLimits,
+        user: Experimenter,
         default_group: int,
         call_context: Mapping[str, str],
         *,
@@ -70,11 +70,11 @@ class Call:
         self._default_group = default_group
         # as in OMERO, no event is made where none can be inserted
         self._has_events = not read_only and not limits.read_only
-        self._contexts: list[EventContext] = []
+        self._contexts: list[BasicEventContext] = []
         self._enter(call_context)
 
     @property
-    def context(self) -> EventContext:
+    def context(self) -> BasicEventContext:
         """Who acts now."""
         return self._contexts[-1]
 
@@ -121,7 +121,7 @@ class Call:
             return None
         return pixels
 
-    def image(self, image_id: int) -> Image | None:
+    def image(self, image_id: int) -> ImageRow | None:
         """An image by id, if it may be read."""
         image = self.database.images.get(image_id)
         return image if image is not None and self.may_read(image.owner_id, image.group_id) else None

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 from .data import Event
 from .omero_errors import OmeroError
-from .people import SYSTEM_GROUP, USER_GROUP, People, User, is_granted
+from .people import SYSTEM_GROUP, USER_GROUP, Experimenter, People, is_granted
 
 GROUP = "omero.group"
 USER = "omero.user"
 
 
 @dataclass(frozen=True)
-class EventContext:
+class BasicEventContext:
     """Who acts, and in which group (-1: in all). `permissions` are those of that group, null for all groups."""
 
     user_id: int
@@ -30,7 +30,7 @@ class EventContext:
     leader_of: tuple[int, ...]
     event: Event | None = None
 
-    def with_event(self, event: Event) -> EventContext:
+    def with_event(self, event: Event) -> BasicEventContext:
         """The same, recorded in `event`."""
         return replace(self, event=event)
 
@@ -43,12 +43,12 @@ class EventContext:
         return self.member_of[1] if first == USER_GROUP and len(self.member_of) > 1 else first
 
 
-def leader_of(user: User) -> tuple[int, ...]:
+def leader_of(user: Experimenter) -> tuple[int, ...]:
     """The groups of which a user is an owner; an administrator is one of the system group."""
     return user.leads + ((SYSTEM_GROUP,) if user.is_admin and SYSTEM_GROUP not in user.leads else ())
 
 
-def enter(people: People, user: User, default_group: int, call_context: Mapping[str, str]) -> EventContext:
+def enter(people: People, user: Experimenter, default_group: int, call_context: Mapping[str, str]) -> BasicEventContext:
     """Who acts in a call of a session of `user` whose group is `default_group`. Raises SecurityViolation."""
     user_id, group_id = user.id, default_group
     named = _number(call_context.get(USER))
@@ -62,13 +62,13 @@ def enter(people: People, user: User, default_group: int, call_context: Mapping[
     if asked is not None:
         group_id = asked
     if group_id < 0:
-        return EventContext(user_id, group_id, None, user.is_admin, user.groups, leader_of(user))
+        return BasicEventContext(user_id, group_id, None, user.is_admin, user.groups, leader_of(user))
     if group_id not in people.groups:
         raise OmeroError("ApiUsageException", f"No such group: {group_id}")
     permissions = people.permissions_of(group_id)
     if not user.is_admin and group_id not in user.groups and not is_granted(permissions, "world", "read"):
         raise OmeroError("SecurityViolation", f"User {user_id} is not a member of group {group_id} and cannot login")
-    return EventContext(user_id, group_id, permissions, user.is_admin, user.groups, leader_of(user))
+    return BasicEventContext(user_id, group_id, permissions, user.is_admin, user.groups, leader_of(user))
 
 
 def _number(text: str | None) -> int | None:
@@ -79,7 +79,7 @@ def _number(text: str | None) -> int | None:
         return None
 
 
-def may_read(people: People, context: EventContext, owner_id: int, group_id: int) -> bool:
+def may_read(people: People, context: BasicEventContext, owner_id: int, group_id: int) -> bool:
     """Whether what `owner_id` has in `group_id` is there for a query in this context."""
     is_leader = group_id in context.leader_of
     if context.group_id >= 0:
@@ -99,7 +99,7 @@ def may_read(people: People, context: EventContext, owner_id: int, group_id: int
     )
 
 
-def is_graph_critical(people: People, context: EventContext, group_id: int | None = None) -> bool:
+def is_graph_critical(people: People, context: BasicEventContext, group_id: int | None = None) -> bool:
     """Whether what whoever acts made there could be read by nobody else: administrators and leaders in private groups.
 
     `group_id` is that of the object in question, if there is one. Raises SecurityViolation where only that would tell.
@@ -116,7 +116,7 @@ def is_graph_critical(people: People, context: EventContext, group_id: int | Non
 
 
 def check_link(
-    people: People, context: EventContext, what: str, pixels: tuple[int, int, int], owner_id: int | None
+    people: People, context: BasicEventContext, what: str, pixels: tuple[int, int, int], owner_id: int | None
 ) -> int:
     """Whether settings or a row may belong to Pixels, given by id, owner and group; the group that they are then in.
 
@@ -151,7 +151,7 @@ def check_link(
     return pixels_group
 
 
-def check_update(people: People, context: EventContext, what: str, owner_id: int, group_id: int) -> None:
+def check_update(people: People, context: BasicEventContext, what: str, owner_id: int, group_id: int) -> None:
     """Whether what is another's or one's own may be changed. Raises SecurityViolation."""
     permissions = people.permissions_of(group_id)
     if not (

@@ -47,7 +47,7 @@ class Pixels:
     """Pixels of an image; `source` is whatever the drawing function draws them from."""
 
     id: int
-    image: Image
+    image: ImageRow
     size_x: int
     size_y: int
     size_z: int = 1
@@ -59,7 +59,7 @@ class Pixels:
 
 
 @dataclass
-class Image:
+class ImageRow:
     """An image. Its Pixels, with what belongs to them, have its owner and its group."""
 
     id: int
@@ -76,7 +76,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class RenderingDef:
+class RenderingDefRow:
     """Rendering settings of Pixels, made by one user; `look` is whatever the drawing function draws with."""
 
     id: int
@@ -91,7 +91,7 @@ class RenderingDef:
 
 
 @dataclass(frozen=True)
-class Thumbnail:
+class ThumbnailRow:
     """A row of the table ``thumbnail``; `version` is null until OMERO draws it anew."""
 
     id: int
@@ -103,7 +103,7 @@ class Thumbnail:
     event: Event
 
 
-RowT = TypeVar("RowT", RenderingDef, Thumbnail)
+RowT = TypeVar("RowT", RenderingDefRow, ThumbnailRow)
 
 
 class Table(Generic[RowT]):
@@ -159,11 +159,11 @@ class Table(Generic[RowT]):
 class Database:
     """OMERO's database, and the files of its thumbnails by the ids of their rows."""
 
-    def __init__(self, images: Iterable[Image] = (), *, files: MutableMapping[int, bytes] | None = None) -> None:
-        self.images: dict[int, Image] = {}
+    def __init__(self, images: Iterable[ImageRow] = (), *, files: MutableMapping[int, bytes] | None = None) -> None:
+        self.images: dict[int, ImageRow] = {}
         self.pixels: dict[int, Pixels] = {}
-        self.rendering_defs: Table[RenderingDef] = Table()
-        self.thumbnails: Table[Thumbnail] = Table()
+        self.rendering_defs: Table[RenderingDefRow] = Table()
+        self.thumbnails: Table[ThumbnailRow] = Table()
         self.files: MutableMapping[int, bytes] = {} if files is None else files
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         #: how many events each user has
@@ -178,13 +178,13 @@ class Database:
 
     # what tests and samples prepare
 
-    def add_image(self, image: Image) -> None:
+    def add_image(self, image: ImageRow) -> None:
         """Import an image."""
         self.images[image.id] = image
         for pixels in image.pixels:
             self.pixels[pixels.id] = pixels
 
-    def delete_image(self, image: Image) -> None:
+    def delete_image(self, image: ImageRow) -> None:
         """Delete an image with all that belongs to it."""
         del self.images[image.id]
         for pixels in image.pixels:
@@ -209,7 +209,7 @@ class Database:
 
     def save_settings(
         self, pixels: Pixels, owner_id: int, look: Any, *, default_z: int | None = None, default_t: int = 0
-    ) -> RenderingDef:
+    ) -> RenderingDefRow:
         """Save a user's settings in place of the newest that they had, as a RenderingEngine does: one event."""
         event = self.new_event(owner_id, pixels.image.group_id)
         z = pixels.size_z // 2 if default_z is None else default_z
@@ -220,7 +220,7 @@ class Database:
             saved = replace(newest, event=event, look=look, default_z=z, default_t=default_t, creation_event=made)
         else:
             number = self.rendering_defs.next_id()
-            saved = RenderingDef(number, pixels.id, owner_id, event, look, z, default_t)
+            saved = RenderingDefRow(number, pixels.id, owner_id, event, look, z, default_t)
         self.rendering_defs.put(saved)
         return saved
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, MutableMapping
 from .omero_errors import OmeroError, null_pointer
 
 
-class ThumbnailFiles:
+class ThumbnailService:
     """``ome.io.nio.ThumbnailService``; `files` may keep them in a folder."""
 
     def __init__(self, files: MutableMapping[int, bytes]) -> None:

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .call import Call, Connection, Steps, Work
+from .call import Call, DatabaseConnection, Steps, Work
 from .containers import Containers
 from .context import leader_of
 from .data import Database
-from .files import ThumbnailFiles
+from .files import ThumbnailService
 from .omero_errors import OmeroError
 from .omero_sessions import OmeroSession, OmeroSessions
 from .people import PERMISSION_BITS, People
-from .projections import Asked, Row, answer
+from .projections import ProjectionQuery, Row, answer
 from .rendering_settings import Defaults, reset_defaults_in_set
-from .server_limits import Limits
+from .server_limits import ServerLimits
 from .thumbnail_drawing import Draw
-from .thumbnail_store import ThumbnailStore
+from .thumbnail_store import ThumbnailBean
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class WhoAmI:
     permission_bits: int
 
 
-class OmeroServer:
+class ServerModel:
     """One OMERO.server. `draw` gives JPEGs, `defaults` the look of Pixels that nobody has changed."""
 
     def __init__(
@@ -49,15 +49,15 @@ class OmeroServer:
         defaults: Defaults,
         *,
         containers: Containers | None = None,
-        limits: Limits | None = None,
+        limits: ServerLimits | None = None,
         sessions: OmeroSessions | None = None,
     ) -> None:
         self.people = people
         self.database = database
         self.containers = containers or Containers()
-        self.limits = limits or Limits()
+        self.limits = limits or ServerLimits()
         self.sessions = OmeroSessions(people) if sessions is None else sessions
-        self.files = ThumbnailFiles(database.files)
+        self.files = ThumbnailService(database.files)
         self._draw = draw
         self._defaults = defaults
         self.stores_created = 0
@@ -71,7 +71,7 @@ class OmeroServer:
 
     def join(self, user: str, password: str, client_uuid: str | None) -> Steps[OmeroSession]:
         """``createSession`` of the router. Raises as `OmeroSessions.join`."""
-        yield Connection()
+        yield DatabaseConnection()
         yield Work("join")
         return self.sessions.join(user, password, client_uuid)
 
@@ -125,7 +125,7 @@ class OmeroServer:
             yield Work("query", count=len(parameters.get("ids") or ()))
             if "Thumbnail" in text:
                 yield Work("rows")
-            return answer(text, Asked(call, self.containers, parameters, limit))
+            return answer(text, ProjectionQuery(call, self.containers, parameters, limit))
 
         return self._run(session, "projection", call_context, True, body)
 
@@ -172,7 +172,7 @@ class OmeroServer:
         store.is_busy = True
         try:
             answered = yield from self._run(
-                session, operation, call_context, operation not in ThumbnailStore.WRITES, body, store.rolled_back
+                session, operation, call_context, operation not in ThumbnailBean.WRITES, body, store.rolled_back
             )
         finally:
             store.is_busy = False
@@ -183,8 +183,8 @@ class OmeroServer:
 
     # inside
 
-    def _new_store(self) -> ThumbnailStore:
-        return ThumbnailStore(self.files, self._defaults, self._draw)
+    def _new_store(self) -> ThumbnailBean:
+        return ThumbnailBean(self.files, self._defaults, self._draw)
 
     def _run(
         self,
@@ -198,7 +198,7 @@ class OmeroServer:
         self.sessions.use(session)
         session.active_calls += 1
         try:
-            yield Connection()
+            yield DatabaseConnection()
             self.limits.check(operation)
             user = self.people.users[session.user.id]
             call = Call(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .omero_errors import OmeroError
-from .people import People, User
+from .people import Experimenter, People
 
 CLIENT_UUID = "omero.client.uuid"
 
@@ -25,7 +25,7 @@ class OmeroSession:
     """One OMERO session. Times are in seconds of a monotonic clock."""
 
     key: str = field(repr=False)
-    user: User
+    user: Experimenter
     number: int
     time_to_idle: float
     started: float
@@ -104,7 +104,7 @@ class OmeroSessions:
             raise _denied(f"Password check failed for '{user}': {data}")
         return made
 
-    def keep(self, user: User, key: str | None = None, *, time_to_idle: float | None = None) -> OmeroSession:
+    def keep(self, user: Experimenter, key: str | None = None, *, time_to_idle: float | None = None) -> OmeroSession:
         """A session such as OMERO.web keeps for a user who has logged in; `key` is made up if not given."""
         session = self._create(user, key or str(uuid.uuid4()))
         session.kept = True
@@ -189,7 +189,7 @@ class OmeroSessions:
         previous, session.group_id = session.group_id, group_id
         return previous
 
-    def _create(self, user: User, key: str) -> OmeroSession:
+    def _create(self, user: Experimenter, key: str) -> OmeroSession:
         self._last_number += 1
         now = self._clock()
         session = OmeroSession(key, user, self._last_number, self._time_to_idle, now, now, user.groups[0])

@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class User:
+class Experimenter:
     """An experimenter; the first of `groups` is the default one, `leads` are those of which they are the owner."""
 
     id: int
@@ -67,11 +67,11 @@ class User:
 class People:
     """Everybody, by id. Tests change it as an administrator would."""
 
-    def __init__(self, users: Iterable[User], groups: Iterable[Group]) -> None:
-        self.users: dict[int, User] = {user.id: user for user in users}
+    def __init__(self, users: Iterable[Experimenter], groups: Iterable[Group]) -> None:
+        self.users: dict[int, Experimenter] = {user.id: user for user in users}
         self.groups: dict[int, Group] = {group.id: group for group in groups}
 
-    def named(self, name: str) -> User | None:
+    def named(self, name: str) -> Experimenter | None:
         """The user with that login name."""
         return next((user for user in self.users.values() if user.name == name), None)
 

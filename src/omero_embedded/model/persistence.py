@@ -14,7 +14,7 @@ from typing import Any
 
 from .call import Call
 from .context import check_link, check_update
-from .data import Event, Pixels, RenderingDef, Thumbnail
+from .data import Event, Pixels, RenderingDefRow, ThumbnailRow
 from .omero_errors import OmeroError
 
 
@@ -35,7 +35,7 @@ class HibernateSession:
     """What one stateful service has loaded."""
 
     def __init__(self) -> None:
-        self._settings: dict[int, RenderingDef] = {}
+        self._settings: dict[int, RenderingDefRow] = {}
         self._looks: dict[int, Any] = {}
         self._metadata: dict[int, Metadata] = {}
 
@@ -47,11 +47,11 @@ class HibernateSession:
 
     # settings
 
-    def loaded_settings(self, found: Iterable[RenderingDef]) -> list[RenderingDef]:
+    def loaded_settings(self, found: Iterable[RenderingDefRow]) -> list[RenderingDefRow]:
         """Settings that a query found, as they were when first loaded."""
         return [self._settings.setdefault(one.id, one) for one in found]
 
-    def settings_with_look(self, call: Call, settings_id: int) -> RenderingDef | None:
+    def settings_with_look(self, call: Call, settings_id: int) -> RenderingDefRow | None:
         """``IPixels.loadRndSettings``."""
         found = call.transaction.rendering_defs.get(settings_id)
         if found is None:
@@ -62,12 +62,12 @@ class HibernateSession:
         loaded = self._settings.setdefault(found.id, found)
         return replace(loaded, look=self._looks.setdefault(found.id, found.look))
 
-    def save_new_settings(self, call: Call, pixels: Pixels, look: Any) -> RenderingDef:
+    def save_new_settings(self, call: Call, pixels: Pixels, look: Any) -> RenderingDefRow:
         """Insert default settings of whoever acts. Raises SecurityViolation or one of its kinds."""
         what = "ome.model.display.RenderingDef:Hash_0"
         check_link(call.people, call.context, what, _linked(pixels), None)
         call.check_can_write(what)
-        made = RenderingDef(
+        made = RenderingDefRow(
             call.transaction.rendering_defs.next_id(),
             pixels.id,
             call.context.user_id,
@@ -81,7 +81,7 @@ class HibernateSession:
         self._looks[made.id] = made.look
         return made
 
-    def save_settings(self, call: Call, settings: RenderingDef, look: Any) -> RenderingDef:
+    def save_settings(self, call: Call, settings: RenderingDefRow, look: Any) -> RenderingDefRow:
         """Change settings. Raises SecurityViolation or one of its kinds."""
         pixels = call.database.pixels[settings.pixels_id]
         what = f"ome.model.display.RenderingDef:Id_{settings.id}"
@@ -98,7 +98,7 @@ class HibernateSession:
 
     # rows
 
-    def loaded_metadata(self, found: Iterable[Thumbnail]) -> list[Metadata]:
+    def loaded_metadata(self, found: Iterable[ThumbnailRow]) -> list[Metadata]:
         """Rows that a query found, as objects that the session watches for changes."""
         return [self._metadata.setdefault(row.id, _object(row)) for row in found]
 
@@ -130,7 +130,7 @@ class HibernateSession:
         what = "ome.model.display.Thumbnail:Hash_0"
         check_link(call.people, call.context, what, _linked(pixels), None)
         call.check_can_write(what)
-        row = Thumbnail(
+        row = ThumbnailRow(
             call.transaction.thumbnails.next_id(),
             metadata.pixels_id,
             call.context.user_id,
@@ -143,7 +143,7 @@ class HibernateSession:
         saved = self._metadata[row.id] = _object(row)
         return saved
 
-    def _update(self, call: Call, row: Thumbnail, watched: Metadata) -> None:
+    def _update(self, call: Call, row: ThumbnailRow, watched: Metadata) -> None:
         pixels = call.database.pixels[row.pixels_id]
         what = f"ome.model.display.Thumbnail:Id_{row.id}"
         check_link(call.people, call.context, what, _linked(pixels), row.owner_id)
@@ -154,7 +154,7 @@ class HibernateSession:
         call.transaction.thumbnails.put(replace(row, version=watched.version, event=watched.event))
 
 
-def _object(row: Thumbnail) -> Metadata:
+def _object(row: ThumbnailRow) -> Metadata:
     return Metadata(row.pixels_id, row.size_x, row.size_y, row.id, row.owner_id, row.version, row.event)
 
 

@@ -16,7 +16,7 @@ from omero_ms_thumbnail.omero import queries as hql
 
 from .call import Call
 from .containers import Containers
-from .data import PROGRESS_VERSION, Event, Image, Pixels, RenderingDef, Thumbnail
+from .data import PROGRESS_VERSION, Event, ImageRow, Pixels, RenderingDefRow, ThumbnailRow
 from .omero_errors import OmeroError
 from .people import PERMISSION_BITS
 from .thumbnail_context import widths
@@ -34,7 +34,7 @@ class Int(int):
     """A 32-bit integer: an RInt over Ice."""
 
 
-class Asked:
+class ProjectionQuery:
     """One query: the call that it is in, its named parameters as plain values, and the limit of its filter."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Asked:
             raise OmeroError("QueryException", f"{name} is not a long")
         return value
 
-    def images(self, name: str = "ids") -> list[Image]:
+    def images(self, name: str = "ids") -> list[ImageRow]:
         """The images with those ids that may be read."""
         return [image for image in map(self.call.image, self.ids(name)) if image is not None]
 
@@ -67,7 +67,7 @@ class Asked:
         """The Pixels with those ids that may be read."""
         return [pixels for pixels in map(self.call.pixels, self.ids(name)) if pixels is not None]
 
-    def settings_of(self, pixels: Pixels, owner_id: int | None = None) -> list[RenderingDef]:
+    def settings_of(self, pixels: Pixels, owner_id: int | None = None) -> list[RenderingDefRow]:
         """The settings of Pixels that may be read, of one user or of all."""
         return [
             one
@@ -75,7 +75,7 @@ class Asked:
             if owner_id in (None, one.owner_id) and self.call.may_read(one.owner_id, pixels.image.group_id)
         ]
 
-    def rows_of(self, pixels: Pixels, owner_id: int | None = None) -> list[Thumbnail]:
+    def rows_of(self, pixels: Pixels, owner_id: int | None = None) -> list[ThumbnailRow]:
         """The rows of Pixels that may be read, of one user or of all."""
         return [
             one
@@ -84,25 +84,25 @@ class Asked:
         ]
 
 
-Answer = Callable[[Asked], Iterable[Row]]
+Answer = Callable[[ProjectionQuery], Iterable[Row]]
 
 
-def newest_event(found: Iterable[RenderingDef]) -> int | None:
+def newest_event(found: Iterable[RenderingDefRow]) -> int | None:
     """``max(r.details.updateEvent.id)``."""
     return max((one.event.id for one in found), default=None)
 
 
-def _pixels_of_images(asked: Asked) -> Iterable[Row]:
+def _pixels_of_images(asked: ProjectionQuery) -> Iterable[Row]:
     return [
         (pixels.id, image.id, image.group_id, image.owner_id) for image in asked.images() for pixels in image.pixels
     ]
 
 
-def _facts(asked: Asked) -> Iterable[Row]:
+def _facts(asked: ProjectionQuery) -> Iterable[Row]:
     return [_facts_of(asked, pixels, place) for image in asked.images() for place, pixels in enumerate(image.pixels)]
 
 
-def _facts_of(asked: Asked, pixels: Pixels, place: int) -> Row:
+def _facts_of(asked: ProjectionQuery, pixels: Pixels, place: int) -> Row:
     image, user, size = pixels.image, asked.id("user"), widths(pixels, asked.id("size"))
     of_size = [row for row in asked.rows_of(pixels) if (row.size_x, row.size_y) == size]
     return (
@@ -119,7 +119,7 @@ def _facts_of(asked: Asked, pixels: Pixels, place: int) -> Row:
     )
 
 
-def _facts_and_content(asked: Asked) -> Iterable[Row]:
+def _facts_and_content(asked: ProjectionQuery) -> Iterable[Row]:
     return [
         _facts_and_content_of(asked, pixels, place)
         for image in asked.images()
@@ -127,7 +127,7 @@ def _facts_and_content(asked: Asked) -> Iterable[Row]:
     ]
 
 
-def _facts_and_content_of(asked: Asked, pixels: Pixels, place: int) -> Row:
+def _facts_and_content_of(asked: ProjectionQuery, pixels: Pixels, place: int) -> Row:
     image, user, size = pixels.image, asked.id("user"), asked.id("size")
     event = pixels.update_event
     told = (
@@ -151,14 +151,14 @@ def _facts_and_content_of(asked: Asked, pixels: Pixels, place: int) -> Row:
     return ("/".join(map(str, told)),)
 
 
-def _newest_settings(found: Sequence[RenderingDef]) -> str:
+def _newest_settings(found: Sequence[RenderingDefRow]) -> str:
     if not found:
         return ""
     newest = max(f"{_time(one.event)}.{one.event.id}.{one.id}" for one in found)
     return f"{newest}.{len(found)}.{len({one.event.time for one in found})}"
 
 
-def _newest_row(found: Sequence[Thumbnail]) -> str:
+def _newest_row(found: Sequence[ThumbnailRow]) -> str:
     if not found:
         return ""
     newest = max(
@@ -167,7 +167,7 @@ def _newest_row(found: Sequence[Thumbnail]) -> str:
     return f"{newest}.{len(found)}"
 
 
-def _is_of_size(row: Thumbnail, pixels: Pixels, size: int) -> bool:
+def _is_of_size(row: ThumbnailRow, pixels: Pixels, size: int) -> bool:
     """Whether it is about of a longest side of `size`, as the query has it."""
     if pixels.size_x == pixels.size_y:
         return row.size_x == row.size_y == size
@@ -181,7 +181,7 @@ def _time(event: Event) -> str:
     return f"{time.strftime('%Y%m%d%H%M%S', time.gmtime(seconds))}{rest:06d}"
 
 
-def _named_settings(asked: Asked) -> Iterable[Row]:
+def _named_settings(asked: ProjectionQuery) -> Iterable[Row]:
     found = []
     for one in filter(None, map(asked.call.transaction.rendering_defs.get, asked.ids())):
         pixels = asked.call.pixels(one.pixels_id)
@@ -190,15 +190,15 @@ def _named_settings(asked: Asked) -> Iterable[Row]:
     return found
 
 
-def _is_in_progress(asked: Asked, pixels: Pixels) -> bool:
+def _is_in_progress(asked: ProjectionQuery, pixels: Pixels) -> bool:
     return any(row.version == PROGRESS_VERSION for row in asked.rows_of(pixels))
 
 
-def _images_in_progress(asked: Asked) -> Iterable[Row]:
+def _images_in_progress(asked: ProjectionQuery) -> Iterable[Row]:
     return [(image.id,) for image in asked.images() if any(_is_in_progress(asked, pixels) for pixels in image.pixels)]
 
 
-def _default_section(asked: Asked) -> Iterable[Row]:
+def _default_section(asked: ProjectionQuery) -> Iterable[Row]:
     settings = asked.call.transaction.rendering_defs.get(asked.id())
     pixels = asked.call.pixels(settings.pixels_id) if settings is not None else None
     if settings is None or pixels is None or not asked.settings_of(pixels, settings.owner_id):
@@ -206,24 +206,24 @@ def _default_section(asked: Asked) -> Iterable[Row]:
     return [(Int(settings.default_z), Int(settings.default_t))]
 
 
-def _newest_images(asked: Asked) -> Iterable[Row]:
+def _newest_images(asked: ProjectionQuery) -> Iterable[Row]:
     ids = sorted((one for one in asked.call.database.images if asked.call.image(one) is not None), reverse=True)
     return [(one,) for one in ids]
 
 
-def _readable_images(asked: Asked) -> Iterable[Row]:
+def _readable_images(asked: ProjectionQuery) -> Iterable[Row]:
     return [(image.id,) for image in asked.images()]
 
 
-def _images_in(kind: str, asked: Asked) -> Iterable[Row]:
+def _images_in(kind: str, asked: ProjectionQuery) -> Iterable[Row]:
     return [(one,) for one in asked.containers.images_in(asked.call, kind, asked.id())]
 
 
-def _container(kind: str, asked: Asked) -> Iterable[Row]:
+def _container(kind: str, asked: ProjectionQuery) -> Iterable[Row]:
     return [(asked.id(),)] if asked.containers.has(asked.call, kind, asked.id()) else []
 
 
-def _pixels_with_sizes(asked: Asked) -> Iterable[Row]:
+def _pixels_with_sizes(asked: ProjectionQuery) -> Iterable[Row]:
     return [
         (pixels.id, image.id, image.group_id, image.owner_id, Int(pixels.size_x), Int(pixels.size_y), Int(place))
         for image in asked.images()
@@ -231,7 +231,7 @@ def _pixels_with_sizes(asked: Asked) -> Iterable[Row]:
     ]
 
 
-def _thumbnails_of_pixels(asked: Asked) -> Iterable[Row]:
+def _thumbnails_of_pixels(asked: ProjectionQuery) -> Iterable[Row]:
     return [
         (row.id, pixels.id, row.owner_id, Int(row.size_x), Int(row.size_y), row.event.id, _int(row.version))
         for pixels in asked.pixels()
@@ -239,7 +239,7 @@ def _thumbnails_of_pixels(asked: Asked) -> Iterable[Row]:
     ]
 
 
-def _settings_of_pixels(asked: Asked) -> Iterable[Row]:
+def _settings_of_pixels(asked: ProjectionQuery) -> Iterable[Row]:
     return [
         (one.id, pixels.id, one.owner_id, (one.creation_event or one.event).id, one.event.id)
         for pixels in asked.pixels()
@@ -247,7 +247,7 @@ def _settings_of_pixels(asked: Asked) -> Iterable[Row]:
     ]
 
 
-def _names_of_users(asked: Asked) -> Iterable[Row]:
+def _names_of_users(asked: ProjectionQuery) -> Iterable[Row]:
     users = asked.call.people.users
     return [(one, users[one].name) for one in asked.ids() if one in users]
 
@@ -274,7 +274,7 @@ QUERIES: dict[str, Answer] = {
 }
 
 
-def answer(text: str, asked: Asked) -> list[Row]:
+def answer(text: str, asked: ProjectionQuery) -> list[Row]:
     """The rows of a query, white space apart. Raises QueryException for one that is not in `QUERIES`."""
     known = QUERIES.get(" ".join(text.split()))
     if known is None:

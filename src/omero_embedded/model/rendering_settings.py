@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from .call import Call, Steps, Work
-from .data import Pixels, RenderingDef
+from .data import Pixels, RenderingDefRow
 from .omero_errors import CONCURRENCY, OmeroError
 from .persistence import HibernateSession
 
@@ -19,9 +19,9 @@ Defaults = Callable[[Pixels], Any]
 
 def settings_of(
     call: Call, session: HibernateSession, pixels_ids: Collection[int], owner_id: int | None
-) -> list[RenderingDef]:
+) -> list[RenderingDefRow]:
     """The settings that a user has for Pixels, or the Pixels' owners where `owner_id` is null, newest last."""
-    found: list[RenderingDef] = []
+    found: list[RenderingDefRow] = []
     for pixels_id in pixels_ids:
         pixels = call.pixels(pixels_id)
         if pixels is None:

@@ -7,7 +7,7 @@ from collections import deque
 from .omero_errors import OmeroError
 
 
-class Limits:
+class ServerLimits:
     """Set by whoever prepares a test.
 
     `database_connections` is ``omero.db.poolsize``: whoever drives calls lets so many hold one at once.

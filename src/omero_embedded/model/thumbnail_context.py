@@ -9,8 +9,8 @@ import struct
 from collections.abc import Collection, Iterable
 
 from .call import Call, Steps, java_order
-from .data import Pixels, RenderingDef, Thumbnail
-from .files import ThumbnailFiles
+from .data import Pixels, RenderingDefRow, ThumbnailRow
+from .files import ThumbnailService
 from .omero_errors import OmeroError
 from .persistence import HibernateSession, Metadata
 from .rendering_settings import Defaults, are_compatible, reset_defaults_in_set, settings_of
@@ -36,14 +36,14 @@ class ThumbnailContext:
     Everything raises OmeroError as OMERO would, SecurityViolation and its kinds among them.
     """
 
-    def __init__(self, session: HibernateSession, files: ThumbnailFiles, defaults: Defaults, user_id: int) -> None:
+    def __init__(self, session: HibernateSession, files: ThumbnailService, defaults: Defaults, user_id: int) -> None:
         self._session = session
         self._files = files
         self._defaults = defaults
         self.user_id = user_id
         self._pixels: dict[int, Pixels] = {}
         self._owners: dict[int, int] = {}
-        self._settings: dict[int, RenderingDef] = {}
+        self._settings: dict[int, RenderingDefRow] = {}
         self._settings_time: dict[int, int] = {}
         self._metadata: dict[int, Metadata] = {}
         self._metadata_time: dict[int, int] = {}
@@ -105,7 +105,7 @@ class ThumbnailContext:
         """Whether settings are known."""
         return pixels_id in self._settings
 
-    def settings(self, pixels_id: int) -> RenderingDef | None:
+    def settings(self, pixels_id: int) -> RenderingDefRow | None:
         """The settings that count."""
         return self._settings.get(pixels_id)
 
@@ -116,11 +116,11 @@ class ThumbnailContext:
             raise self._cannot_retrieve(pixels_id)
         return pixels
 
-    def _take(self, call: Call, found: Iterable[RenderingDef]) -> None:
+    def _take(self, call: Call, found: Iterable[RenderingDefRow]) -> None:
         for settings in found:
             self._take_one(settings, call.database.pixels[settings.pixels_id])
 
-    def _take_one(self, settings: RenderingDef, pixels: Pixels) -> None:
+    def _take_one(self, settings: RenderingDefRow, pixels: Pixels) -> None:
         self._pixels[pixels.id] = pixels
         self._owners[pixels.id] = pixels.image.owner_id
         self._settings[pixels.id] = settings
@@ -206,7 +206,7 @@ class ThumbnailContext:
     def _rows(
         self, call: Call, pixels_ids: Collection[int], dimension: Dimension | None, owner_id: int | None
     ) -> list[Metadata]:
-        found: list[Thumbnail] = []
+        found: list[ThumbnailRow] = []
         for pixels_id in java_order(pixels_ids):
             pixels = call.pixels(pixels_id)
             if pixels is None:

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from .call import Call, Steps, Work
-from .data import Pixels, RenderingDef
-from .files import ThumbnailFiles
+from .data import Pixels, RenderingDefRow
+from .files import ThumbnailService
 from .omero_errors import CONCURRENCY, OmeroError, null_pointer
 from .persistence import HibernateSession, Metadata
 from .rendering_settings import Defaults
@@ -22,7 +22,7 @@ _DEFAULT_SIZE = 48
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ThumbnailDrawing:
     """What is to be drawn: Pixels with a look, at section z and time t; the clock where `look` is null."""
 
     pixels: Pixels | None
@@ -39,7 +39,7 @@ class Drawing:
 
 
 #: gives the JPEG; may raise ValueError for a section that there is not
-Draw = Callable[[Drawing], bytes]
+Draw = Callable[[ThumbnailDrawing], bytes]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Renderer:
 class StoreState:
     """What a store keeps from call to call."""
 
-    def __init__(self, files: ThumbnailFiles, defaults: Defaults, draw: Draw) -> None:
+    def __init__(self, files: ThumbnailService, defaults: Defaults, draw: Draw) -> None:
         self.hibernate = HibernateSession()
         self._files = files
         self._defaults = defaults
@@ -67,7 +67,7 @@ class StoreState:
         self._in_progress = False
         self._pixels: Pixels | None = None
         self._pixels_id: int | None = None
-        self._settings: RenderingDef | None = None
+        self._settings: RenderingDefRow | None = None
         self._dirty = True
         self._dirty_metadata = False
         self._metadata: Metadata | None = None
@@ -137,7 +137,7 @@ class StoreState:
         settings, metadata = self._settings, self._needed_metadata()
         if settings is None:
             raise null_pointer()
-        drawing = Drawing(
+        drawing = ThumbnailDrawing(
             self._renderer.pixels,
             self._renderer.look,
             metadata.size_x,
@@ -150,9 +150,9 @@ class StoreState:
     def _clock(self, width: int, height: int) -> Steps[bytes]:
         """The picture of an image in progress, which is square: only its longer side is asked for."""
         side = max(width, height)
-        return (yield from self._drawn(Drawing(None, None, side, side)))
+        return (yield from self._drawn(ThumbnailDrawing(None, None, side, side)))
 
-    def _drawn(self, drawing: Drawing) -> Steps[bytes]:
+    def _drawn(self, drawing: ThumbnailDrawing) -> Steps[bytes]:
         try:
             jpeg: bytes = yield Work("render", partial(self._draw, drawing))
         except ValueError as error:

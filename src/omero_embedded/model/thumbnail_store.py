@@ -17,7 +17,7 @@ from .thumbnail_context import Dimension, NoThumbnail, ThumbnailContext, has_no_
 from .thumbnail_drawing import StoreState, sane_sizes
 
 
-class ThumbnailStore(StoreState):
+class ThumbnailBean(StoreState):
     """One store of one session. Operations have OMERO's names and arguments; `call` is the call that they are."""
 
     #: operations that may write: a transaction with an event

@@ -30,7 +30,7 @@ from .diagnoses import (
 )
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import CONFIGURATION, OMERO_WEB
-from .omero_web import STORE_TYPES, OmeroWeb, OmeroWebUnreadable, RedisCache, read_omero_web, same_redis
+from .omero_web import STORE_TYPES, DjangoCache, OmeroWeb, OmeroWebUnreadable, read_omero_web, same_redis
 
 
 def read_configuration(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -147,7 +147,7 @@ def _differences(settings: Settings, web: OmeroWeb) -> Iterator[tuple[Outcome, s
         yield Outcome.WARNING, found, diagnosis
 
 
-def _same_cache(store: SessionStoreSettings, cache: RedisCache) -> bool:
+def _same_cache(store: SessionStoreSettings, cache: DjangoCache) -> bool:
     return same_redis(store.uri or "", cache.location) and (store.key_prefix, store.version) == (
         cache.key_prefix,
         cache.version,

@@ -41,7 +41,7 @@ class OmeroWebUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RedisCache:
+class DjangoCache:
     """Where Django's cache is; `location` may hold a password."""
 
     location: str = field(repr=False)
@@ -56,7 +56,7 @@ class OmeroWeb:
     path: Path
     engine: str
     #: None where the cache is no Redis
-    cache: RedisCache | None
+    cache: DjangoCache | None
     cookie_name: str
     #: in seconds
     cookie_age: float
@@ -141,7 +141,7 @@ def _seconds(path: Path, text: str) -> float:
     return float(text)
 
 
-def _cache(path: Path, text: str | None) -> RedisCache | None:
+def _cache(path: Path, text: str | None) -> DjangoCache | None:
     if text is None:
         return None
     caches = _json(path, "omero.web.caches", text)
@@ -150,7 +150,7 @@ def _cache(path: Path, text: str | None) -> RedisCache | None:
         return None
     location = _location(default)
     version = default.get("VERSION", 1)
-    return RedisCache(location, str(default.get("KEY_PREFIX", "")), version if isinstance(version, int) else 1)
+    return DjangoCache(location, str(default.get("KEY_PREFIX", "")), version if isinstance(version, int) else 1)
 
 
 def _location(cache: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ..websession import message_pack
 from ..websession.compression import decompress
 from ..websession.limits import Limits
 from ..websession.payload import decode_payload
-from ..websession.session import web_session
+from ..websession.web_session import web_session
 
 _SESSION: Final = "django.contrib.sessions.cache"
 _KEY: Final = re.compile(
@@ -31,9 +31,9 @@ _KEY: Final = re.compile(
 _SCAN_SECONDS: Final = 2.0
 _SCAN_COUNT: Final = 1000
 #: sessions that are enough to know what their keys look like
-_ENOUGH: Final = 200
+_COUNTED_MAX: Final = 200
 #: sessions that are read, of each form of keys
-_SAMPLES: Final = 100
+_SAMPLED_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ async def survey(client: redis.asyncio.Redis, database: int, session_id: str = "
             form = KeyForm(match["prefix"].decode(errors="replace"), int(match["version"]))
             found.forms[form] += 1
             samples = found.samples.setdefault(form, [])
-            if len(samples) < _SAMPLES:
+            if len(samples) < _SAMPLED_MAX:
                 samples.append(match[0])
-        if found.forms.total() >= _ENOUGH or time.monotonic() > ends:
+        if found.forms.total() >= _COUNTED_MAX or time.monotonic() > ends:
             found.complete = False
             break
     return found

@@ -25,7 +25,7 @@ from .diagnoses import CONFIGURATION_WRONG
 from .diagnosis import Diagnosis
 from .finding import Finding, Outcome, Stopwatch, Trouble
 from .names import CLOCK, SESSION, SESSION_STORE, SESSIONS
-from .other_surveys import ENOUGH, count_files, count_rows
+from .other_surveys import COUNTED_MAX, count_files, count_rows
 from .redis_survey import KeyForm, Survey, describe_sample, other_databases, survey
 from .session_diagnoses import (
     CLOCK_DIFFERS,
@@ -231,9 +231,8 @@ class StoreSteps:
             return Finding(SESSIONS, Outcome.SKIPPED, "not looked through; --session is looked up in it all the same")
         if seen == 0:
             return Finding(SESSIONS, Outcome.WARNING, "none", watch.seconds, NO_SESSIONS)
-        found = (
-            f"{seen}{' or more' if seen == ENOUGH else ''} session(s)" if seen else "not looked through: not allowed"
-        )
+        or_more = " or more" if seen == COUNTED_MAX else ""
+        found = f"{seen}{or_more} session(s)" if seen else "not looked through: not allowed"
         return Finding(SESSIONS, Outcome.OK if seen else Outcome.SKIPPED, found, watch.seconds)
 
     async def _sessions_in(self, client: redis.asyncio.Redis) -> Finding:

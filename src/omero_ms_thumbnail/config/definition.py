@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .kinds import Kind
+    from .kinds import ValueKind
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Key:
     """One key of the configuration; ``name`` is its full name, with a dot for each block it stands in."""
 
     name: str
-    kind: Kind[object]
+    kind: ValueKind[object]
     default: object
     meaning: str
     is_secret: bool = False
@@ -48,7 +48,7 @@ class Key:
 
 def key(
     name: str,
-    kind: Kind[T],
+    kind: ValueKind[T],
     default: T,
     meaning: str,
     *,

@@ -44,7 +44,7 @@ def read_document(path: Path, problems: list[str]) -> dict[Place, Entry]:
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        reading = _Reading(path, loader, problems)
+        reading = _DocumentReader(path, loader, problems)
         if isinstance(root, yaml.MappingNode):
             reading.block(root, "", 0)
         elif root is not None and root.tag != _TAG + "null":
@@ -93,7 +93,7 @@ def _syntax_sentence(path: Path, text: str, error: yaml.YAMLError) -> str:
     return f"{path}, line {mark.line + 1}, column {mark.column + 1}: this is not YAML: {problem}"
 
 
-class _Reading:
+class _DocumentReader:
     """The walk over one document's nodes, and the entries and problems found so far."""
 
     def __init__(self, path: Path, loader: yaml.SafeLoader, problems: list[str]) -> None:

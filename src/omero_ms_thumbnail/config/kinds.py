@@ -20,12 +20,12 @@ from .uris import parse_store_uri
 T_co = TypeVar("T_co", covariant=True)
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
-_SIZE = re.compile(r"([0-9]{1,18}) ?(KiB|MiB|GiB)")
+_SIZE_TEXT = re.compile(r"([0-9]{1,18}) ?(KiB|MiB|GiB)")
 _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-class Kind(ABC, Generic[T_co]):
+class ValueKind(ABC, Generic[T_co]):
     """One kind of value. ``expected`` is a noun phrase: what a person has to write."""
 
     expected: str
@@ -47,7 +47,7 @@ def _number(value: object) -> int:
     raise InvalidValueError
 
 
-class WholeNumber(Kind[int]):
+class WholeNumber(ValueKind[int]):
     """A whole number within bounds, both included."""
 
     def __init__(self, lowest: int, highest: int) -> None:
@@ -62,7 +62,7 @@ class WholeNumber(Kind[int]):
         return number
 
 
-class Milliseconds(Kind[float]):
+class Milliseconds(ValueKind[float]):
     """A span written as whole milliseconds and used in seconds."""
 
     def __init__(self, lowest: int, highest: int) -> None:
@@ -78,7 +78,7 @@ class Milliseconds(Kind[float]):
         return f"{float(str(value)) * 1000:.0f}"
 
 
-class Seconds(Kind[float]):
+class Seconds(ValueKind[float]):
     """A span in seconds, with or without a fraction, within bounds, both included."""
 
     def __init__(self, lowest: float, highest: float) -> None:
@@ -102,7 +102,7 @@ class Seconds(Kind[float]):
         return f"{float(str(value)):g}"
 
 
-class Size(Kind[int]):
+class Size(ValueKind[int]):
     """A number of bytes, written as a whole number or with KiB, MiB or GiB after it."""
 
     def __init__(self, lowest: int, highest: int) -> None:
@@ -111,7 +111,7 @@ class Size(Kind[int]):
 
     def parse(self, value: object) -> int:
         """The number of bytes."""
-        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        match = _SIZE_TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
         return self._number.parse(int(match[1]) * _UNITS[match[2]] if match else value)
 
     def show(self, value: object) -> str:
@@ -123,7 +123,7 @@ class Size(Kind[int]):
         return str(size)
 
 
-class Switch(Kind[bool]):
+class Switch(ValueKind[bool]):
     """True or false."""
 
     expected = "true or false"
@@ -141,7 +141,7 @@ class Switch(Kind[bool]):
         return "true" if value else "false"
 
 
-class Choice(Kind[T_co]):
+class Choice(ValueKind[T_co]):
     """One of a few words."""
 
     def __init__(self, words: tuple[T_co, ...]) -> None:
@@ -156,7 +156,7 @@ class Choice(Kind[T_co]):
         raise InvalidValueError
 
 
-class Text(Kind[str]):
+class Text(ValueKind[str]):
     """Text on one line, of printable ASCII characters; ``pattern`` may narrow it, and ``expected`` then says how."""
 
     def __init__(self, expected: str = "text", pattern: str = r"[ -~]*") -> None:
@@ -176,7 +176,7 @@ class Text(Kind[str]):
         return f'"{value}"'
 
 
-class RegularExpression(Kind[str]):
+class RegularExpression(ValueKind[str]):
     """A regular expression of Python's, as OMERO.web takes them."""
 
     expected = "a regular expression such as ^/(webclient|webgateway)/"
@@ -192,7 +192,7 @@ class RegularExpression(Kind[str]):
         return value
 
 
-class Host(Kind[str]):
+class Host(ValueKind[str]):
     """A host name or an IP address, with neither scheme nor port."""
 
     expected = "a host name or an IP address (without scheme and port)"
@@ -209,7 +209,7 @@ class Host(Kind[str]):
         raise InvalidValueError
 
 
-class OmeroHost(Kind[str]):
+class OmeroHost(ValueKind[str]):
     """The host of an OMERO.server, or a URL that names its transport, as OMERO's clients take it."""
 
     expected = "a host name, an IP address, or a URL such as wss://omero.example.org/omero-wss"
@@ -226,7 +226,7 @@ class OmeroHost(Kind[str]):
         return value
 
 
-class Lines(Kind[tuple[str, ...]]):
+class Lines(ValueKind[tuple[str, ...]]):
     """Several texts: a YAML list, or text with one on each line."""
 
     expected = "a list of texts"
@@ -246,7 +246,7 @@ class Lines(Kind[tuple[str, ...]]):
         return "[]" if not value else str(value)
 
 
-class FilePath(Kind[Path]):
+class FilePath(ValueKind[Path]):
     """The path of a file or folder. A relative one is relative to where it was written: see `loading`."""
 
     def __init__(self, expected: str) -> None:
@@ -259,7 +259,7 @@ class FilePath(Kind[Path]):
         return Path(value)
 
 
-class StoreUri(Kind[str]):
+class StoreUri(ValueKind[str]):
     """Where a session store is, in one of the forms that `uris` reads."""
 
     expected = "a URI such as redis://:password@host:6379/1 or postgresql://user:password@host:5432/database"
@@ -273,7 +273,7 @@ class StoreUri(Kind[str]):
         return text
 
 
-class HttpUrl(Kind[str]):
+class HttpUrl(ValueKind[str]):
     """An http or https URL without user and password, so that it may be shown."""
 
     def __init__(self, example: str = "http://localhost:9411/api/v2/spans") -> None:

@@ -35,7 +35,7 @@ SUBPROTOCOL: Final = "ice.zeroc.com"
 
 _DEFAULT_PORTS: Final = {False: 80, True: 443}
 _HTTP: Final = b"HTTP/"
-_ENOUGH: Final = len(_HTTP)
+_HTTP_LENGTH: Final = len(_HTTP)
 
 _MAY_SAY_GOODBYE: Final = (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING)
 
@@ -128,7 +128,7 @@ class WebSocket:
         if self._beginning is None:
             return data
         began = self._beginning + data
-        if len(began) < _ENOUGH:
+        if len(began) < _HTTP_LENGTH:
             self._beginning = began
             return b""
         if not began.startswith(_HTTP):

@@ -39,12 +39,12 @@ NO_SLOT: Final = -1
 _FREE, _HELD, _GRANTED, _GIVEN_UP, _LOST = range(5)
 
 #: kinds of calls that are told apart
-KINDS: Final = 16
+KINDS_MAX: Final = 16
 
 #: numbers before the rows: the last worker's number, the last ticket, rows in use, before when no other call finds out
 #: whether OMERO answers, and of which kind the last was; when it answered last, for each kind
 _LAST_WORKER, _LAST_TICKET, _ROWS_USED, _NEXT_TRY, _TRIED_KIND, _ANSWERED = range(6)
-_HEADER: Final = _ANSWERED + KINDS
+_HEADER: Final = _ANSWERED + KINDS_MAX
 
 #: how long a call is lost at least where OMERO has not answered since, in times of its silence until then
 _SILENT_FOR: Final = 2
@@ -150,7 +150,7 @@ class PermitTable:
     def take(self, now: float, kind: int, keep: float) -> int:
         """A slot; NO_SLOT where there is none, and this worker then stands in line.
 
-        `kind` is that of the call, below `KINDS`; `keep` how long OMERO may work on it, should it be lost.
+        `kind` is that of the call, below `KINDS_MAX`; `keep` how long OMERO may work on it, should it be lost.
         """
         with self._lock:
             found = self._memory.find(b"\0", self._begin, self._end)

@@ -24,7 +24,7 @@ THREADS: Final = 2
 #: seconds that a page may wait for its files; reading them ends between two files at half of that
 TIME_LIMIT: Final = 1.0
 #: seconds in which a folder that did not answer is left alone
-REST: Final = 30.0
+FOLDER_REST: Final = 30.0
 #: seconds between two sentences in the log
 _WARNED_EVERY: Final = 60.0
 
@@ -42,7 +42,7 @@ class ThumbnailFiles:
         *,
         key: str = "omero.data_dir",
         time_limit: float = TIME_LIMIT,
-        rest: float = REST,
+        rest: float = FOLDER_REST,
         proof: FolderProof | None = None,
         refused: Callable[[FileRefusal], None] = lambda reason: None,
         now: Callable[[], float] = time.monotonic,

@@ -14,7 +14,7 @@ from .families import Counters, Distributions, Family, Gauges, Shared
 from .shared_values import SharedValues
 
 #: seconds; from a cache hit to the reference's time-out
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+_TIME_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 _SIZES: Final = (1, 2, 5, 10, 20, 30, 40, 50)
 #: ids in one query; up to a plate of 384 and more
 _IDS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 400, 800)
@@ -38,7 +38,9 @@ class Metrics:
         def shared(name: str, meaning: str, *labels: str) -> Shared:
             return Shared(numbers, _PREFIX + name, meaning, labels)
 
-        def distributions(name: str, meaning: str, *labels: str, bounds: tuple[float, ...] = _SECONDS) -> Distributions:
+        def distributions(
+            name: str, meaning: str, *labels: str, bounds: tuple[float, ...] = _TIME_BOUNDS
+        ) -> Distributions:
             return Distributions(numbers, _PREFIX + name, meaning, labels, bounds)
 
         self.requests = counters("requests", "Requests answered.", "route", "status")

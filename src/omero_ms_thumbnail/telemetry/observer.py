@@ -20,8 +20,7 @@ from .families import Collector, Counter, Histogram
 from .metrics import SOURCES, Metrics, ProcessMetrics
 from .request import Headers, ObservedRequest, RequestIds, RequestSpan, current
 from .shared_values import SharedValues
-from .spans import JOIN, LEAVING, Ended, Spans, of_operation
-from .spans import Tracer as SpanTracer
+from .spans import JOIN, LEAVING, Ended, Spans, SpanTracer, of_operation
 
 #: seconds between two looks at what is counted elsewhere
 _REFRESH: Final = 1.0
@@ -52,7 +51,7 @@ def _ignore(name: str, seconds: float, error: str) -> None:
     """Nobody is told of the span but a trace."""
 
 
-class Answer(Protocol):
+class ObservedResponse(Protocol):
     """An HTTP answer, as far as it is told of."""
 
     @property
@@ -68,7 +67,7 @@ class Answer(Protocol):
         """Of status 503, why."""
 
 
-class Tracer(SpanTracer, Protocol):
+class RequestTracer(SpanTracer, Protocol):
     """Traces: `tracing.OpenTelemetryTracer`."""
 
     def begin_request(self, name: str, headers: Headers) -> RequestSpan:
@@ -79,7 +78,7 @@ class Tracer(SpanTracer, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _RouteMetrics:
     """What is counted for a route and a status; found once, since finding costs more than counting.
 
     Numbers by their places among the shared values.
@@ -106,7 +105,7 @@ class Telemetry:
         folder: Path | None = None,
         access_log_wanted: bool = True,
         has_shared_cache: bool = False,
-        tracer: Tracer | None = None,
+        tracer: RequestTracer | None = None,
     ) -> None:
         self._tracer = tracer
         self._has_shared_cache = has_shared_cache
@@ -122,7 +121,7 @@ class Telemetry:
         Gauge("omero_ms_thumbnail_build_info", "The version.", ["version"], registry=self._registry).labels(
             version
         ).set(1)
-        self._told: dict[tuple[str, int], _Told] = {}
+        self._by_route: dict[tuple[str, int], _RouteMetrics] = {}
         self._spans: dict[tuple[str, str], Histogram] = {}
         self._calls: dict[str, Ended] = {}
         self._in_flight = self.metrics.in_flight.labels().at
@@ -169,24 +168,24 @@ class Telemetry:
         method: str,
         path: str,
         route: str,
-        response: Answer,
+        response: ObservedResponse,
         seconds: float,
         user: int | None,
     ) -> None:
         """Its answer was given. `path` has no query, so no session key."""
         status, size = response.status, len(response.body)
-        told = self._told.get((route, status))
-        if told is None:
-            told = self._told[route, status] = self._tell(route, status)
+        counted = self._by_route.get((route, status))
+        if counted is None:
+            counted = self._by_route[route, status] = self._route_metrics(route, status)
         values = self._values
-        values[told.requests] += 1.0
-        values[told.size] += size
-        told.seconds.observe(seconds)
-        for span in told.spans:
+        values[counted.requests] += 1.0
+        values[counted.size] += size
+        counted.seconds.observe(seconds)
+        for span in counted.spans:
             values[span.sum_at] += seconds * 1000
             values[span.count_at] += 1.0
-        if told.rejected is not None:
-            values[told.rejected] += 1.0
+        if counted.rejected is not None:
+            values[counted.rejected] += 1.0
         if status == 503 and response.cause:
             self.metrics.unavailable.labels(response.cause).add()
         values[self._in_flight] -= 1.0
@@ -293,11 +292,11 @@ class Telemetry:
             self.metrics.joins.labels(error).add()
             self.metrics.join_seconds.labels().observe(seconds)
 
-    def _tell(self, route: str, status: int) -> _Told:
+    def _route_metrics(self, route: str, status: int) -> _RouteMetrics:
         metrics = self.metrics
         # as Brave, which the Java microservice uses: whatever is no success is an error
         error = str(status) if status >= 400 else ""
-        return _Told(
+        return _RouteMetrics(
             metrics.requests.labels(route, str(status)).at,
             metrics.request_seconds.labels(route, str(status)),
             metrics.response_bytes.labels(route).at,

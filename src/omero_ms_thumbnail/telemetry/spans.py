@@ -49,7 +49,7 @@ class OpenSpan(Protocol):
         """End it; `error` is the class of what went wrong, or empty."""
 
 
-class Tracer(Protocol):
+class SpanTracer(Protocol):
     """Begins spans: children of the one that the running task is in."""
 
     def begin(self, name: str, *, is_call: bool = False, is_root: bool = False) -> OpenSpan:
@@ -59,7 +59,7 @@ class Tracer(Protocol):
 class Spans:
     """Makes spans. `ended` is told of each."""
 
-    def __init__(self, ended: Ended, tracer: Tracer | None = None) -> None:
+    def __init__(self, ended: Ended, tracer: SpanTracer | None = None) -> None:
         self._ended = ended
         self._tracer = tracer
 
@@ -72,11 +72,11 @@ class Spans:
         """
         ended = ended or self._ended
         if self._tracer is None:
-            return _Timed(name, ended)
-        return _Traced(name, ended, self._tracer, is_call=is_call, is_root=is_root)
+            return _TimedSpan(name, ended)
+        return _TracedSpan(name, ended, self._tracer, is_call=is_call, is_root=is_root)
 
 
-class _Timed:
+class _TimedSpan:
     __slots__ = ("_began", "_ended", "_name")
 
     def __init__(self, name: str, ended: Ended) -> None:
@@ -92,10 +92,10 @@ class _Timed:
         self._ended(self._name, time.perf_counter() - self._began, kind.__name__ if kind is not None else "")
 
 
-class _Traced(_Timed):
+class _TracedSpan(_TimedSpan):
     __slots__ = ("_is_call", "_is_root", "_span", "_tracer")
 
-    def __init__(self, name: str, ended: Ended, tracer: Tracer, *, is_call: bool, is_root: bool) -> None:
+    def __init__(self, name: str, ended: Ended, tracer: SpanTracer, *, is_call: bool, is_root: bool) -> None:
         super().__init__(name, ended)
         self._tracer = tracer
         self._is_call = is_call

@@ -32,14 +32,14 @@ class StoredFiles(Protocol):
         """The JPEGs of those rows whose files are whole."""
 
     def wants_comparison(self) -> bool:
-        """Whether the next is not to be shown, but OMERO asked, and `compared` told."""
+        """Whether the next is not to be shown, but OMERO asked, and `compared` called."""
 
     def compared(self, row_id: int, stored: bytes, given: bytes) -> bool:
         """Whether the file of a row holds what OMERO gave for it; the row has not changed between the two."""
 
 
 class Watcher(Protocol):
-    """Who is told what becomes of pictures: metrics and the access log."""
+    """Counts what becomes of pictures: metrics and the access log."""
 
     def cache_used(self, remembered: int, shared: int, asked: int) -> None:
         """For one request: so many came from memory, from Redis, and were asked of OMERO."""
@@ -60,7 +60,7 @@ class Watcher(Protocol):
         """OMERO is asked for so many pictures in one call."""
 
     def disagreed(self, count: int) -> None:
-        """So many are not kept, since OMERO told something else after they were had."""
+        """So many are not kept, since OMERO's facts were others after they were had."""
 
 
 class Unwatched:
@@ -90,15 +90,15 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """Each place is optional. `belief` is how long, in seconds, a session believes what it was told of images.
+    """Each place is optional. `facts_life` is how long, in seconds, a session keeps facts of images.
 
-    `by_content`: pictures are told by what they show; else nothing is kept, and OMERO is asked for each.
+    `by_content`: pictures are kept by what they show; else nothing is kept, and OMERO is asked for each.
     """
 
     memory: MemoryCache | None = None
     shared: RedisCache | None = None
     files: StoredFiles | None = None
-    belief: float = 5.0
+    facts_life: float = 5.0
     by_content: bool = True
     watcher: Watcher = field(default_factory=Unwatched)
     flights: Flights = field(default_factory=Flights)

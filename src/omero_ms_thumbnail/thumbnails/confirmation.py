@@ -1,4 +1,4 @@
-"""What was had of one session, and is kept once OMERO has told it the same key again. Decisions only, no I/O.
+"""What was had of one session, and is kept once OMERO's facts give the same key again. Decisions only, no I/O.
 
 Settings may be saved, and files written anew, while a picture is on its way. So what OMERO or its disk gave is kept
 only if a query that began after the picture was had gives the key under which it was asked for.
@@ -14,11 +14,11 @@ from typing import Final
 from . import content
 from .caches import Caches
 from .item import Item
-from .knowledge import Answer, Knowledge
 from .model import ImageFacts, Thumbnail
+from .session_facts import QueryResult, SessionFacts
 
-#: pictures that are enough for a question: they take memory and are not kept yet
-ENOUGH: Final = 500
+#: pictures at which OMERO is asked about them: they take memory and are not kept yet
+CONFIRM_AT: Final = 500
 
 
 def _ignore(_pictures: dict[bytes, Thumbnail]) -> None:
@@ -37,10 +37,10 @@ class Had:
 
 
 class Unconfirmed:
-    """The pictures of one session that may be kept. `keep` is told of each that is, with its key."""
+    """The pictures of one session that may be kept. `keep` is called with those that are, by their keys."""
 
-    def __init__(self, knowledge: Knowledge, caches: Caches, keep: Callable[[dict[bytes, Thumbnail]], None]) -> None:
-        self._knowledge = knowledge
+    def __init__(self, facts: SessionFacts, caches: Caches, keep: Callable[[dict[bytes, Thumbnail]], None]) -> None:
+        self._facts = facts
         self._caches = caches
         self._keep = keep
         self._had: dict[Item, Had] = {}
@@ -78,7 +78,7 @@ class Unconfirmed:
         """Those about which OMERO may be asked together with what is stored in `size`."""
         return [one.item for one in self._had.values() if one.item.way.is_direct or one.facts.size == size]
 
-    def answered(self, asked: Iterable[Item], answer: Answer) -> None:
+    def answered(self, asked: Iterable[Item], answer: QueryResult) -> None:
         """OMERO has answered about `asked`, which `in_size` gave."""
         kept: dict[bytes, Thumbnail] = {}
         disagreed = 0
@@ -92,7 +92,7 @@ class Unconfirmed:
                 had.thumbnail.tag = content.tag_of(key)
                 kept[key] = had.thumbnail
                 if not answer.named and not item.is_lost:
-                    self._knowledge.beliefs.found_key(item.request, answer.found[item.request.image_id], key)
+                    self._facts.cache.remember_key(item.request, answer.found[item.request.image_id], key)
             elif had.key is not None:
                 disagreed += 1
             self._end(item, had.thumbnail if key is not None else None)
@@ -108,13 +108,13 @@ class Unconfirmed:
             if self._had.pop(item, None) is not None:
                 self._end(item, None)
 
-    def _key_now(self, had: Had, answer: Answer) -> bytes | None:
+    def _key_now(self, had: Had, answer: QueryResult) -> bytes | None:
         """The key of what was had, if it certainly has one."""
         item, now = had.item, answer.found.get(had.item.request.image_id)
         if now is None:
             return None
-        named = self._knowledge.named_of(item, answer) if answer.named else None
-        key = self._knowledge.key_of(item.request, now, item.way, named)
+        named = self._facts.named_of(item, answer) if answer.named else None
+        key = self._facts.key_of(item.request, now, item.way, named)
         if had.key is None:
             # what was not stored before, or not as it was to be, is now
             return key if content.was_stored(had.facts, now) else None

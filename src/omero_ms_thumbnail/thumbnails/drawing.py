@@ -20,12 +20,12 @@ from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
 from . import single
+from .batch_window import BatchWindow
 from .caches import DIRECT, SET, SINGLE, Caches
-from .item import Item, State, wanted
-from .knowledge import Knowledge
+from .item import Item, ItemState, wanted
 from .model import ImageFacts, ImageUnavailable, OmeroTooSlow, OmeroUnavailable, Thumbnail
 from .queue import WORTH_SECONDS, Batch, BatchQueue, Stores
-from .rounds import Rounds
+from .session_facts import SessionFacts
 from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
@@ -47,12 +47,12 @@ class JoinLost(Exception):
 
 
 class Drawing:
-    """Of one session. `give` is told what OMERO gave for an item, `ask_again` of items of which too little is known."""
+    """Of one session. `give` is called with what OMERO gave for an item, `ask_again` where too little is known."""
 
     def __init__(
         self,
         session: JoinedSession,
-        knowledge: Knowledge,
+        facts: SessionFacts,
         caches: Caches,
         *,
         stores: int,
@@ -64,7 +64,7 @@ class Drawing:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._session = session
-        self._knowledge = knowledge
+        self._facts = facts
         self._caches = caches
         self._stores = stores
         self._permits = permits
@@ -72,12 +72,12 @@ class Drawing:
         self._ask_again = ask_again
         self._tasks = tasks
         self._queue = BatchQueue(session.call_timeout / 2)
-        self._rounds = Rounds(waiting)
+        self._window = BatchWindow(waiting)
         self._on_their_way: set[Batch] = set()
         self._late: set[Batch] = set()
 
     def close(self) -> None:
-        """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
+        """The session is over, and nobody is called any more: nothing here keeps whoever was."""
         self._give_to = _ignore
         self._ask_again = _ignore
 
@@ -89,9 +89,9 @@ class Drawing:
         """It goes next, unless it makes settings that another on its way makes. Its facts and its way are known."""
         if self._has_to_wait(item):
             return
-        item.becomes(State.LINED_UP)
+        item.becomes(ItemState.LINED_UP)
         self._queue.add(item)
-        self._rounds.begin(self._render_next)
+        self._window.open(self._render_next)
 
     def fail(self, items: Sequence[Item], error: Exception) -> None:
         """OMERO has thrown `error`, or could not be asked."""
@@ -99,7 +99,7 @@ class Drawing:
         if fault is Fault.TOO_SLOW:
             self._session.check_connection()
         for item in items:
-            self._knowledge.forget(item.request.image_id)
+            self._facts.forget(item.request.image_id)
             if item.done.done():
                 continue
             if isinstance(error, ConcurrencyException):
@@ -118,10 +118,10 @@ class Drawing:
         found = item.facts
         if found is None or found.is_seen:
             return False
-        user_id = self._knowledge.viewer.user_id
+        user_id = self._facts.viewer.user_id
         if not self._caches.first_looks.has_to_wait(item, found.pixels_id, user_id, self._ask_again):
             return False
-        item.becomes(State.WAITING)
+        item.becomes(ItemState.WAITING)
         return True
 
     def _render_next(self) -> None:
@@ -133,7 +133,7 @@ class Drawing:
     def _goes_out(self, batch: Batch) -> None:
         self._on_their_way.add(batch)
         for item in batch.items:
-            item.becomes(State.ON_ITS_WAY)
+            item.becomes(ItemState.ON_ITS_WAY)
 
     def _end_unwanted(self) -> None:
         for item in self._queue.unwanted():
@@ -156,7 +156,7 @@ class Drawing:
             if asked is not None:
                 self._on_their_way.discard(asked)
             if self._queue:
-                self._rounds.begin(self._render_next)
+                self._window.open(self._render_next)
 
     def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
         return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
@@ -165,7 +165,7 @@ class Drawing:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
         self._on_their_way.discard(batch)
         for item in batch.items:
-            item.becomes(State.LINED_UP)
+            item.becomes(ItemState.LINED_UP)
         again = self._queue.regrouped(batch)
         if again is not None:
             self._goes_out(again)
@@ -176,7 +176,7 @@ class Drawing:
         items = list(batch.items)
         late = self._loop.call_later(WORTH_SECONDS, self._fall_late, batch) if batch.is_set else None
         try:
-            if not await self._know_in_whose_name(items):
+            if not await self._is_in_the_viewers_name(items):
                 return
             if not batch.is_set:
                 if items[0].way.is_direct or await self._may_still_be_stored(items[0]):
@@ -197,15 +197,15 @@ class Drawing:
                 late.cancel()
                 self._late.discard(batch)
 
-    async def _know_in_whose_name(self, items: list[Item]) -> bool:
+    async def _is_in_the_viewers_name(self, items: list[Item]) -> bool:
         """Whether the viewer is who they were, where another's first settings are to be made; else all line up again.
 
         An administrator's are made in the owner's name, and whether they are one may have changed since the join.
         """
-        viewer = self._knowledge.viewer
+        viewer = self._facts.viewer
         if all(one.facts is None or one.facts.is_seen or one.facts.owner_id == viewer.user_id for one in items):
             return True
-        if await self._knowledge.is_viewer_still(viewer):
+        if await self._facts.is_viewer_still(viewer):
             return True
         for item in items:
             self._line_up_again(item)
@@ -227,8 +227,8 @@ class Drawing:
             item.facts = found
         if item.facts is None or item.done.done():
             return
-        item.way = self._knowledge.way_of(item, item.facts)
-        key = self._knowledge.key_of(item.request, item.facts, item.way, item.named)
+        item.way = self._facts.way_of(item, item.facts)
+        key = self._facts.key_of(item.request, item.facts, item.way, item.named)
         if key != item.key:
             self._leave_flight(item)
             item.key = key
@@ -246,22 +246,22 @@ class Drawing:
     async def _alike(self, items: list[Item]) -> list[Item]:
         """Those of a set's items that are alike by facts that are no older than a second; the others line up again."""
         items = wanted(items)
-        if len(items) < 2 or self._knowledge.are_alike(items):
+        if len(items) < 2 or self._facts.are_alike(items):
             return items
-        answer = await self._knowledge.ask({item.request.image_id for item in items}, items[0].request.width)
+        answer = await self._facts.ask({item.request.image_id for item in items}, items[0].request.width)
         lane = None
         alike = []
         for item in wanted(items):
-            told = answer.found.get(item.request.image_id)
-            if told is None or item.done.done():
-                self._is_gone(item, told)
+            facts = answer.found.get(item.request.image_id)
+            if facts is None or item.done.done():
+                self._is_gone(item, facts)
                 continue
-            way = self._knowledge.way_of(item, told)
+            way = self._facts.way_of(item, facts)
             lane = lane or way.lane
             if way.lane is None or way.lane != lane:
-                self._line_up_again(item, told)
+                self._line_up_again(item, facts)
                 continue
-            self._goes(item, told)
+            self._goes(item, facts)
             if not self._has_to_wait(item):
                 alike.append(item)
         return alike
@@ -271,29 +271,29 @@ class Drawing:
 
         Where nothing may be stored any more, OMERO would draw a stretched square.
         """
-        if not wanted((item,)) or self._knowledge.are_alike((item,)):
+        if not wanted((item,)) or self._facts.are_alike((item,)):
             return True
-        answer = await self._knowledge.ask({item.request.image_id}, item.request.width)
-        told = answer.found.get(item.request.image_id)
+        answer = await self._facts.ask({item.request.image_id}, item.request.width)
+        facts = answer.found.get(item.request.image_id)
         if item.done.done():
             return False
-        if told is None:
-            self._is_gone(item, told)
+        if facts is None:
+            self._is_gone(item, facts)
             return False
-        if self._knowledge.way_of(item, told) == item.way:
-            self._goes(item, told)
+        if self._facts.way_of(item, facts) == item.way:
+            self._goes(item, facts)
             return True
-        self._line_up_again(item, told)
+        self._line_up_again(item, facts)
         return False
 
-    def _is_gone(self, item: Item, told: ImageFacts | None) -> None:
-        if told is None and not item.done.done():
+    def _is_gone(self, item: Item, facts: ImageFacts | None) -> None:
+        if facts is None and not item.done.done():
             item.done.set_exception(unreadable(item))
 
-    def _goes(self, item: Item, told: ImageFacts) -> None:
+    def _goes(self, item: Item, facts: ImageFacts) -> None:
         """As it was to, by newer facts: its key may be another."""
-        item.facts, item.way = told, self._knowledge.way_of(item, told)
-        key = self._knowledge.key_of(item.request, told, item.way, item.named)
+        item.facts, item.way = facts, self._facts.way_of(item, facts)
+        key = self._facts.key_of(item.request, facts, item.way, item.named)
         if key != item.key:
             self._leave_flight(item)
             item.key = key
@@ -352,7 +352,7 @@ class Drawing:
             self._caches.watcher.made(int(not item.facts.is_seen), int(not has_row))
         if item.key is None:
             # there may be settings or a stored thumbnail now that there were not
-            self._knowledge.forget(item.request.image_id)
+            self._facts.forget(item.request.image_id)
         self._give_to(item, thumbnail, source)
 
     def _comes_alone(self, item: Item) -> None:
@@ -371,13 +371,13 @@ class Drawing:
         self._loop.call_later(seconds, self._ask_again, item)
 
     def _refused(self, item: Item) -> None:
-        """For good, unless a set was, or what was told of the image, such as its group, is not true any more."""
+        """For good, unless a set was, or the facts of the image, such as its group, are not true any more."""
         if item.facts is not None and item.way.lane is not None and not item.is_single:
             self._comes_alone(item)
         elif item.facts is not None and item.refused_with is None:
             # once: rights and settings may have changed between the question and the call, and who is administrator
-            item.refused_with = (item.facts, self._knowledge.viewer)
-            self._knowledge.expire_viewer()
+            item.refused_with = (item.facts, self._facts.viewer)
+            self._facts.expire_viewer()
             self._ask_again(item)
         else:
             item.done.set_exception(no_thumbnail(item))

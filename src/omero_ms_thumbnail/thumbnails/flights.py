@@ -14,9 +14,9 @@ from typing import Final
 from .item import Item
 from .model import Thumbnail
 
-#: told of the picture; or, with None, that it is this one's turn to draw it
+#: called with the picture; or, with None, since it is this one's turn to draw it
 GoOn = Callable[[Item, Thumbnail | None], None]
-#: told that somebody waits for it to be certain what was drawn
+#: called when somebody waits for it to be certain what was drawn
 Hurry = Callable[[], None]
 
 

@@ -1,6 +1,7 @@
 """A thumbnail on its way, and where it is.
 
-Whoever waits for it is answered at the first *done*; what follows is done behind that. The first column is its `State`.
+Whoever waits for it is answered at the first *done*; what follows is done behind that. The first column is its
+`ItemState`.
 
 ===========  ==============================  ==================================================================
 state        known of it                     what ends that
@@ -12,7 +13,7 @@ WAITING      another session draws its key,  that one's picture is certain: done
 LINED_UP     its lane in the `BatchQueue`    a call takes it: ON_ITS_WAY
 ON_ITS_WAY   the call that it is in          the picture: done, and HAD; another way: LINED_UP;
                                              refused, or to be tried again: ASKED_ABOUT, once; else failed: done
-HAD          the picture, since when         a later query tells the same key: kept; another, or none: dropped
+HAD          the picture, since when         a later query gives the same key: kept; another, or none: dropped
 ===========  ==============================  ==================================================================
 
 In every state but HAD it may also be done because nobody waits any more, the time is over or the session has gone.
@@ -31,7 +32,7 @@ from .model import ImageFacts, NotModified, Saved, Thumbnail, ThumbnailRequest
 from .ways import DIRECT, Viewer, Way
 
 
-class State(Enum):
+class ItemState(Enum):
     """Where an `Item` is; its value is how a person reads it. See the module."""
 
     ASKED_ABOUT = "asked about"
@@ -44,12 +45,12 @@ class State(Enum):
 
 #: which states may follow one another; the table of the module, for tests to hold the code to
 FOLLOWING: Final = {
-    State.ASKED_ABOUT: {State.LOOKED_FOR},
-    State.LOOKED_FOR: {State.WAITING, State.LINED_UP, State.HAD},
-    State.WAITING: {State.LINED_UP, State.ASKED_ABOUT},
-    State.LINED_UP: {State.ON_ITS_WAY},
-    State.ON_ITS_WAY: {State.HAD, State.LINED_UP, State.WAITING, State.ASKED_ABOUT},
-    State.HAD: set(),
+    ItemState.ASKED_ABOUT: {ItemState.LOOKED_FOR},
+    ItemState.LOOKED_FOR: {ItemState.WAITING, ItemState.LINED_UP, ItemState.HAD},
+    ItemState.WAITING: {ItemState.LINED_UP, ItemState.ASKED_ABOUT},
+    ItemState.LINED_UP: {ItemState.ON_ITS_WAY},
+    ItemState.ON_ITS_WAY: {ItemState.HAD, ItemState.LINED_UP, ItemState.WAITING, ItemState.ASKED_ABOUT},
+    ItemState.HAD: set(),
 }
 
 
@@ -82,12 +83,12 @@ class Item:
     file: bytes | None = None
     #: where the picture came from
     source: str = ""
-    #: of whoever asked first: what is done for it is told of as that one's
+    #: of whoever asked first: what is done for it is logged and counted as that one's
     context: Context = field(default_factory=copy_context)
     #: where it is
-    state: State = State.ASKED_ABOUT
+    state: ItemState = ItemState.ASKED_ABOUT
 
-    def becomes(self, state: State) -> None:
+    def becomes(self, state: ItemState) -> None:
         """It is there now; `FOLLOWING` says from where."""
         self.state = state
 

@@ -1,7 +1,7 @@
 """Pictures that a worker keeps in memory by what they show: bounded in bytes, whoever they were drawn for.
 
-The key says what a picture shows (`content`), and is made of OMERO's answer to whoever asks. What sessions were told of
-images takes room too (`beliefs`), which is taken from the same bound.
+The key says what a picture shows (`content`), and is made of OMERO's answer to whoever asks. The facts of images that
+sessions keep (`facts_cache`) take room from the same bound.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from .beliefs import ENTRY_BYTES
+from .facts_cache import ENTRY_BYTES
 from .model import Thumbnail
 
 #: what an entry takes besides its JPEG, about (measured with tracemalloc on CPython 3.11)

@@ -85,10 +85,10 @@ def _with_content(row: Sequence[object], size: int) -> tuple[int, ImageFacts]:
 
 
 @lru_cache(_READ_MAX)
-def _read(told: str, size: int) -> tuple[int, ImageFacts]:
+def _read(text: str, size: int) -> tuple[int, ImageFacts]:
     """One text; what is asked about again, to see whether it is still so, is mostly the same to the letter."""
     try:
-        *numbers, time, own_settings, owners_settings, own_row, owners_row = told.split("/")
+        *numbers, time, own_settings, owners_settings, own_row, owners_row = text.split("/")
         pixels_id, image_id, group_id, owner_id, permissions, place, width, height, event = map(int, numbers)
         settings, stored = own_settings or owners_settings, own_row or owners_row
         content = Content(
@@ -114,13 +114,13 @@ def _read(told: str, size: int) -> tuple[int, ImageFacts]:
     )
 
 
-def _saved(told: str) -> Saved:
-    time, event, number, count, times = told.split(".")
+def _saved(text: str) -> Saved:
+    time, event, number, count, times = text.split(".")
     return Saved(int(number), int(event), time, int(count), count == times)
 
 
-def _row(told: str, size: tuple[int, int]) -> StoredRow:
+def _row(text: str, size: tuple[int, int]) -> StoredRow:
     """The row; `size` is exactly the one that OMERO looks for."""
-    time, event, number, version, width, height, count = told.split(".")
+    time, event, number, version, width, height, count = text.split(".")
     is_one = count == "1" and (int(width), int(height)) == size
     return StoredRow(int(number), int(event), time, int(version), int(width), int(height), int(count), is_one=is_one)

@@ -21,11 +21,11 @@ _TIMES: Final = 3.0
 #: times in a row that this has to be so: one alone may have met a busy moment, of OMERO's or of ours
 TIMES_IN_A_ROW: Final = 3
 #: seconds for which the plain one takes over
-REST: Final = 600.0
+PLAIN_FOR: Final = 600.0
 
 
 class QuestionMode:
-    """Of one OMERO.server in one worker. `warn` is told why it is the plain one from now on."""
+    """Of one OMERO.server in one worker. `warn` is called with why it is the plain one from now on."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, warn: Callable[[str], None] | None = None
@@ -69,7 +69,7 @@ class QuestionMode:
         if self._in_a_row < TIMES_IN_A_ROW:
             return
         self._in_a_row = 0
-        self._plain_until = self._clock() + REST
+        self._plain_until = self._clock() + PLAIN_FOR
         self._warn(why)
 
 
@@ -77,6 +77,6 @@ def _warn(why: str) -> None:
     log.warning(
         "OMERO is not asked what pictures show for %d min, and no picture is kept: %s. Does OMERO's database have"
         " its indexes and statistics (ANALYZE)?",
-        REST / 60,
+        PLAIN_FOR / 60,
         why,
     )

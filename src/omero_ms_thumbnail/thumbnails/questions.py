@@ -12,10 +12,10 @@ from typing import Final
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.session import JoinedSession
-from .confirmation import ENOUGH, Unconfirmed
-from .item import Item, State, wanted
-from .knowledge import Answer, Knowledge
-from .rounds import Rounds
+from .batch_window import BatchWindow
+from .confirmation import CONFIRM_AT, Unconfirmed
+from .item import Item, ItemState, wanted
+from .session_facts import QueryResult, SessionFacts
 from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def _ignore(*_: object) -> None:
 
 
 class Questions:
-    """Of one session. `answered` is told what OMERO said of items, `failed` why it said nothing.
+    """Of one session. `answered` is called with what OMERO said of items, `failed` with why it said nothing.
 
     `is_busy` says whether OMERO works for somebody who waits.
     """
@@ -54,10 +54,10 @@ class Questions:
     def __init__(
         self,
         session: JoinedSession,
-        knowledge: Knowledge,
+        facts: SessionFacts,
         unconfirmed: Unconfirmed,
         *,
-        answered: Callable[[Sequence[Item], Answer], None],
+        answered: Callable[[Sequence[Item], QueryResult], None],
         failed: Callable[[Sequence[Item], Exception], None],
         tasks: Tasks,
         is_busy: Callable[[], bool],
@@ -65,25 +65,25 @@ class Questions:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._session = session
-        self._knowledge = knowledge
+        self._facts = facts
         self._unconfirmed = unconfirmed
         self._answered = answered
         self._failed = failed
         self._tasks = tasks
         self._is_busy = is_busy
-        self._rounds = Rounds(waiting)
+        self._window = BatchWindow(waiting)
         self._items: list[Item] = []
         self._is_asking = False
         self._is_collecting = False
         self._is_due = False
         self._size = _STORED_SIZE
-        #: how many are enough, until when they are waited for, and what is told of it
+        #: how many are enough, until when they are waited for, and whether they are there
         self._enough = 0
         self._back_until = 0.0
         self._are_back = asyncio.Event()
 
     def close(self) -> None:
-        """The session is over, and nobody is told anything any more: nothing here keeps whoever was."""
+        """The session is over, and nobody is called any more: nothing here keeps whoever was."""
         self._answered = self._failed = _ignore
 
     def __bool__(self) -> bool:
@@ -92,12 +92,12 @@ class Questions:
 
     def ask_about(self, item: Item) -> None:
         """Ask, with all others that are to be asked about at this moment."""
-        item.becomes(State.ASKED_ABOUT)
+        item.becomes(ItemState.ASKED_ABOUT)
         self._items.append(item)
         if len(self._items) >= self._enough:
             self._are_back.set()
         if not self._is_asking:
-            self._rounds.begin(self._begin)
+            self._window.open(self._begin)
 
     def confirm_soon(self, *, is_waited_for: bool) -> None:
         """Something was had: ask about it at once if it is waited for, else with what is asked next, or behind that."""
@@ -113,14 +113,14 @@ class Questions:
         """Somebody waits for what was had."""
         self._is_due = True
         if not self._is_asking:
-            self._rounds.begin(self._begin)
+            self._window.open(self._begin)
 
     async def _collect(self) -> None:
         """Ask about what was had, unless other questions do; not while somebody waits for OMERO, but for a second."""
         while (had_at := self._unconfirmed.oldest) is not None and self._session.is_active:
             age = self._loop.time() - had_at
             is_quiet = not self._is_busy() and not self._items
-            if age >= _PUT_OFF_MAX or (age >= _COLLECT and is_quiet) or len(self._unconfirmed) >= ENOUGH:
+            if age >= _PUT_OFF_MAX or (age >= _COLLECT and is_quiet) or len(self._unconfirmed) >= CONFIRM_AT:
                 self._is_due = True
                 self._begin()
                 break
@@ -151,16 +151,16 @@ class Questions:
         """Ask when it is this session's turn, and then about all that has come while others were served."""
         items: list[Item] = []
         had: list[Item] = []
-        self._knowledge.begin_database()
+        self._facts.begin_database()
         await self._wait_for_those_answered()
         try:
-            await self._knowledge.know_viewer()
+            await self._facts.load_viewer()
             async with self._session.calls.flight("projection"):
                 items, had = self._next_question()
                 if not items and not had:
                     return
                 answer = await self._ask_about(items, had)
-            await self._knowledge.know_database()
+            await self._facts.load_database()
         except (IceException, UserException) as error:
             log.info("facts of images were not given: %s", error)
             if not items and not had:
@@ -173,13 +173,13 @@ class Questions:
             self._is_due = False
         self._answered(items, answer)
 
-    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> Answer:
+    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> QueryResult:
         asked = [*items, *had]
         named = {item.request.rendering_def_id for item in asked}
         for item in items:
             item.is_asked = True
         began = self._loop.time()
-        answer = await self._knowledge.ask(
+        answer = await self._facts.ask(
             {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
         )
         now = self._loop.time()
@@ -205,7 +205,7 @@ class Questions:
 
     def _room_beside(self, items: Sequence[Item]) -> int:
         """For how many of those that were had there is room in the query about `items`."""
-        if items and len(self._unconfirmed) < ENOUGH:
+        if items and len(self._unconfirmed) < CONFIRM_AT:
             return _ON_TOP
         return max(IDS_MAX - len(items), 0)
 

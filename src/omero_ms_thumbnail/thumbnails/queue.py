@@ -9,7 +9,7 @@ A set costs OMERO some 7 ms whatever is in it, and two at once are nearly as goo
   time that a call has, by the pace of the calls so far. While nothing is known of the pace, no more than a page.
 - No more than `SETS_MAX` are on their way at a time.
 - Where a set that is on its way is going to end before another is worth its cost, what waits, waits for that: the next
-  takes all that has come meanwhile. That one has become late is told from outside.
+  takes all that has come meanwhile. That one has become late is said from outside.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The thumbnails that one joined session is asked for: from what is believed and kept, else from OMERO.
+"""The thumbnails that one joined session is asked for: from caches, else from OMERO.
 
 OMERO says of each, to that very session, whether its user may see it and what it shows (`questions`). What shows that
 is looked for in memory, in Redis, in OMERO's own files; what is nowhere OMERO draws, once for all who wait for it
 (`flights`, `drawing`), and it is kept once it is certain what it shows (`confirmation`).
 
-Where each of them is, is its `State`: `item` has the table.
+Where each of them is, is its `ItemState`: `item` has the table.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from . import content
 from .caches import DISK, MEMORY, NOT_MODIFIED, REDIS, Caches
 from .confirmation import Unconfirmed
 from .drawing import Drawing, JoinLost, no_thumbnail, unreadable
-from .item import Item, State
-from .knowledge import Answer, Knowledge
+from .item import Item, ItemState
 from .model import (
     ImageFacts,
     NotModified,
@@ -37,7 +36,8 @@ from .model import (
     ThumbnailRequest,
 )
 from .questions import Questions
-from .saves import Saves
+from .reloads import Reloads
+from .session_facts import QueryResult, SessionFacts
 from .session_tasks import Tasks
 
 Outcome = Thumbnail | NotModified | ThumbnailError | JoinLost
@@ -62,13 +62,13 @@ class ThumbnailScheduler:
         self._permits = permits
         self._caches = caches or Caches()
         self._items: dict[ThumbnailRequest, Item] = {}
-        self._saves = Saves()
+        self._reloads = Reloads()
         self._tasks = Tasks()
-        self._knowledge = Knowledge(session, self._caches)
-        self._unconfirmed = Unconfirmed(self._knowledge, self._caches, self._keep)
+        self._facts = SessionFacts(session, self._caches)
+        self._unconfirmed = Unconfirmed(self._facts, self._caches, self._keep)
         self._drawing = Drawing(
             session,
-            self._knowledge,
+            self._facts,
             self._caches,
             stores=stores,
             permits=permits,
@@ -79,7 +79,7 @@ class ThumbnailScheduler:
         )
         self._questions = Questions(
             session,
-            self._knowledge,
+            self._facts,
             self._unconfirmed,
             answered=self._answered,
             failed=self._drawing.fail,
@@ -112,15 +112,15 @@ class ThumbnailScheduler:
 
     def __repr__(self) -> str:
         states = Counter(item.state.value for item in self._items.values() if not item.done.done())
-        told = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing on its way"
-        return f"<ThumbnailScheduler: {told}; {len(self._unconfirmed)} had and to be confirmed>"
+        counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing on its way"
+        return f"<ThumbnailScheduler: {counts}; {len(self._unconfirmed)} had and to be confirmed>"
 
     def remembered(self, request: ThumbnailRequest) -> Thumbnail | None:
-        """What is believed to be what the session's user would be given, and is in memory."""
+        """What the session's user would be given by facts that are still fresh enough, if it is in memory."""
         memory = self._caches.memory
         if memory is None:
             return None
-        key = self._knowledge.beliefs.key(request) or self._knowledge.believed_key(request)
+        key = self._facts.cache.key(request) or self._facts.cached_key(request)
         return memory.get(key) if key is not None else None
 
     def forget(self) -> None:
@@ -129,7 +129,7 @@ class ThumbnailScheduler:
         for item in list(self._items.values()):
             if not item.done.done():
                 item.done.set_exception(JoinLost(Fault.JOIN_GONE, lost))
-        self._knowledge.forget_all()
+        self._facts.forget_all()
         for part in (self._drawing, self._questions, self._unconfirmed):
             part.close()
 
@@ -156,13 +156,13 @@ class ThumbnailScheduler:
         item = Item(request.anew, self._loop.create_future(), tags=tags)
         self._items[item.request] = item
         item.done.add_done_callback(partial(self._ended, item))
-        self._saves.is_anew(request, is_alone=is_alone)
-        item.is_single = is_alone and self._saves.was_saved(request.image_id)
-        believed = self._knowledge.of(request)
-        if believed is None:
+        self._reloads.requested(request, is_alone=is_alone)
+        item.is_single = is_alone and self._reloads.was_reloaded_alone(request.image_id)
+        cached = self._facts.cached(request)
+        if cached is None:
             self._questions.ask_about(item)
         else:
-            self._look_for([(item, believed)])
+            self._look_for([(item, cached)])
         return item
 
     def _wait_no_more(self, item: Item) -> None:
@@ -186,7 +186,7 @@ class ThumbnailScheduler:
             return
         item.facts = None
         self._leave_flight(item)
-        self._knowledge.forget(item.request.image_id)
+        self._facts.forget(item.request.image_id)
         self._questions.ask_about(item)
 
     def _leave_flight(self, item: Item) -> None:
@@ -194,20 +194,20 @@ class ThumbnailScheduler:
             self._caches.flights.end(item.key, item)
             item.key = None
 
-    def _answered(self, items: Sequence[Item], answer: Answer) -> None:
+    def _answered(self, items: Sequence[Item], answer: QueryResult) -> None:
         found = []
         for item in items:
-            told = answer.found.get(item.request.image_id)
+            facts = answer.found.get(item.request.image_id)
             if item.done.done():
                 continue
-            if told is None:
+            if facts is None:
                 item.done.set_exception(unreadable(item))
-            elif item.refused_with is not None and item.refused_with == (told, self._knowledge.viewer):
+            elif item.refused_with is not None and item.refused_with == (facts, self._facts.viewer):
                 item.done.set_exception(no_thumbnail(item))
             else:
                 if answer.named:
-                    item.named = self._knowledge.named_of(item, answer)
-                found.append((item, told))
+                    item.named = self._facts.named_of(item, answer)
+                found.append((item, facts))
         self._look_for(found)
 
     # where pictures are
@@ -215,19 +215,19 @@ class ThumbnailScheduler:
     def _look_for(self, found: Sequence[tuple[Item, ImageFacts]]) -> None:
         """Give what is kept or what the client has; look for the rest elsewhere."""
         missing = []
-        beliefs = self._knowledge.beliefs
+        cache = self._facts.cache
         for item, facts in found:
-            item.becomes(State.LOOKED_FOR)
+            item.becomes(ItemState.LOOKED_FOR)
             item.facts = facts
-            item.key = beliefs.key_by(facts, item.request) if item.named is None else None
+            item.key = cache.key_by(facts, item.request) if item.named is None else None
             if item.key is not None and self._is_kept(item):
                 continue
-            item.way = self._knowledge.way_of(item, facts)
-            item.key = self._knowledge.key_of(item.request, facts, item.way, item.named)
+            item.way = self._facts.way_of(item, facts)
+            item.key = self._facts.key_of(item.request, facts, item.way, item.named)
             if not self._is_kept(item):
                 missing.append(item)
             elif item.named is None and item.key is not None and not item.is_lost:
-                beliefs.found_key(item.request, facts, item.key)
+                cache.remember_key(item.request, facts, item.key)
         if any(item.key is not None for item in missing) and (self._caches.shared or self._caches.files):
             self._tasks.start(self._look_elsewhere(missing), missing[0].context)
         else:
@@ -258,7 +258,7 @@ class ThumbnailScheduler:
     async def _shared(self, items: list[Item]) -> list[Item]:
         assert self._caches.shared is not None  # noqa: S101 - as it is called
         keys = [item.key for item in items if item.key is not None]
-        found = await self._caches.shared.get_all(self._knowledge.viewer.user_id, keys)
+        found = await self._caches.shared.get_all(self._facts.viewer.user_id, keys)
         for item in items:
             jpeg = found.get(item.key) if item.key is not None else None
             if jpeg is None or item.key is None:
@@ -291,7 +291,7 @@ class ThumbnailScheduler:
         flights = self._caches.flights
         for item in items:
             if item.key is not None and flights.has_to_wait(item.key, item, self._go_on, self._questions.confirm_now):
-                item.becomes(State.WAITING)
+                item.becomes(ItemState.WAITING)
             else:
                 self._drawing.line_up(item)
 
@@ -309,7 +309,7 @@ class ThumbnailScheduler:
     def _give(self, item: Item, thumbnail: Thumbnail, source: str) -> None:
         """OMERO, or its disk, has given it."""
         assert item.facts is not None  # noqa: S101 - it was asked for by them
-        item.becomes(State.HAD)
+        item.becomes(ItemState.HAD)
         self._done(item, thumbnail, source)
         self._unconfirmed.add(item, item.facts, thumbnail)
         key = item.key
@@ -331,7 +331,7 @@ class ThumbnailScheduler:
 
     async def _share(self, jpegs: dict[bytes, bytes]) -> None:
         assert self._caches.shared is not None  # noqa: S101 - as it is started
-        await self._caches.shared.put_all(self._knowledge.viewer.user_id, jpegs)
+        await self._caches.shared.put_all(self._facts.viewer.user_id, jpegs)
 
 
 def hanging(permits: Permits) -> OmeroHangs:

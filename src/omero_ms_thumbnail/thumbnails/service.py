@@ -35,7 +35,7 @@ log: Final = logging.getLogger(__name__)
 _UNTIMED: Final = contextlib.nullcontext()
 
 #: the setting of OMERO.server for the longest side of thumbnails on pages, in pixels, and what it may be
-_DEFAULT_SIZE: Final = "omero.client.browser.thumb_default_size"
+_DEFAULT_SIZE_SETTING: Final = "omero.client.browser.thumb_default_size"
 _DEFAULT_SIZE_MAX: Final = 10_000
 _DIGITS_MAX: Final = 5
 
@@ -93,7 +93,7 @@ class Thumbnails:
     ) -> Sequence[Thumbnail | NotModified | ThumbnailError] | None:
         """All of `requests` from memory, or None; waits for nothing.
 
-        Not without the session being joined, and believing what OMERO told it of the images a few seconds ago.
+        Not without the session being joined, and facts of the images that OMERO gave it a few seconds ago.
         """
         if self._caches.memory is None:
             return None
@@ -239,7 +239,7 @@ class Thumbnails:
 
 
 def _size_in(client_settings: Mapping[str, str]) -> int | None:
-    text = client_settings.get(_DEFAULT_SIZE, "")
+    text = client_settings.get(_DEFAULT_SIZE_SETTING, "")
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
         return None
     return int(text) if 1 <= int(text) <= _DEFAULT_SIZE_MAX else None

@@ -17,7 +17,7 @@ class Tasks:
         self._tasks: Final[TaskSet[None]] = TaskSet()
 
     def start(self, coroutine: Coroutine[Any, Any, None], context: Context) -> None:
-        """Begin one, told of as `context` tells."""
+        """Begin one, logged and counted as `context` says."""
         # a task of its own is a flight of its own, whatever it was that had it begin; and a context is one task's
         context = context.copy()
         context.run(outside_flights)

@@ -24,7 +24,7 @@ from ..parts import omero_server
 from .making import ThumbnailMaker
 from .pace import Pace
 from .progress import Count, Progress, progress_on
-from .state import State, StateUnusable
+from .state import StateUnusable, WarmState
 from .targets import IMAGE, Target, parse_targets
 from .whose import Warmer, by_owner
 from .work import GivenUp, Interrupted, Warming
@@ -82,7 +82,7 @@ def warm(
     if not asked:
         raise CannotWarm("nothing is named: write Project:1, Dataset:2, … or ids on standard input")
     try:
-        done = State(state, omero=str(omero), server=chosen.id if settings.omero.servers else None, size=size)
+        done = WarmState(state, omero=str(omero), server=chosen.id if settings.omero.servers else None, size=size)
     except StateUnusable as error:
         raise CannotWarm(str(error)) from error
     try:
@@ -114,7 +114,7 @@ class _Run:
     """One run of the command."""
 
     def __init__(
-        self, server: OmeroServer, who: Who, size: int, concurrency: int, state: State, progress: Progress
+        self, server: OmeroServer, who: Who, size: int, concurrency: int, state: WarmState, progress: Progress
     ) -> None:
         self._server = replace(
             server,

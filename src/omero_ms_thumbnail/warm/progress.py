@@ -51,7 +51,7 @@ def progress_on(out: TextIO) -> Progress:
     return TerminalProgress(out) if out.isatty() else PlainProgress(out)
 
 
-class _Timed:
+class _TimedProgress:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._began = time.monotonic()
@@ -71,7 +71,7 @@ class _Timed:
         return "  ".join((*parts, note) if note else parts)
 
 
-class TerminalProgress(_Timed):
+class TerminalProgress(_TimedProgress):
     """One line, drawn over itself."""
 
     def __init__(self, out: TextIO) -> None:
@@ -99,7 +99,7 @@ class TerminalProgress(_Timed):
         self._width = len(line)
 
 
-class PlainProgress(_Timed):
+class PlainProgress(_TimedProgress):
     """A line now and then, for logs."""
 
     def __init__(self, out: TextIO) -> None:

@@ -16,7 +16,7 @@ class StateUnusable(Exception):
     """The file cannot be used; the text says why and what to do."""
 
 
-class State:
+class WarmState:
     """The images that are done; without a path they are known in memory only."""
 
     def __init__(self, path: Path | None, *, omero: str, size: int, server: int | None = None) -> None:

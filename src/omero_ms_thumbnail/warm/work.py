@@ -12,7 +12,7 @@ from ..thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from .making import NotMade, Outcomes, ThumbnailMaker
 from .pace import Pace
 from .progress import Count, Progress
-from .state import State
+from .state import WarmState
 
 #: times that an image is asked for while OMERO is too slow for it or cannot be reached
 _ATTEMPTS: Final = 4
@@ -43,7 +43,7 @@ class Warming:
         maker: ThumbnailMaker,
         *,
         pace: Pace,
-        state: State,
+        state: WarmState,
         progress: Progress,
         count: Count,
         stop: asyncio.Event,

@@ -9,8 +9,9 @@ import logging
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
+from ..telemetry.request import ObservedRequest
 from .asgi import Headers, Receive, Scope, Send, beginning, disconnected
 from .cors import CrossOrigin
 from .demo_pages import DemoPages
@@ -30,30 +31,15 @@ _METHOD_SHOWN: Final = 20
 _PATH_SHOWN: Final = 500
 
 
-class ObservedRequest(Protocol):
-    """A request that is told of."""
-
-    @property
-    def id(self) -> str:
-        """What its log lines have in common, and its answer."""
-
-    @property
-    def began(self) -> float:
-        """When it came, as `time.perf_counter` says it."""
-
-
-RequestT = TypeVar("RequestT", bound=ObservedRequest)
-
-
-class Observer(Protocol[RequestT]):
+class Observer(Protocol):
     """Who is told of every request and its answer: logs, metrics, traces."""
 
-    def began(self, headers: Mapping[bytes, bytes]) -> RequestT:
+    def began(self, headers: Mapping[bytes, bytes]) -> ObservedRequest:
         """A request has come, with these headers: the first value of each, names in lower case."""
 
     def answered(
         self,
-        request: RequestT,
+        request: ObservedRequest,
         *,
         method: str,
         path: str,
@@ -68,7 +54,7 @@ class Observer(Protocol[RequestT]):
         """Content type and body of ``/metrics``."""
 
 
-class Application(Generic[RequestT]):
+class Application:
     """Answers requests. `description` is that of the interface, as `openapi.describe` gives it.
 
     Every path is answered below `prefix` too, where OMERO.web has one (``omero.web.prefix``).
@@ -80,7 +66,7 @@ class Application(Generic[RequestT]):
         version: str,
         thumbnails: ThumbnailPages,
         health: Health,
-        observer: Observer[RequestT],
+        observer: Observer,
         description: Mapping[str, Any],
         gallery: DemoPages | None = None,
         cross_origin: CrossOrigin | None = None,

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from ..thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
 from .response import RequestRefused, quoted
-from .urls import Kind, Route
+from .urls import Route, RouteKind
 
 #: OMERO.web's size where neither the path nor the session gives one, in pixels
 DEFAULT_SIZE: Final = 96
@@ -38,7 +38,7 @@ _VERSION_NAMES: Final = ("version",)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """What a request may ask for: pixels of the longest side, images in one request, an answer in JavaScript."""
 
     longest_side: int = 4000
@@ -77,38 +77,40 @@ class Query:
 _NO_QUERY: Final = Query("")
 
 
-class Asked(NamedTuple):
+class ParsedRequest(NamedTuple):
     """What a request asks for. `callback` is for JSONP; the query may also name the session."""
 
     query: Query
     callback: str | None
     requests: tuple[ThumbnailRequest, ...]
 
-    def of_default(self, size: int, *, has_width: bool) -> Asked:
+    def of_default(self, size: int, *, has_width: bool) -> ParsedRequest:
         """The same for a session whose size is `size`, in pixels: for a path without one, and what OMERO.web stores."""
-        return Asked(self.query, self.callback, tuple([_of_default(one, size, has_width) for one in self.requests]))
+        return ParsedRequest(
+            self.query, self.callback, tuple([_of_default(one, size, has_width) for one in self.requests])
+        )
 
 
 class Parser:
     """Takes requests apart, within `limits`."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
 
-    def __call__(self, route: Route, query_string: str) -> Asked:
+    def __call__(self, route: Route, query_string: str) -> ParsedRequest:
         """What is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)."""
         parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
         return parse(route, query_string)
 
-    def _parse(self, route: Route, query_string: str) -> Asked:
+    def _parse(self, route: Route, query_string: str) -> ParsedRequest:
         query = Query(query_string) if query_string else _NO_QUERY
         jsonp = callback(route.kind, query, self._limits)
-        if route.kind is Kind.GET_THUMBNAILS:
+        if route.kind is RouteKind.GET_THUMBNAILS:
             requests = images_request(route, query, self._limits)
         else:
             requests = [image_request(route, query, self._limits)]
-        return Asked(query, jsonp, tuple(requests))
+        return ParsedRequest(query, jsonp, tuple(requests))
 
 
 def _of_default(request: ThumbnailRequest, size: int, has_width: bool) -> ThumbnailRequest:
@@ -116,7 +118,7 @@ def _of_default(request: ThumbnailRequest, size: int, has_width: bool) -> Thumbn
     return request._replace(width=width, stored=width == size and request.height is None)
 
 
-def image_request(route: Route, query: Query, limits: Limits) -> ThumbnailRequest:
+def image_request(route: Route, query: Query, limits: RequestLimits) -> ThumbnailRequest:
     """What a path of one image asks for. Raises RequestRefused (400)."""
     width = _size(route.width, "width", limits) if route.width else DEFAULT_SIZE
     height = _size(route.height, "height", limits) if route.height else None
@@ -125,7 +127,7 @@ def image_request(route: Route, query: Query, limits: Limits) -> ThumbnailReques
     return _rendered(query, asked)
 
 
-def images_request(route: Route, query: Query, limits: Limits) -> list[ThumbnailRequest]:
+def images_request(route: Route, query: Query, limits: RequestLimits) -> list[ThumbnailRequest]:
     """What a path of many images asks for, each once, in the order of the query. Raises RequestRefused (400)."""
     width = _size(route.width, "size", limits) if route.width else DEFAULT_SIZE
     version = _version(query)
@@ -152,9 +154,9 @@ def _rendered(query: Query, request: ThumbnailRequest) -> ThumbnailRequest:
     )
 
 
-def callback(kind: Kind, query: Query, limits: Limits) -> str | None:
+def callback(kind: RouteKind, query: Query, limits: RequestLimits) -> str | None:
     """The JSONP callback, where the path has one and one is asked for. Raises RequestRefused (400)."""
-    if kind not in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS):
+    if kind not in (RouteKind.GET_THUMBNAIL, RouteKind.GET_THUMBNAILS):
         return None
     name = query.first("callback")
     if name is not None and (len(name) > CALLBACK_LENGTH_MAX or not _CALLBACK.fullmatch(name)):
@@ -168,7 +170,7 @@ def _image_id(text: str) -> int:
     return _number(text, "the image's id", 0, IMAGE_ID_MAX)
 
 
-def _size(text: str, what: str, limits: Limits) -> int:
+def _size(text: str, what: str, limits: RequestLimits) -> int:
     return _number(text, f"the {what}", 1, limits.longest_side)
 
 

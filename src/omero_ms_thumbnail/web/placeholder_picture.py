@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .response import Response, body
-from .urls import Kind
+from .urls import RouteKind
 
 _PICTURE: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96" viewBox="0 0 96 96">'
@@ -18,11 +18,11 @@ _PICTURE: Final = (
 )
 
 
-def placeholder(kind: Kind, status: int, accept: str | None) -> Response | None:
+def placeholder(kind: RouteKind, status: int, accept: str | None) -> Response | None:
     """The answer for an ``<img>`` of `kind` that is refused with `status`; None where a sentence is wanted.
 
     `accept` tells: for an ``<img>`` browsers ask for ``image/…`` first, for a page or a script for something else.
     """
-    if kind is not Kind.RENDER_THUMBNAIL or status != 404 or accept is None or not accept.startswith("image/"):
+    if kind is not RouteKind.RENDER_THUMBNAIL or status != 404 or accept is None or not accept.startswith("image/"):
         return None
     return body("image/svg+xml", _PICTURE, status, (("cache-control", "no-store"),))

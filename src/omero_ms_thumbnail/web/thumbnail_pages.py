@@ -25,7 +25,7 @@ from ..thumbnails.model import (
 from .asgi import Headers
 from .auth import Authenticator, User
 from .disconnect import ClientLeft, Disconnected, cancel_on_disconnect
-from .parsing import DEFAULT_SIZE, Asked, Limits, Parser
+from .parsing import DEFAULT_SIZE, ParsedRequest, Parser, RequestLimits
 from .response import (
     ANY_TAG,
     NOSNIFF,
@@ -38,7 +38,7 @@ from .response import (
     with_validator,
 )
 from .sources import Outcome, Sources, ThumbnailSource, source_of
-from .urls import Kind, Route
+from .urls import Route, RouteKind
 
 log: Final = logging.getLogger(__name__)
 
@@ -52,17 +52,17 @@ _STATUS: Final[dict[type[ThumbnailError], int]] = {
 }
 
 #: answered with JSON
-_JSON: Final = (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
+_JSON: Final = (RouteKind.GET_THUMBNAIL, RouteKind.GET_THUMBNAILS)
 _JPEG: Final = ("content-type", "image/jpeg")
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 _IF_NONE_MATCH: Final = b"if-none-match"
 
 #: as the Java microservice names the span of what is done for a request behind HTTP
 _SPANS: Final = {
-    Kind.RENDER_THUMBNAIL: "render_thumbnail",
-    Kind.RENDER_BIRDS_EYE_VIEW: "render_thumbnail",
-    Kind.GET_THUMBNAIL: "render_thumbnail",
-    Kind.GET_THUMBNAILS: "get_thumbnails",
+    RouteKind.RENDER_THUMBNAIL: "render_thumbnail",
+    RouteKind.RENDER_BIRDS_EYE_VIEW: "render_thumbnail",
+    RouteKind.GET_THUMBNAIL: "render_thumbnail",
+    RouteKind.GET_THUMBNAILS: "get_thumbnails",
 }
 
 #: what is wrong with OMERO is for the log
@@ -85,7 +85,7 @@ class ThumbnailPages:
         authenticate: Authenticator,
         source: ThumbnailSource,
         *,
-        limits: Limits,
+        limits: RequestLimits,
         cache_control: str,
         span: Callable[[str], AbstractContextManager[None]] | None = None,
         sources: Sources | None = None,
@@ -122,7 +122,13 @@ class ThumbnailPages:
             raise
 
     async def _answer_to(
-        self, user: User, route: Route, parsed: Asked, tags: frozenset[str], disconnected: Disconnected, path: str
+        self,
+        user: User,
+        route: Route,
+        parsed: ParsedRequest,
+        tags: frozenset[str],
+        disconnected: Disconnected,
+        path: str,
     ) -> tuple[Response, User]:
         while True:
             source = self._source if self._sources is None else source_of(self._sources, user.server_id)
@@ -152,15 +158,17 @@ class ThumbnailPages:
                     raise self._refused(user, error) from error
             user = visitor
 
-    def _answer(self, kind: Kind, asked: Asked, outcomes: Sequence[Outcome], tags: frozenset[str]) -> Response:
-        if kind is Kind.GET_THUMBNAILS:
+    def _answer(
+        self, kind: RouteKind, asked: ParsedRequest, outcomes: Sequence[Outcome], tags: frozenset[str]
+    ) -> Response:
+        if kind is RouteKind.GET_THUMBNAILS:
             return self._json(_data_uris(asked.requests, outcomes), asked.callback, tags)
         first = outcomes[0]
         if isinstance(first, NotModified):
             return self._not_modified(first.tag)
         if isinstance(first, ThumbnailError):
             raise refused(first) from first
-        if kind is Kind.GET_THUMBNAIL:
+        if kind is RouteKind.GET_THUMBNAIL:
             return self._json(_data_uri(first.jpeg), asked.callback, tags)
         # the client may have it from before it was certain what it shows
         tag = first.digest if not first.tag or (tags and first.digest in tags) else first.tag

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from .response import RequestRefused, quoted
 
 
-class Kind(StrEnum):
+class RouteKind(StrEnum):
     """What kind of answer a path has; the value is the route's name in logs and metrics."""
 
     RENDER_THUMBNAIL = "render_thumbnail"
@@ -51,7 +51,7 @@ TEMPLATES: Final = (
 class Route(NamedTuple):
     """A path taken apart. Segments are as they came: whether they are numbers is not said yet."""
 
-    kind: Kind
+    kind: RouteKind
     image: str = ""
     width: str = ""
     height: str = ""
@@ -65,7 +65,7 @@ _NOWHERE: Final = -1
 class _Shape:
     """Which segment of a path says what; `_NOWHERE` for what its paths do not say."""
 
-    kind: Kind
+    kind: RouteKind
     image: int
     width: int
     height: int
@@ -82,7 +82,7 @@ def _shapes() -> dict[tuple[str, str, str], _Shape]:
         word = rest[0] if not rest[0].startswith("{") else ""
         says = {segment: at for at, segment in enumerate(segments)}
         places = (says.get(f"{{{what}}}", _NOWHERE) for what in ("image", "width", "height"))
-        shapes[prefix, name, word] = _Shape(Kind(name), *places)
+        shapes[prefix, name, word] = _Shape(RouteKind(name), *places)
     return shapes
 
 

@@ -9,7 +9,6 @@ from .file_store import FileSessionStore
 from .memory_store import MemorySessionStore
 from .postgres_store import PostgresSessionStore
 from .redis_store import RedisSessionStore
-from .session import WebSession
 from .signed_text import SigningKeys
 from .store import (
     RememberingStore,
@@ -19,6 +18,7 @@ from .store import (
     is_session_id,
 )
 from .store_chain import SessionStoreChain
+from .web_session import WebSession
 
 __all__ = [
     "CachedSessionStore",

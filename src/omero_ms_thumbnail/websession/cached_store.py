@@ -16,8 +16,8 @@ from ..tasks import TaskSet, shared
 from .store import SessionStoreUnavailable
 
 if TYPE_CHECKING:
-    from .session import WebSession
     from .store import SessionStore
+    from .web_session import WebSession
 
 MAX_AGE: Final = 0.5
 """Seconds."""

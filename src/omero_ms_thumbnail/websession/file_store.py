@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .decode_error import SessionDecodeError
 from .reading import SessionReader
-from .session import web_session
 from .store import SessionStoreUnavailable, is_session_id
+from .web_session import web_session
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
     from pathlib import Path
 
-    from .session import WebSession
     from .signed_text import SigningKeys
+    from .web_session import WebSession
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from .store import is_session_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .session import WebSession
+    from .web_session import WebSession
 
 
 class MemorySessionStore:

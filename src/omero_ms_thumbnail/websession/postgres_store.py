@@ -16,14 +16,14 @@ import asyncpg
 from ..addresses import PostgresAddress, parse_postgres_uri
 from .postgres_advice import CONNECTIONS, TLS_IF_THERE_IS, advice
 from .reading import SessionReader
-from .session import web_session
 from .store import SessionStoreUnavailable, is_session_id
+from .web_session import web_session
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from .session import WebSession
     from .signed_text import SigningKeys
+    from .web_session import WebSession
 
 _IDLE_SECONDS = 60.0
 _STATEMENTS = 8

@@ -11,8 +11,8 @@ from typing import Final
 from .decode_error import SessionDecodeError
 from .limits import Limits
 from .payload import decode_payload, decode_value
-from .session import WebSession, web_session
 from .signed_text import SigningKeys, decode_text
+from .web_session import WebSession, web_session
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Awaitable, Callable
 
-    from .session import WebSession
+    from .web_session import WebSession
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")

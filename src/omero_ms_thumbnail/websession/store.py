@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .session import WebSession
+    from .web_session import WebSession
 
 _SESSION_ID = re.compile(r"[0-9a-z]{8,64}")
 

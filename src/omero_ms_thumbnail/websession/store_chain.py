@@ -9,8 +9,8 @@ from .store import SessionStoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .session import WebSession
     from .store import RememberingStore
+    from .web_session import WebSession
 
 
 class SessionStoreChain:

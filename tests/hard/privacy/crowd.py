@@ -13,11 +13,11 @@ from omero_embedded.world import (
     PERMISSION_BITS,
     SYSTEM_GROUP,
     USER_GROUP,
+    Experimenter,
     Group,
     Image,
     ImageState,
     RenderingDef,
-    User,
 )
 from tests.hard.privacy.history import RecordedWorld, Timeline
 
@@ -55,15 +55,17 @@ def _some_groups(rng: random.Random) -> list[int]:
     return rng.sample(range(_FIRST_GROUP, _FIRST_GROUP + GROUPS), rng.randint(1, 5))
 
 
-def _user(number: int, rng: random.Random) -> User:
+def _user(number: int, rng: random.Random) -> Experimenter:
     groups = _some_groups(rng)
     leads = tuple(group for group in groups if rng.random() < 0.05)
     if rng.random() < 0.03:
         groups.insert(0, SYSTEM_GROUP)
-    return User(number, f"user-{number}", "", "", (*groups, USER_GROUP), leads)
+    return Experimenter(number, f"user-{number}", "", "", (*groups, USER_GROUP), leads)
 
 
-def _image(number: int, rng: random.Random, members: dict[int, list[User]], settings: itertools.count[int]) -> Image:
+def _image(
+    number: int, rng: random.Random, members: dict[int, list[Experimenter]], settings: itertools.count[int]
+) -> Image:
     group = rng.choice(list(members))
     owner = rng.choice(members[group])
     picture = NamedPicture(f"image-{number}", rng.choice([64, 512]), rng.choice([32, 64, 700]))
@@ -141,7 +143,7 @@ class Changes:
             pass
         return image
 
-    def _user(self) -> User:
+    def _user(self) -> Experimenter:
         return self._world.users[self._rng.choice(list(self.keys))]
 
     def _render(self) -> None:

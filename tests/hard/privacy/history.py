@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.model import data
-from omero_embedded.world import Group, Image, User, World
+from omero_embedded.world import Experimenter, Group, Image, World
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def _facts(image: Image) -> ImageFacts:
 class RecordedWorld(World):
     """A world that remembers what it was."""
 
-    def __init__(self, users: Iterable[User], groups: Iterable[Group], images: Iterable[Image]) -> None:
+    def __init__(self, users: Iterable[Experimenter], groups: Iterable[Group], images: Iterable[Image]) -> None:
         super().__init__(users, groups, images)
         self.user_at = {user.id: Timeline(user) for user in self.users.values()}
         self.group_at = {group.id: Timeline(group) for group in self.groups.values()}
@@ -98,7 +98,7 @@ class RecordedWorld(World):
         super().delete(image)
         self.image_at[image.id].change(None)
 
-    def _saved(self, settings: data.RenderingDef) -> None:
+    def _saved(self, settings: data.RenderingDefRow) -> None:
         """By whomever, those that OMERO made for somebody who looked among them."""
         pixels = self.database.pixels.get(settings.pixels_id)
         if pixels is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from omero_embedded.images.picture import fit
 from omero_embedded.images.rendering import RenderingSettings, default_settings
-from omero_embedded.world import Image, ImageState, User
+from omero_embedded.world import Experimenter, Image, ImageState
 from tests.hard.privacy.history import ImageFacts, RecordedWorld
 from tests.support.labelled_pictures import told, told_clock
 
@@ -94,7 +94,7 @@ class Oracle:
         return self._shown(user, facts, permissions, asked, is_steady=is_steady)
 
     def _shown(
-        self, user: User, facts: ImageFacts, permissions: str, asked: Asked, *, is_steady: bool
+        self, user: Experimenter, facts: ImageFacts, permissions: str, asked: Asked, *, is_steady: bool
     ) -> set[bytes | None]:
         image = self._images[asked.image]
         own = _settings(self._images, user, facts, permissions, asked)
@@ -141,11 +141,11 @@ def _is_stored(asked: Asked) -> bool:
     return (asked.width, asked.height, asked.rendering_def, asked.section) == (DEFAULT_SIZE, None, None, None)
 
 
-def _is_admin(user: User) -> bool:
+def _is_admin(user: Experimenter) -> bool:
     return _SYSTEM_GROUP in user.groups
 
 
-def _may_read(user: User, facts: ImageFacts, permissions: str) -> bool:
+def _may_read(user: Experimenter, facts: ImageFacts, permissions: str) -> bool:
     owner, group, _ = facts
     if _is_admin(user):
         return True
@@ -156,7 +156,7 @@ def _may_read(user: User, facts: ImageFacts, permissions: str) -> bool:
 
 
 def _settings(
-    images: dict[int, Image], user: User, facts: ImageFacts, permissions: str, asked: Asked
+    images: dict[int, Image], user: Experimenter, facts: ImageFacts, permissions: str, asked: Asked
 ) -> RenderingSettings | None:
     owner, _, saved = facts
     by_id = {number: settings for number, _, settings in saved}

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from omero_embedded.model.data import Database, Image, Pixels, RenderingDef
+from omero_embedded.model.data import Database, ImageRow, Pixels, RenderingDefRow
 from omero_embedded.model.people import (
     PERMISSION_BITS,
     ROOT,
     SYSTEM_GROUP,
     USER_GROUP,
+    Experimenter,
     Group,
     People,
-    User,
 )
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.thumbnails import pixels, single
@@ -113,13 +113,13 @@ class SmallTown:
         self._now: Callable[[], int] = lambda: next(ticks)
         groups = [Group(_FIRST_GROUP + number, f"group {number}", kind) for number, kind in enumerate(PERMISSION_BITS)]
         everywhere = [Group(SYSTEM_GROUP, "system", "rw----"), Group(USER_GROUP, "user", "rwr---")]
-        root = User(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
+        root = Experimenter(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
         users = [self._user(_FIRST_USER + number) for number in range(_USERS)]
         self._people = People([root, *users], [*everywhere, *groups])
         database = Database()
         database.clock = self._now
         for number in range(_FIRST_IMAGE, _FIRST_IMAGE + _IMAGES):
-            image = Image(number, f"image {number}", self.rng.choice(users).id, self._group())
+            image = ImageRow(number, f"image {number}", self.rng.choice(users).id, self._group())
             pixels = Pixels(number + _PIXELS, image, 256, self.rng.choice([192, 256]), size_z=3, size_c=2)
             pixels.source, pixels.update_event = f"image-{number}", database.new_event(image.owner_id, image.group_id)
             image.pixels.append(pixels)
@@ -130,7 +130,7 @@ class SmallTown:
         self._files: dict[tuple[str, int, int], set[bytes]] = {}
         self._put(database)
         self.memory = CountingMemory(bytes_max=1 << 24, life=1e9)
-        self.caches = Caches(self.memory, belief=belief, files=Folder(self) if files else None)
+        self.caches = Caches(self.memory, facts_life=belief, files=Folder(self) if files else None)
         self._persons: dict[int, list[Person]] = {}
         self._dump = database.copy()
         self._changed()
@@ -332,17 +332,17 @@ class SmallTown:
         change()
         self._changed()
 
-    def _image(self) -> Image:
+    def _image(self) -> ImageRow:
         return self._database.images[self._focus or self.rng.choice(list(self._database.images))]
 
-    def _somebody(self, image: Image) -> int:
+    def _somebody(self, image: ImageRow) -> int:
         readers = [one.id for one in self._people.users.values() if image.group_id in one.groups]
         return self.rng.choice([image.owner_id, *readers])
 
-    def _user(self, number: int) -> User:
+    def _user(self, number: int) -> Experimenter:
         groups = tuple(self.rng.sample(range(_FIRST_GROUP, _FIRST_GROUP + len(PERMISSION_BITS)), 3))
         leads = tuple(group for group in groups if self.rng.random() < 0.1)
-        return User(number, f"user-{number}", "", "", (*groups, USER_GROUP), leads)
+        return Experimenter(number, f"user-{number}", "", "", (*groups, USER_GROUP), leads)
 
     def _group(self) -> int:
         return self.rng.randrange(_FIRST_GROUP, _FIRST_GROUP + len(PERMISSION_BITS))
@@ -361,7 +361,7 @@ class SmallTown:
                 saved = replace(own, event=event, look=self.rng.choice(_LOOKS))
                 self._database.rendering_defs.put(saved)
 
-    def _own_settings(self, image: Image, owner: int) -> RenderingDef | None:
+    def _own_settings(self, image: ImageRow, owner: int) -> RenderingDefRow | None:
         found = self._database.rendering_defs.of(image.primary.id).values()
         return max((one for one in found if one.owner_id == owner), key=lambda one: one.event.time, default=None)
 
@@ -371,7 +371,7 @@ class SmallTown:
         owner = self._somebody(image)
         event = self._database.new_event(owner, image.group_id)
         table = self._database.rendering_defs
-        table.put(RenderingDef(table.next_id(), image.primary.id, owner, event, self.rng.choice(_LOOKS), 1))
+        table.put(RenderingDefRow(table.next_id(), image.primary.id, owner, event, self.rng.choice(_LOOKS), 1))
 
     def _delete_settings(self) -> None:
         image = self._image()

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.thumbnails import content, scheduler
-from omero_ms_thumbnail.thumbnails.beliefs import Beliefs
-from omero_ms_thumbnail.thumbnails.knowledge import Knowledge
+from omero_ms_thumbnail.thumbnails.facts_cache import FactsCache
 from omero_ms_thumbnail.thumbnails.scheduler import ThumbnailScheduler
+from omero_ms_thumbnail.thumbnails.session_facts import SessionFacts
 from tests.hard.privacy.small_town import small_town
 from tests.hard.privacy.watching import Wrong
 
@@ -122,7 +122,7 @@ def given_before_omero_answers(patch: pytest.MonkeyPatch) -> None:
     """By what another session was told of the image, whoever's."""
     told: dict[int, Any] = {}
 
-    def of(original: Any, self: Any, request: Any) -> Any:
+    def cached(original: Any, self: Any, request: Any) -> Any:
         found = original(self, request)
         if found is not None:
             told[request.image_id] = found
@@ -130,11 +130,15 @@ def given_before_omero_answers(patch: pytest.MonkeyPatch) -> None:
             return found
         return told.get(request.image_id)
 
-    _wrap(Knowledge, "of", of)(patch)
+    _wrap(SessionFacts, "cached", cached)(patch)
 
 
-def beliefs_of_all(patch: pytest.MonkeyPatch) -> None:
-    """One table of what is believed for all sessions."""
+def _once_the_viewer_is_known(cached: Any, self: Any, request: Any) -> Any:
+    return cached(self, request) if self._viewer is not None else None
+
+
+def facts_of_all(patch: pytest.MonkeyPatch) -> None:
+    """One table of facts for all sessions."""
     table: list[Any] = []
 
     def begin(original: Any, self: Any, *given: Any) -> None:
@@ -142,36 +146,36 @@ def beliefs_of_all(patch: pytest.MonkeyPatch) -> None:
         table.append(self._facts)
         self._facts = table[0]
 
-    _wrap(Beliefs, "__init__", begin)(patch)
-    _wrap(Knowledge, "of", lambda of, self, request: of(self, request) if self._viewer is not None else None)(patch)
-    patch.setattr(Beliefs, "clear", lambda _self: None)
+    _wrap(FactsCache, "__init__", begin)(patch)
+    _wrap(SessionFacts, "cached", _once_the_viewer_is_known)(patch)
+    patch.setattr(FactsCache, "clear", lambda _self: None)
 
 
-def beliefs_outlive_the_session(patch: pytest.MonkeyPatch) -> None:
-    """Whoever logs in again goes on with what they believed."""
+def facts_outlive_the_session(patch: pytest.MonkeyPatch) -> None:
+    """Whoever logs in again goes on with the facts that they had."""
     tables: dict[int, Any] = {}
 
     def begin(original: Any, self: Any, session: Any, caches: Any) -> None:
         original(self, session, caches)
-        self.beliefs._facts = tables.setdefault(session.user_id, self.beliefs._facts)
+        self.cache._facts = tables.setdefault(session.user_id, self.cache._facts)
 
-    _wrap(Knowledge, "__init__", begin)(patch)
+    _wrap(SessionFacts, "__init__", begin)(patch)
     # nothing is told before it is known for whom
-    _wrap(Knowledge, "of", lambda of, self, request: of(self, request) if self._viewer is not None else None)(patch)
-    patch.setattr(Beliefs, "clear", lambda _self: None)
+    _wrap(SessionFacts, "cached", _once_the_viewer_is_known)(patch)
+    patch.setattr(FactsCache, "clear", lambda _self: None)
 
 
-def beliefs_for_ever(patch: pytest.MonkeyPatch) -> None:
-    def get(self: Beliefs, image_id: int) -> Any:
+def facts_for_ever(patch: pytest.MonkeyPatch) -> None:
+    def get(self: FactsCache, image_id: int) -> Any:
         entry = self._facts.get(image_id)
         return entry[1] if entry is not None else None
 
-    patch.setattr(Beliefs, "get", get)
-    patch.setattr(Beliefs, "_let_go", lambda _self: None)
+    patch.setattr(FactsCache, "get", get)
+    patch.setattr(FactsCache, "_evict", lambda _self: None)
 
 
-def version_believes(patch: pytest.MonkeyPatch) -> None:
-    _wrap(Knowledge, "of", lambda of, self, request: of(self, request.anew))(patch)
+def version_takes_cached_facts(patch: pytest.MonkeyPatch) -> None:
+    _wrap(SessionFacts, "cached", lambda cached, self, request: cached(self, request.anew))(patch)
 
 
 def requests_without_settings(patch: pytest.MonkeyPatch) -> None:
@@ -196,10 +200,10 @@ AT_ONCE: dict[str, Break] = {
 
 BELIEVED: dict[str, Break] = {
     "a picture is given by what another session was told": given_before_omero_answers,
-    "sessions believe what others were told": beliefs_of_all,
-    "who logs in again believes what they did": beliefs_outlive_the_session,
-    "sessions believe for ever": beliefs_for_ever,
-    "a new version is believed": version_believes,
+    "sessions take facts that others were given": facts_of_all,
+    "who logs in again goes on with old facts": facts_outlive_the_session,
+    "facts are kept for ever": facts_for_ever,
+    "a new version takes cached facts": version_takes_cached_facts,
 }
 
 
@@ -223,6 +227,6 @@ def test_a_mix_up_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", BELIEVED)
-def test_a_belief_that_is_none_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_that_are_not_ones_own_or_too_old_are_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     BELIEVED[name](monkeypatch)
     _is_caught(BELIEF)

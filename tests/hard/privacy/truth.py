@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from omero_embedded.model.data import Database, Thumbnail
-from omero_embedded.model.omero_server import OmeroServer
+from omero_embedded.model.data import Database, ThumbnailRow
+from omero_embedded.model.omero_server import ServerModel
 from omero_embedded.model.people import People
-from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 from omero_ms_thumbnail.ice.types import UserException
 from omero_ms_thumbnail.thumbnails import pixels, single
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
@@ -19,15 +19,15 @@ from tests.unit.thumbnails.model_session import ModelSession
 DEFAULT_LOOK: Final = "default"
 
 
-def draw(drawing: Drawing) -> bytes:
+def draw(drawing: ThumbnailDrawing) -> bytes:
     """A picture that says in words all that it shows, as a JPEG begins and ends."""
     shown = "clock" if drawing.pixels is None else f"{drawing.pixels.source} {drawing.look} {drawing.z}.{drawing.t}"
     return b"\xff\xd8" + f"{drawing.width}x{drawing.height} {shown}".encode() + b"\xff\xd9"
 
 
-def new_server(people: People, database: Database) -> OmeroServer:
+def new_server(people: People, database: Database) -> ServerModel:
     """An OMERO.server for these."""
-    return OmeroServer(people, database, draw, lambda _pixels: DEFAULT_LOOK)
+    return ServerModel(people, database, draw, lambda _pixels: DEFAULT_LOOK)
 
 
 class Truth:
@@ -44,7 +44,7 @@ class Truth:
         """Which database it was."""
         return self._database.uuid
 
-    def rows(self, image_id: int) -> list[Thumbnail]:
+    def rows(self, image_id: int) -> list[ThumbnailRow]:
         """The rows of an image's stored thumbnails."""
         image = self._database.images[image_id]
         return list(self._database.thumbnails.of(image.primary.id).values())
@@ -87,5 +87,5 @@ class Truth:
 class _Stage:
     """As `tests.unit.embedded.truth.Stage` for a session."""
 
-    def __init__(self, server: OmeroServer) -> None:
+    def __init__(self, server: ServerModel) -> None:
         self.server = server

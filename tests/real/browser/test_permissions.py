@@ -8,7 +8,7 @@ import pytest
 
 from omero_embedded.images.samples import sample_collection
 from omero_embedded.sample_world import sample_world
-from omero_embedded.world import Image, ImageState, User, World
+from omero_embedded.world import Experimenter, Image, ImageState, World
 from tests.real.browser.chromium import Gallery
 
 
@@ -18,12 +18,12 @@ def world() -> World:
     return sample_world(sample_collection())
 
 
-def is_readable(world: World, user: User, image: Image) -> bool:
+def is_readable(world: World, user: Experimenter, image: Image) -> bool:
     """Whether it may be shown."""
     return world.may_read(user, image) and image.state is not ImageState.FAILING
 
 
-def is_shown(world: World, user: User, image: Image) -> bool:
+def is_shown(world: World, user: Experimenter, image: Image) -> bool:
     """Whether it is, even if nobody has looked at it yet who may make settings for it."""
     return world.settings_for(user, image) is not None or world.may_make_settings(user, image)
 

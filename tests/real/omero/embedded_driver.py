@@ -10,7 +10,7 @@ import numpy as np
 from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.images.picture import Channel, Picture, Plane
 from omero_embedded.images.rendering import RenderingSettings, default_settings
-from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User, World
+from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Experimenter, Group, World
 from omero_ms_thumbnail.omero.session import OmeroServer
 from tests.real.omero.model_preparation import Hand
 from tests.real.omero.scenario import GROUPS, ROLES, Left
@@ -63,7 +63,7 @@ class EmbeddedDriver:
         self._users: dict[str, int] = made["users"]
         self._keys = {(role, group): key for role, group, key in made["keys"]}
 
-    def _start_session(self, user: User, group_id: int) -> str:
+    def _start_session(self, user: Experimenter, group_id: int) -> str:
         session = self.omero.sessions.keep(user)
         session.group_id = group_id
         return session.key
@@ -106,7 +106,7 @@ class EmbeddedDriver:
 async def embedded_driver(data_dir: Path | None = None) -> EmbeddedDriver:
     """An embedded OMERO that nobody has used yet, listening; its files are in a new folder, where one is named."""
     groups = (Group(SYSTEM_GROUP, "system", "rw----"), Group(USER_GROUP, "user", "rwr---"))
-    root = User(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
+    root = Experimenter(ROOT, "root", "root", "", (SYSTEM_GROUP, USER_GROUP))
     omero = EmbeddedOmero(World([root], groups, []), data_dir=data_dir)
     await omero.start()
     return EmbeddedDriver(omero, data_dir)

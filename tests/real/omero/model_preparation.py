@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from omero_embedded.model.data import Image, ImageState, Pixels
-from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, User
+from omero_embedded.model.data import ImageRow, ImageState, Pixels
+from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Experimenter, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_embedded.model.data import Database, RenderingDef
+    from omero_embedded.model.data import Database, RenderingDefRow
     from omero_embedded.model.people import People
 
 _WIDTH, _HEIGHT, _CHANNELS = 256, 192, 2
@@ -37,7 +37,7 @@ class Hand:
         people: People,
         database: Database,
         *,
-        start_session: Callable[[User, int], str],
+        start_session: Callable[[Experimenter, int], str],
         look: Callable[[Pixels, str], Any],
         source: Any = None,
     ) -> None:
@@ -62,7 +62,7 @@ class Hand:
             user_id = max(*self._people.users, *self._people.groups, _PEOPLE) + 1
             leads = everywhere if role == "leader" else ()
             name = f"replay-{role}"
-            self._people.users[user_id] = User(user_id, name, name, "", (*everywhere, USER_GROUP), leads)
+            self._people.users[user_id] = Experimenter(user_id, name, name, "", (*everywhere, USER_GROUP), leads)
             self._users[role] = user_id
         keys = []
         for role in asked["roles"]:
@@ -76,7 +76,7 @@ class Hand:
         """An image without settings."""
         image_id = max(self._database.images, default=0) + 1
         group_id = next(one.id for one in self._people.groups.values() if one.name == f"replay {asked['group']}")
-        image = Image(image_id, f"replay {image_id}", self._users[asked["owner"]], group_id)
+        image = ImageRow(image_id, f"replay {image_id}", self._users[asked["owner"]], group_id)
         pixels = Pixels(PIXELS + image_id, image, _WIDTH, _HEIGHT, size_c=_CHANNELS, source=self._source)
         image.pixels.append(pixels)
         self._database.add_image(image)
@@ -120,5 +120,5 @@ class Hand:
             settings[role] = settings.get(role, 0) + 1
         return {"rows": rows, "settings": settings}
 
-    def _settings_of(self, image_id: int) -> list[RenderingDef]:
+    def _settings_of(self, image_id: int) -> list[RenderingDefRow]:
         return list(self._database.rendering_defs.of(self._database.images[image_id].primary.id).values())

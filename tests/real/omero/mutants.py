@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from omero_embedded.model import call as call_module
 from omero_embedded.model.call import Call
 from omero_embedded.model.thumbnail_context import ThumbnailContext, widths
-from omero_embedded.model.thumbnail_drawing import Drawing, StoreState
-from omero_embedded.model.thumbnail_store import ThumbnailStore
+from omero_embedded.model.thumbnail_drawing import StoreState, ThumbnailDrawing
+from omero_embedded.model.thumbnail_store import ThumbnailBean
 
 if TYPE_CHECKING:
     import pytest
@@ -51,7 +51,7 @@ def _right_shape(instead: Any, self: Any, call: Call, error: Exception, dimensio
 
 
 def _shape_of_the_image(_clock: Any, self: Any, width: int, height: int) -> Any:
-    return (yield from self._drawn(Drawing(None, None, width, height)))
+    return (yield from self._drawn(ThumbnailDrawing(None, None, width, height)))
 
 
 def _as_themselves(enter: Any, people: Any, user: Any, group: int, said: Any) -> Any:
@@ -60,13 +60,13 @@ def _as_themselves(enter: Any, people: Any, user: Any, group: int, said: Any) ->
 
 MUTANTS: Final[dict[str, Break]] = {
     "a store draws with the settings that were set last": _wrap(StoreState, "_check_renderer", _always_loaded_anew),
-    "a store begins anew with the same Pixels": _wrap(ThumbnailStore, "setPixelsId", _new_each_time),
+    "a store begins anew with the same Pixels": _wrap(ThumbnailBean, "setPixelsId", _new_each_time),
     "a set makes no settings": _wrap(ThumbnailContext, "make_missing_settings", _nothing),
     "a set shows each image with its own owner's settings": _wrap(
         ThumbnailContext, "load_settings", _each_images_own_owner
     ),
     "a stored call makes no row": _wrap(ThumbnailContext, "_make_missing_metadata", lambda *_: None),
-    "where no row may be made the shape is right": _wrap(ThumbnailStore, "_instead", _right_shape),
+    "where no row may be made the shape is right": _wrap(ThumbnailBean, "_instead", _right_shape),
     "a clock has the shape of the image": _wrap(StoreState, "_clock", _shape_of_the_image),
     "an administrator acts in nobody else's name": _wrap(call_module, "enter", _as_themselves),
     "what is stored is always as new as the settings": _wrap(ThumbnailContext, "is_dirty", lambda *_: False),
@@ -77,6 +77,6 @@ MUTANTS: Final[dict[str, Break]] = {
         call_module, "context_may_read", lambda _original, _people, _context, _owner, group: group > 1
     ),
     "a set forgets that one of its images is in progress": _wrap(
-        ThumbnailStore, "_has_become_in_progress", lambda *_: False
+        ThumbnailBean, "_has_become_in_progress", lambda *_: False
     ),
 }

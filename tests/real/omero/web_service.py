@@ -13,7 +13,7 @@ import httpx
 import yaml
 
 from omero_embedded.session_writer import stored
-from omero_ms_thumbnail.websession.session import WebSession
+from omero_ms_thumbnail.websession.web_session import WebSession
 from tests.real.omero.scenario import GROUPS, ROLES
 from tests.support.service_process import free_port, start
 

@@ -17,7 +17,7 @@ import pytest
 
 from omero_embedded.ice_server import ObjectAdapter
 from omero_embedded.model.omero_sessions import OmeroSession
-from omero_embedded.model.projections import QUERIES, Asked, Row
+from omero_embedded.model.projections import QUERIES, ProjectionQuery, Row
 from omero_embedded.workload import Latency
 from omero_embedded.world import ImageState
 from omero_ms_thumbnail.ice.errors import ObjectNotExistException
@@ -237,7 +237,7 @@ def test_a_database_that_does_not_say_what_pictures_show(site: Site, monkeypatch
 def test_a_database_that_takes_long_for_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     facts_and_content = QUERIES[FACTS_AND_CONTENT]
 
-    def slow(asked: Asked) -> Iterable[Row]:
+    def slow(asked: ProjectionQuery) -> Iterable[Row]:
         # in the thread of that OMERO, where nobody waits for anything else
         time.sleep(SLOW + 0.1)
         return facts_and_content(asked)

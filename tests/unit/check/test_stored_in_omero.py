@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.model.data import Thumbnail
+from omero_embedded.model.data import ThumbnailRow
 from omero_ms_thumbnail.check.diagnoses import STORED_DIFFERS, STORED_EMPTY, STORED_FILE_MISSING, STRETCHED
 from omero_ms_thumbnail.check.finding import Finding, Outcome
 from omero_ms_thumbnail.check.stored import look_at_stored
@@ -128,7 +128,7 @@ async def test_a_clock_that_was_stored_once(permissions: str) -> None:
 async def test_a_stretched_square() -> None:
     stage = staged("rwra--", "owner saves red")
     event = stage.database.new_event(PEOPLE["member"], 503)
-    stage.database.thumbnails.put(Thumbnail(77, 2001, PEOPLE["member"], 96, 96, None, event))
+    stage.database.thumbnails.put(ThumbnailRow(77, 2001, PEOPLE["member"], 96, 96, None, event))
     assert (await checked(stage))["stored sizes"].diagnosis is STRETCHED
 
 

@@ -26,7 +26,7 @@ def _caches(folder: Path, cache: str) -> Caches:
 def test_by_default_pictures_are_kept_for_a_day_and_omero_is_believed_for_seconds(tmp_path: Path) -> None:
     made = _caches(tmp_path, "")
     assert made.by_content
-    assert made.belief == 5
+    assert made.facts_life == 5
     assert made.memory is not None
     assert made.memory.life == 86_400
     assert made.shared is None
@@ -34,11 +34,11 @@ def test_by_default_pictures_are_kept_for_a_day_and_omero_is_believed_for_second
 
 def test_each_zero_means_what_it_says(tmp_path: Path) -> None:
     asking = _caches(tmp_path, "life: 0")
-    assert asking.belief == 0
+    assert asking.facts_life == 0
     assert asking.memory is not None
     keeping_none = _caches(tmp_path, "picture-life: 0")
     assert (keeping_none.memory, keeping_none.shared) == (None, None)
-    assert keeping_none.belief == 5
+    assert keeping_none.facts_life == 5
     assert _caches(tmp_path, "memory: 0").memory is None
 
 

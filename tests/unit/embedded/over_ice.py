@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from omero_embedded.embedded_omero import EmbeddedOmero
-from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Group, Image, User, World
+from omero_embedded.world import ROOT, SYSTEM_GROUP, USER_GROUP, Experimenter, Group, Image, World
 from omero_ms_thumbnail.ice.references import ObjectPrx
 from omero_ms_thumbnail.omero.rtypes import RInt
 from omero_ms_thumbnail.omero.services import THUMBNAIL_STORE
@@ -29,9 +29,9 @@ def plain_world(permissions: str = "rwra--", images: int = 3) -> World:
         Group(LAB, "lab", permissions),
     )
     users = (
-        User(ROOT, "root", "root", "secret", (SYSTEM_GROUP, USER_GROUP)),
-        User(OWNER, "owner", "owner", "secret", (LAB, USER_GROUP)),
-        User(MEMBER, "member", "member", "secret", (LAB, USER_GROUP)),
+        Experimenter(ROOT, "root", "root", "secret", (SYSTEM_GROUP, USER_GROUP)),
+        Experimenter(OWNER, "owner", "owner", "secret", (LAB, USER_GROUP)),
+        Experimenter(MEMBER, "member", "member", "secret", (LAB, USER_GROUP)),
     )
     made = [Image(1001 + one, f"image {one}", 2001 + one, OWNER, LAB, TwoChannels(f"{one}")) for one in range(images)]
     return World(users, groups, made)

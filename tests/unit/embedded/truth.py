@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from omero_embedded.model.call import Steps, Work
-from omero_embedded.model.data import Database, Image, ImageState, Pixels
+from omero_embedded.model.data import Database, ImageRow, ImageState, Pixels
 from omero_embedded.model.omero_errors import OmeroError
-from omero_embedded.model.omero_server import OmeroServer
-from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Group, People, User
-from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.model.omero_server import ServerModel
+from omero_embedded.model.people import ROOT, SYSTEM_GROUP, USER_GROUP, Experimenter, Group, People
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 
 FOLDER = Path(__file__).parents[2] / "data" / "omero-truth"
 
@@ -40,7 +40,7 @@ def run(steps: Steps[Any]) -> Any:
         given = step.make() if isinstance(step, Work) and step.make is not None else None
 
 
-def draw(drawing: Drawing) -> bytes:
+def draw(drawing: ThumbnailDrawing) -> bytes:
     """A picture in words."""
     return f"{drawing.width}x{drawing.height} {'clock' if drawing.is_clock else drawing.look}".encode()
 
@@ -64,22 +64,22 @@ class Stage:
             Group(GROUP, "truth", permissions),
         )
         users = (
-            User(ROOT, "root", "root", "secret", (SYSTEM_GROUP, USER_GROUP)),
-            User(PEOPLE["owner"], "owner", "owner", "secret", (GROUP, USER_GROUP)),
-            User(PEOPLE["member"], "member", "member", "secret", (GROUP, USER_GROUP)),
-            User(PEOPLE["leader"], "leader", "leader", "secret", (GROUP, USER_GROUP), (GROUP,)),
+            Experimenter(ROOT, "root", "root", "secret", (SYSTEM_GROUP, USER_GROUP)),
+            Experimenter(PEOPLE["owner"], "owner", "owner", "secret", (GROUP, USER_GROUP)),
+            Experimenter(PEOPLE["member"], "member", "member", "secret", (GROUP, USER_GROUP)),
+            Experimenter(PEOPLE["leader"], "leader", "leader", "secret", (GROUP, USER_GROUP), (GROUP,)),
         )
         self.database = Database()
         for number in range(images):
-            image = Image(1001 + number, f"image {number}", PEOPLE["owner"], GROUP)
+            image = ImageRow(1001 + number, f"image {number}", PEOPLE["owner"], GROUP)
             image.pixels.append(Pixels(2001 + number, image, 256, 192, size_c=2))
             self.database.add_image(image)
-        self.server = OmeroServer(People(users, groups), self.database, draw, lambda _pixels: "default")
+        self.server = ServerModel(People(users, groups), self.database, draw, lambda _pixels: "default")
         self._sessions = {
             name: self.server.sessions.keep(self.server.people.users[number]) for name, number in PEOPLE.items()
         }
 
-    def image(self, number: int) -> Image:
+    def image(self, number: int) -> ImageRow:
         return self.database.images[1001 + number]
 
     def step(self, text: str, number: int) -> None:
@@ -159,7 +159,7 @@ class Stage:
             }
         return {"picture": self._shown(answer)} if isinstance(answer, bytes) else answer
 
-    def _newest(self, image: Image, owner_id: int) -> int:
+    def _newest(self, image: ImageRow, owner_id: int) -> int:
         own = [one for one in self.database.rendering_defs.of(image.primary.id).values() if one.owner_id == owner_id]
         return max(own, key=lambda one: one.event.time).id
 
@@ -171,7 +171,7 @@ class Stage:
         width, height = size.split("x")
         return [int(width), int(height), look]
 
-    def _left(self, image: Image) -> dict[str, Any]:
+    def _left(self, image: ImageRow) -> dict[str, Any]:
         names = {number: name for name, number in PEOPLE.items()}
         rows: dict[str, list[str]] = {}
         settings: dict[str, int] = {}

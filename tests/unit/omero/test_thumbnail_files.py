@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from omero_ms_thumbnail.omero.thumbnail_files import REST, THREADS, ThumbnailFiles
+from omero_ms_thumbnail.omero.thumbnail_files import FOLDER_REST, THREADS, ThumbnailFiles
 from omero_ms_thumbnail.omero.thumbnail_folder import FileRefusal, FolderRead, path_of, read_files
 
 JPEG: Final = b"\xff\xd8 a picture \xff\xd9"
@@ -133,7 +133,7 @@ async def test_after_a_while_one_page_tries_again(mount: Mount) -> None:
     mount.hang()
     await files.read([1])
     await within(mount)
-    mount.now += REST
+    mount.now += FOLDER_REST
     trying = asyncio.create_task(files.read([2]))
     await within(mount)
     # meanwhile nobody else does
@@ -150,7 +150,7 @@ async def test_a_folder_that_is_back_is_read_again(tmp_path: Path) -> None:
     assert await files.read([1]) == {}
     mount.put(1)
     assert await files.read([1]) == {}
-    mount.now += REST
+    mount.now += FOLDER_REST
     assert await files.read([1]) == {1: JPEG}
     assert await asyncio.gather(files.read([1]), files.read([1])) == [{1: JPEG}] * 2
     mount.close()
@@ -161,7 +161,7 @@ async def test_no_more_threads_hang_than_there_are(mount: Mount) -> None:
     mount.hang()
     for _ in range(10):
         assert await files.read([1]) == {}
-        mount.now += REST
+        mount.now += FOLDER_REST
     assert len(mount.reads) == THREADS
     assert mount.refused == {"too-slow": THREADS, "resting": 10 - THREADS}
 
@@ -217,7 +217,7 @@ async def test_a_folder_that_is_not_there_says_which_key_once_a_minute(
     files = mount.files()
     for _ in range(3):
         assert await files.read([1]) == {}
-        mount.now += REST
+        mount.now += FOLDER_REST
     mount.close()
     assert mount.refused == {"unreadable": 3}
     first, again = said(caplog)

@@ -24,14 +24,14 @@ from omero_ms_thumbnail.web.application import Application
 from omero_ms_thumbnail.web.auth import SERVER_PARAMETER, Authenticator
 from omero_ms_thumbnail.web.health import Health
 from omero_ms_thumbnail.web.openapi import Access, describe
-from omero_ms_thumbnail.web.parsing import Limits
+from omero_ms_thumbnail.web.parsing import RequestLimits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
-from omero_ms_thumbnail.web.urls import TEMPLATES, Kind, route
+from omero_ms_thumbnail.web.urls import TEMPLATES, RouteKind, route
 from tests.unit.openapi.described import check_answer, example, parameters, responses
 from tests.unit.web.requests import Headers, Scope, ask
 
 ACCESS = Access("sessionid", key_header=True, key_parameter=True)
-DOCUMENT = describe("1.2.3", Limits(), ACCESS)
+DOCUMENT = describe("1.2.3", RequestLimits(), ACCESS)
 
 SERVICE_PATHS = {path for path in DOCUMENT["paths"] if path.count("/") == 1}
 
@@ -51,7 +51,7 @@ SEVERAL = Access("sessionid", key_header=True, key_parameter=False, servers=("1"
 
 
 def test_of_several_omeros_a_key_may_say_which_it_is_of() -> None:
-    document = describe("1", Limits(), SEVERAL)
+    document = describe("1", RequestLimits(), SEVERAL)
     OpenAPIV31SpecValidator(document).validate()
     for path in TEMPLATES:
         for method in ("get", "head"):
@@ -69,7 +69,7 @@ def test_of_several_omeros_a_key_may_say_which_it_is_of() -> None:
     ],
 )
 def test_where_there_is_nothing_to_say_no_server_is_described(access: Access) -> None:
-    document = describe("1", Limits(), access)
+    document = describe("1", RequestLimits(), access)
     assert "server" not in document["components"]["parameters"]
     assert all(one["name"] != SERVER_PARAMETER for path in TEMPLATES for one in parameters(document, path))
 
@@ -90,10 +90,10 @@ def test_a_described_path_is_a_route_that_says_what_is_described(path: str) -> N
     assert DOCUMENT["paths"][path]["get"]["tags"] == [found.kind.value]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", RouteKind)
 @pytest.mark.parametrize("prefix", ["webclient", "webgateway"])
 @pytest.mark.parametrize("rest", ["1", "1/2", "1/2/3", "size/2/1", ""])
-def test_whatever_a_route_says_is_described(prefix: str, kind: Kind, rest: str) -> None:
+def test_whatever_a_route_says_is_described(prefix: str, kind: RouteKind, rest: str) -> None:
     path = f"/{prefix}/{kind.value}/{rest}"
     try:
         found = route(path)
@@ -113,7 +113,7 @@ def test_whatever_a_route_says_is_described(prefix: str, kind: Kind, rest: str) 
 
 def test_limits_and_the_ways_to_say_who_is_asking_are_those_of_the_settings() -> None:
     document = describe(
-        "9", Limits(longest_side=300, batch=7), Access("omeroid", key_header=False, key_parameter=False)
+        "9", RequestLimits(longest_side=300, batch=7), Access("omeroid", key_header=False, key_parameter=False)
     )
     OpenAPIV31SpecValidator(document).validate()
     assert document["info"]["version"] == "9"
@@ -157,7 +157,7 @@ async def test_whatever_comes_of_it_is_described(outcome: Thumbnail | ThumbnailE
     pages = ThumbnailPages(
         Authenticator(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         Source(outcome),
-        limits=Limits(),
+        limits=RequestLimits(),
         cache_control="private, no-cache",
     )
     service = Application(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from omero_ms_thumbnail.thumbnails.item import FOLLOWING, Item, State
+from omero_ms_thumbnail.thumbnails.item import FOLLOWING, Item, ItemState
 from tests.support.asyncio_debug import asyncio_debug_mode as asyncio_debug_mode
 
 
@@ -15,7 +15,7 @@ def every_item_goes_by_the_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     strayed: list[str] = []
     goes = Item.becomes
 
-    def becomes(item: Item, state: State) -> None:
+    def becomes(item: Item, state: ItemState) -> None:
         if state is not item.state and state not in FOLLOWING[item.state]:
             strayed.append(f"{item!r} cannot be {state.value}")
         if item.done.done():

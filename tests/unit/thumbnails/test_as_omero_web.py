@@ -10,12 +10,12 @@ import re
 from collections import Counter
 from typing import Any
 
-from omero_ms_thumbnail.web.parsing import Limits, Parser
-from omero_ms_thumbnail.web.urls import Kind, route
+from omero_ms_thumbnail.web.parsing import Parser, RequestLimits
+from omero_ms_thumbnail.web.urls import RouteKind, route
 from tests.unit.embedded.truth import PEOPLE, Stage, scenarios
 from tests.unit.thumbnails.model_session import Asker
 
-_PARSE = Parser(Limits())
+_PARSE = Parser(RequestLimits())
 
 
 async def _play(scenario: dict[str, Any]) -> tuple[list[Any], list[dict[str, Any]], int]:
@@ -43,7 +43,7 @@ async def _get(stage: Stage, asker: Asker, address: str) -> Any:
     assert found is not None
     asked = _PARSE(found, query)
     pictures = [one if isinstance(one, list) else None for one in await asker.ask(*asked.requests)]
-    if found.kind is not Kind.GET_THUMBNAILS:
+    if found.kind is not RouteKind.GET_THUMBNAILS:
         return pictures[0]
     return {str(one.image_id - 1001): picture for one, picture in zip(asked.requests, pictures, strict=True)}
 

@@ -23,7 +23,7 @@ def queries_of_two_groups_that_ask_again_at_once(pause: float) -> int:
     loop = VirtualLoop()
     omero = SimulatedOmero(loop)
     pool = loop.do(lambda: SessionPool(omero.join, idle_timeout=600, join_timeout=600))
-    caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=loop.time), belief=0.0)
+    caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=loop.time), facts_life=0.0)
     thumbnails = loop.do(lambda: Thumbnails(pool, timeout=60, stores=2, caches=caches))
     key = omero.keys["researcher"]
     requests = [ThumbnailRequest(image, 48) for image in IMAGES]

@@ -132,7 +132,7 @@ def _dataset() -> Stage:
 
 @pytest.fixture
 async def askers() -> AsyncIterator[list[Asker]]:
-    stage, caches = _dataset(), Caches(MemoryCache(bytes_max=1 << 20, life=3600), belief=0)
+    stage, caches = _dataset(), Caches(MemoryCache(bytes_max=1 << 20, life=3600), facts_life=0)
     async with AsyncExitStack() as stack:
         made = [
             await stack.enter_async_context(Asker(stage, ("member", "leader")[number % 2], caches=caches))

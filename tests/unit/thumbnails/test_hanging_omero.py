@@ -61,7 +61,7 @@ class LockedOmero(SimulatedOmero):
             stores=2,
             permits=self.permits,
             joins=self.joins,
-            caches=Caches(MemoryCache(bytes_max=1 << 20, life=600.0, clock=self.loop.time), belief=600.0),
+            caches=Caches(MemoryCache(bytes_max=1 << 20, life=600.0, clock=self.loop.time), facts_life=600.0),
         )
 
     async def join(self, key: str) -> JoinedSession:
@@ -87,7 +87,7 @@ class LockedOmero(SimulatedOmero):
 
     def believe_nothing(self) -> None:
         for work in self.thumbnails._work.values():
-            work._knowledge.forget_all()
+            work._facts.forget_all()
 
     async def end(self) -> None:
         await self.pool.close(LEAVE_WITHIN)

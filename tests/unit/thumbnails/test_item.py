@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from omero_ms_thumbnail.thumbnails.item import FOLLOWING, Item, State, wanted
+from omero_ms_thumbnail.thumbnails.item import FOLLOWING, Item, ItemState, wanted
 from omero_ms_thumbnail.thumbnails.model import Thumbnail, ThumbnailRequest
 from tests.unit.thumbnails.model_session import Asker
 from tests.unit.thumbnails.test_true_to_omero import stage_of
@@ -17,11 +17,11 @@ def new_item() -> Item:
 async def test_an_item_says_where_it_is_and_how_it_ended() -> None:
     item = new_item()
     assert repr(item) == "<Item image 7 at 96: asked about, 2 wait>"
-    item.becomes(State.LOOKED_FOR)
-    item.becomes(State.LINED_UP)
+    item.becomes(ItemState.LOOKED_FOR)
+    item.becomes(ItemState.LINED_UP)
     assert repr(item) == "<Item image 7 at 96: lined up, 2 wait>"
-    item.becomes(State.ON_ITS_WAY)
-    item.becomes(State.HAD)
+    item.becomes(ItemState.ON_ITS_WAY)
+    item.becomes(ItemState.HAD)
     item.done.set_result(Thumbnail(b"jpeg"))
     assert repr(item) == "<Item image 7 at 96: had, answered, 2 wait>"
     failed, given_up = new_item(), new_item()
@@ -33,8 +33,8 @@ async def test_an_item_says_where_it_is_and_how_it_ended() -> None:
 
 
 def test_every_state_has_its_line() -> None:
-    assert set(FOLLOWING) == set(State)
-    assert set().union(*FOLLOWING.values()) == set(State)
+    assert set(FOLLOWING) == set(ItemState)
+    assert set().union(*FOLLOWING.values()) == set(ItemState)
 
 
 async def test_a_scheduler_says_what_is_on_its_way() -> None:

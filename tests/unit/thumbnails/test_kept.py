@@ -84,7 +84,7 @@ def _images(omero: EmbeddedOmero, state: ImageState = ImageState.READY) -> list[
 
 
 async def test_a_second_look_costs_omero_nothing(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=60))
+    worker = Worker(omero, Caches(_memory(), facts_life=60))
     key = _key(omero, "researcher")
     ids = [image.id for image in _images(omero)[:20]]
     await worker.get(key, *ids)
@@ -99,7 +99,7 @@ async def test_a_second_look_costs_omero_nothing(omero: EmbeddedOmero) -> None:
 
 
 async def test_without_belief_omero_is_asked_one_query_for_a_page_and_for_no_picture(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=0))
+    worker = Worker(omero, Caches(_memory(), facts_life=0))
     key = _key(omero, "researcher")
     ids = [image.id for image in _images(omero)[:20]]
     await worker.get(key, *ids)
@@ -142,7 +142,7 @@ async def test_another_session_is_given_what_was_drawn_for_the_first_once_omero_
 
 
 async def test_a_session_that_is_not_joined_is_joined_before_anything_is_shown(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=60))
+    worker = Worker(omero, Caches(_memory(), facts_life=60))
     key = _key(omero, "researcher")
     image_id = _images(omero)[0].id
     await worker.get(key, image_id)
@@ -193,7 +193,7 @@ async def test_sections_named_settings_and_other_sizes_are_kept_too(omero: Embed
 
 
 async def test_a_cache_buster_asks_omero_what_is_seen_and_draws_nothing(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=60))
+    worker = Worker(omero, Caches(_memory(), facts_life=60))
     key = _key(omero, "researcher")
     image_id = _images(omero)[0].id
     (first,) = await worker.get(key, image_id)
@@ -207,14 +207,14 @@ async def test_a_cache_buster_asks_omero_what_is_seen_and_draws_nothing(omero: E
 
 
 async def test_whoever_has_the_picture_is_told_so_without_its_bytes(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=0))
+    worker = Worker(omero, Caches(_memory(), facts_life=0))
     key = _key(omero, "researcher")
     request = ThumbnailRequest(_images(omero)[0].id, 96)
     await worker.thumbnails.get(key, request)
     await worker.until_kept(1)
     kept = await worker.thumbnails.get(key, request)
     assert kept.tag
-    elsewhere = Worker(omero, Caches(None, belief=0))
+    elsewhere = Worker(omero, Caches(None, facts_life=0))
     before = _thumbnail_calls(omero)
     assert await elsewhere.thumbnails.get_all(key, [request], frozenset({kept.tag, "x"})) == [NotModified(kept.tag)]
     assert _thumbnail_calls(omero) == before
@@ -224,7 +224,7 @@ async def test_whoever_has_the_picture_is_told_so_without_its_bytes(omero: Embed
 
 
 async def test_the_way_back_keeps_nothing_and_asks_omero_for_each(omero: EmbeddedOmero) -> None:
-    worker = Worker(omero, Caches(_memory(), belief=60, by_content=False))
+    worker = Worker(omero, Caches(_memory(), facts_life=60, by_content=False))
     key = _key(omero, "researcher")
     image_id = _images(omero)[0].id
     for _ in range(3):

@@ -22,7 +22,7 @@ class Stage:
         self.loop = VirtualLoop()
         self.omero = SimulatedOmero(self.loop)
         self.pool = self.loop.do(lambda: SessionPool(self.omero.join, idle_timeout=10 * LIFE, join_timeout=10 * LIFE))
-        caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), belief=LIFE)
+        caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), facts_life=LIFE)
         self.thumbnails = self.loop.do(lambda: Thumbnails(self.pool, timeout=LIFE, stores=2, caches=caches))
 
     def ask(self, key: str) -> int:

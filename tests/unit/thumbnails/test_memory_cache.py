@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omero_ms_thumbnail.thumbnails.beliefs import ENTRY_BYTES
+from omero_ms_thumbnail.thumbnails.facts_cache import ENTRY_BYTES
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omero_embedded.model.data import Event, RenderingDef
+from omero_embedded.model.data import Event, RenderingDefRow
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
@@ -37,7 +37,7 @@ class Settings:
 
     def add(self, look: str) -> int:
         """Make new settings beside those that there are."""
-        made = RenderingDef(self._defs.next_id(), 2001, PEOPLE["owner"], self._event(), look)
+        made = RenderingDefRow(self._defs.next_id(), 2001, PEOPLE["owner"], self._event(), look)
         self._defs.put(made)
         return made.id
 
@@ -57,7 +57,7 @@ async def _look(settings: Settings, caches: Caches, **asked: Any) -> str:
     """What `member` sees, who has no settings: with what is kept, and as a new service shows it."""
     request = ThumbnailRequest(1001, 64, stored=False, **asked)
     shown = []
-    for kept in (caches, Caches(belief=0)):
+    for kept in (caches, Caches(facts_life=0)):
         async with Asker(settings.stage, "member", caches=kept) as member:
             for _ in range(2):
                 ((_, _, look),) = await member.ask(request)
@@ -69,7 +69,7 @@ async def _look(settings: Settings, caches: Caches, **asked: Any) -> str:
 @pytest.mark.parametrize("asked", [{}, {"height": 32}, {"z": 0, "t": 0}], ids=str)
 async def test_with_a_clock_that_is_set_back_and_the_newest_deleted(asked: dict[str, Any]) -> None:
     settings = Settings()
-    caches = Caches(MemoryCache(bytes_max=1 << 20, life=3600), belief=0)
+    caches = Caches(MemoryCache(bytes_max=1 << 20, life=3600), facts_life=0)
     assert await _look(settings, caches, **asked) == "red"
     second = settings.add("green")
     assert await _look(settings, caches, **asked) == "green"
@@ -91,7 +91,7 @@ async def test_nothing_is_kept_where_two_have_the_same_time() -> None:
     one, other = settings.add("green"), settings.add("blue")
     event = settings._defs.get(one).event
     settings._defs.put(replace(settings._defs.get(other), event=event))
-    async with Asker(settings.stage, "member", caches=Caches(memory, belief=0)) as member:
+    async with Asker(settings.stage, "member", caches=Caches(memory, facts_life=0)) as member:
         for _ in range(2):
             await member.ask(ThumbnailRequest(1001, 64, stored=False))
     assert len(memory) == 0
@@ -99,7 +99,7 @@ async def test_nothing_is_kept_where_two_have_the_same_time() -> None:
 
 async def test_another_database_behind_the_same_address_meets_no_old_picture() -> None:
     settings = Settings()
-    caches = Caches(MemoryCache(bytes_max=1 << 20, life=3600), belief=0)
+    caches = Caches(MemoryCache(bytes_max=1 << 20, life=3600), facts_life=0)
     assert await _look(settings, caches) == "red"
     # restored: the same ids and events, made at another time
     restored = Settings()

@@ -20,7 +20,7 @@ from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import Thumbnail
 from omero_ms_thumbnail.thumbnails.service import Thumbnails
-from omero_ms_thumbnail.web.parsing import Limits, Parser
+from omero_ms_thumbnail.web.parsing import Parser, RequestLimits
 from omero_ms_thumbnail.web.urls import route
 from tests.support.simulated.loop import VirtualLoop, end
 from tests.support.simulated.omero import SimulatedOmero
@@ -50,9 +50,9 @@ class Browser:
         self.loop = VirtualLoop()
         self.omero = SimulatedOmero(self.loop)
         self.pool = self.loop.do(lambda: SessionPool(self.omero.join, idle_timeout=10 * LIFE, join_timeout=10 * LIFE))
-        caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), belief=LIFE)
+        caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), facts_life=LIFE)
         self.thumbnails = self.loop.do(lambda: Thumbnails(self.pool, timeout=15, stores=2, caches=caches))
-        self._parse = Parser(Limits())
+        self._parse = Parser(RequestLimits())
         self._saved = 0
 
     def see(self, page: str, times: int) -> bytes:

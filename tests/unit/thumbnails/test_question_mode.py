@@ -10,7 +10,7 @@ from omero_embedded.model.omero_errors import OmeroError
 from omero_ms_thumbnail.omero.queries import FACTS, FACTS_AND_CONTENT
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
-from omero_ms_thumbnail.thumbnails.question_mode import REST, SLOW, TIMES_IN_A_ROW, QuestionMode
+from omero_ms_thumbnail.thumbnails.question_mode import PLAIN_FOR, SLOW, TIMES_IN_A_ROW, QuestionMode
 from tests.unit.embedded.truth import Stage
 from tests.unit.thumbnails.model_session import Asker
 
@@ -36,7 +36,7 @@ def test_one_that_is_slow_is_compared_with_a_plain_one_and_rests_where_that_is_m
         at.mode.took(0.1, 50, with_content=False)
         assert at.mode.with_content is (number < TIMES_IN_A_ROW - 1)
     assert len(at.said) == 1
-    at.now += REST + 1
+    at.now += PLAIN_FOR + 1
     assert at.mode.with_content
 
 
@@ -74,7 +74,7 @@ async def test_an_omero_that_does_not_take_it_is_asked_the_plain_one_and_nothing
         stage.step("owner saves red", number)
     said: list[str] = []
     memory = MemoryCache(bytes_max=1 << 20, life=60)
-    caches = Caches(memory, belief=0, questions=QuestionMode(warn=said.append))
+    caches = Caches(memory, facts_life=0, questions=QuestionMode(warn=said.append))
     async with Asker(stage, "owner", caches=caches) as owner:
         for _ in range(TIMES_IN_A_ROW):
             stage.server.limits.fail(OmeroError("ApiUsageException", "no such function: to_char"), "projection")

@@ -16,7 +16,7 @@ from omero_embedded.images.rendering import RenderingSettings
 from omero_embedded.renderer import Renderer
 from omero_embedded.sample_world import USERS
 from omero_embedded.workload import Latency
-from omero_embedded.world import Image, ImageState, User
+from omero_embedded.world import Experimenter, Image, ImageState
 from omero_ms_thumbnail.omero.pool import SessionPool
 from omero_ms_thumbnail.omero.session import JoinedSession
 from omero_ms_thumbnail.thumbnails.model import (
@@ -46,7 +46,7 @@ async def thumbnails_of(
     assert omero.omero.stores_overlapping == 0
 
 
-def expected(omero: EmbeddedOmero, user: User, image: Image) -> type:
+def expected(omero: EmbeddedOmero, user: Experimenter, image: Image) -> type:
     """What the world's rules say of an image and a user, before anybody has looked at it."""
     world = omero.world
     if not world.may_read(user, image) or image.state is ImageState.FAILING:
@@ -58,7 +58,7 @@ def expected(omero: EmbeddedOmero, user: User, image: Image) -> type:
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
 @pytest.mark.parametrize("more", [{}, {"height": 16}, {"z": 0, "t": 0}], ids=["longest side", "exact", "section"])
-async def test_a_user_gets_what_they_may_read_and_nothing_else(user: User, more: dict[str, int]) -> None:
+async def test_a_user_gets_what_they_may_read_and_nothing_else(user: Experimenter, more: dict[str, int]) -> None:
     async with small_omero() as omero, thumbnails_of(omero) as thumbnails:
         images = list(omero.world.images.values())
         wanted = {image.id: expected(omero, user, image) for image in images}

@@ -13,7 +13,7 @@ import pytest
 
 from omero_embedded.model.data import Pixels
 from omero_ms_thumbnail.omero.permits import Permits
-from omero_ms_thumbnail.thumbnails import beliefs, knowledge, saves
+from omero_ms_thumbnail.thumbnails import facts_cache, reloads, session_facts
 from omero_ms_thumbnail.thumbnails.caches import Caches
 from omero_ms_thumbnail.thumbnails.memory_cache import MemoryCache
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
@@ -132,7 +132,7 @@ async def test_a_page_of_images_that_are_alike_is_one_set() -> None:
 
 
 async def test_what_is_known_of_images_is_asked_anew_before_they_go_in_one_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beliefs, "FRESH", -1.0)
+    monkeypatch.setattr(facts_cache, "FRESH", -1.0)
     stage = stage_of("rwrw--", ["owner saves red"], ["owner saves red"])
     async with Asker(stage, "member") as member:
         permits = member.work._drawing._permits = Permits(1)
@@ -196,15 +196,17 @@ async def test_what_was_saved_and_asked_for_anew_alone_stays_alone() -> None:
 
 
 def test_no_more_looks_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saves, "_REMEMBERED_MAX", 2)
-    seen = saves.Saves()
+    monkeypatch.setattr(reloads, "_REMEMBERED_MAX", 2)
+    seen = reloads.Reloads()
     for image_id in (1, 2, 3):
-        assert not seen.is_anew(ThumbnailRequest(image_id, 96, version="1"), is_alone=True)
-    assert not seen.is_anew(ThumbnailRequest(1, 96, version="2"), is_alone=True)
-    assert seen.is_anew(ThumbnailRequest(3, 96, version="2"), is_alone=False)
-    assert not seen.was_saved(3)
-    assert seen.is_anew(ThumbnailRequest(3, 96, version="3"), is_alone=True)
-    assert seen.was_saved(3)
+        seen.requested(ThumbnailRequest(image_id, 96, version="1"), is_alone=True)
+    # of the first nothing is known any more
+    seen.requested(ThumbnailRequest(1, 96, version="2"), is_alone=True)
+    assert not seen.was_reloaded_alone(1)
+    seen.requested(ThumbnailRequest(3, 96, version="2"), is_alone=False)
+    assert not seen.was_reloaded_alone(3)
+    seen.requested(ThumbnailRequest(3, 96, version="3"), is_alone=True)
+    assert seen.was_reloaded_alone(3)
 
 
 # whose settings
@@ -244,10 +246,10 @@ async def test_who_is_administrator_since_they_were_joined_is_shown_what_only_on
 async def test_who_was_let_into_a_group_since_they_were_joined_has_its_pictures_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(knowledge, "_VIEWER_LIFE", 0.0)
+    monkeypatch.setattr(session_facts, "_VIEWER_LIFE", 0.0)
     stage = stage_of("rwrw--", ["owner saves red"])
     stage.server.people.set_groups(PEOPLE["member"], (1,))
-    async with Asker(stage, "member", caches=Caches(MemoryCache(bytes_max=1 << 20, life=60), belief=0.0)) as member:
+    async with Asker(stage, "member", caches=Caches(MemoryCache(bytes_max=1 << 20, life=60), facts_life=0.0)) as member:
         assert await member.see(0) == ["ImageUnavailable"]
         stage.server.people.set_groups(PEOPLE["member"], (503, 1))
         for _ in range(3):

@@ -9,7 +9,7 @@ import pytest
 
 from omero_ms_thumbnail.warm.pace import Pace
 from omero_ms_thumbnail.warm.progress import Count, PlainProgress, TerminalProgress
-from omero_ms_thumbnail.warm.state import State, StateUnusable
+from omero_ms_thumbnail.warm.state import StateUnusable, WarmState
 from omero_ms_thumbnail.warm.targets import Target, parse_targets
 
 OMERO = "omero.example.org:4064"
@@ -33,11 +33,11 @@ def test_what_is_no_target(word: str) -> None:
 
 def test_state_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    state = State(path, omero=OMERO, size=96)
+    state = WarmState(path, omero=OMERO, size=96)
     state.add([1, 2])
     state.add([2, 3])
     state.close()
-    again = State(path, omero=OMERO, size=96)
+    again = WarmState(path, omero=OMERO, size=96)
     assert [one for one in range(6) if one in again] == [1, 2, 3]
     again.close()
     assert path.read_text().splitlines()[1:] == ["1", "2", "3"]
@@ -45,16 +45,16 @@ def test_state_is_kept(tmp_path: Path) -> None:
 
 def test_a_line_that_was_cut_off_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    state = State(path, omero=OMERO, size=96)
+    state = WarmState(path, omero=OMERO, size=96)
     state.add([1, 234])
     state.close()
     path.write_text(path.read_text()[:-2])
-    again = State(path, omero=OMERO, size=96)
+    again = WarmState(path, omero=OMERO, size=96)
     assert 1 in again
     assert 23 not in again
     again.add([5])
     again.close()
-    last = State(path, omero=OMERO, size=96)
+    last = WarmState(path, omero=OMERO, size=96)
     assert 5 in last
     last.close()
 
@@ -64,12 +64,12 @@ def test_another_file_is_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state"
     path.write_text(text)
     with pytest.raises(StateUnusable, match=str(path)):
-        State(path, omero=OMERO, size=96)
+        WarmState(path, omero=OMERO, size=96)
     assert path.read_text() == text
 
 
 def test_without_a_file_nothing_is_kept() -> None:
-    state = State(None, omero=OMERO, size=96)
+    state = WarmState(None, omero=OMERO, size=96)
     state.add([1])
     assert 1 in state
     state.close()

@@ -22,7 +22,7 @@ from omero_ms_thumbnail.web.application import Application
 from omero_ms_thumbnail.web.auth import Authenticator, Lookup
 from omero_ms_thumbnail.web.disconnect import ClientLeft
 from omero_ms_thumbnail.web.health import Health
-from omero_ms_thumbnail.web.parsing import Limits
+from omero_ms_thumbnail.web.parsing import RequestLimits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.websession import WebSession
 from tests.unit.web.requests import Client, Headers, Scope, ask
@@ -61,7 +61,7 @@ def _application(fault: Exception | None = None, lookup: Lookup = _nobody) -> Ap
     pages = ThumbnailPages(
         Authenticator(lookup, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         Source(fault),
-        limits=Limits(),
+        limits=RequestLimits(),
         cache_control="private, no-cache",
     )
     return Application(

@@ -10,7 +10,7 @@ from omero_ms_thumbnail.web.application import Application
 from omero_ms_thumbnail.web.auth import Authenticator
 from omero_ms_thumbnail.web.cors import CrossOrigin
 from omero_ms_thumbnail.web.health import Health
-from omero_ms_thumbnail.web.parsing import Limits
+from omero_ms_thumbnail.web.parsing import RequestLimits
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from tests.unit.web.requests import Client, Headers, Scope, ask
 
@@ -50,7 +50,7 @@ async def _answer(
     who = Authenticator(_nobody, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True)
     application = Application(
         version="1.2.3",
-        thumbnails=ThumbnailPages(who, Source(), limits=Limits(), cache_control="private, no-cache"),
+        thumbnails=ThumbnailPages(who, Source(), limits=RequestLimits(), cache_control="private, no-cache"),
         health=Health({}),
         observer=Telemetry("1.2.3"),
         description={},

@@ -22,7 +22,7 @@ from omero_ms_thumbnail.thumbnails.model import (
     TooManyWaiting,
 )
 from omero_ms_thumbnail.web.auth import Authenticator
-from omero_ms_thumbnail.web.parsing import Limits
+from omero_ms_thumbnail.web.parsing import RequestLimits
 from omero_ms_thumbnail.web.response import RequestRefused, Response
 from omero_ms_thumbnail.web.thumbnail_pages import ThumbnailPages
 from omero_ms_thumbnail.web.urls import route
@@ -81,7 +81,7 @@ async def _answer(
     pages = ThumbnailPages(
         Authenticator(look_up, cookie_name="sessionid", accept_key_header=True, accept_key_parameter=True),
         source,
-        limits=Limits(longest_side=2000, batch=50),
+        limits=RequestLimits(longest_side=2000, batch=50),
         cache_control="private, max-age=60",
     )
     headers = [("cookie", "sessionid=known")]

@@ -7,37 +7,37 @@ import pytest
 from omero_ms_thumbnail.thumbnails.model import ThumbnailRequest
 from omero_ms_thumbnail.web.parsing import (
     DEFAULT_SIZE,
-    Limits,
     Parser,
     Query,
+    RequestLimits,
     callback,
     image_request,
     images_request,
 )
 from omero_ms_thumbnail.web.response import RequestRefused
-from omero_ms_thumbnail.web.urls import Kind, Route, route
+from omero_ms_thumbnail.web.urls import Route, RouteKind, route
 
 PATHS = {
-    "/webclient/render_thumbnail/12": Route(Kind.RENDER_THUMBNAIL, "12"),
-    "/webclient/render_thumbnail/12/": Route(Kind.RENDER_THUMBNAIL, "12"),
-    "/webclient/render_thumbnail/12/7/": Route(Kind.RENDER_THUMBNAIL, "12"),
-    "/webgateway/render_thumbnail/12": Route(Kind.RENDER_THUMBNAIL, "12"),
-    "/webgateway/render_thumbnail/12/96": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
-    "/webgateway/render_thumbnail/12/96/": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
-    "/webgateway/render_thumbnail/12/96/48": Route(Kind.RENDER_THUMBNAIL, "12", "96", "48"),
-    "/webgateway/render_thumbnail/12/96/48/and/more": Route(Kind.RENDER_THUMBNAIL, "12", "96", "48"),
-    "/webclient/render_thumbnail/size/96/12": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
-    "/webclient/render_thumbnail/size/96/12/": Route(Kind.RENDER_THUMBNAIL, "12", "96"),
-    "/webclient/render_birds_eye_view/12": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12"),
-    "/webclient/render_birds_eye_view/12/128": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
-    "/webgateway/render_birds_eye_view/12/128/": Route(Kind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
-    "/webclient/get_thumbnails": Route(Kind.GET_THUMBNAILS),
-    "/webclient/get_thumbnails/": Route(Kind.GET_THUMBNAILS),
-    "/webgateway/get_thumbnails/96": Route(Kind.GET_THUMBNAILS, width="96"),
-    "/webclient/get_thumbnails/96/": Route(Kind.GET_THUMBNAILS, width="96"),
-    "/webclient/get_thumbnail/12/": Route(Kind.GET_THUMBNAIL, "12"),
-    "/webgateway/get_thumbnail/12": Route(Kind.GET_THUMBNAIL, "12"),
-    "/webgateway/get_thumbnail/12/64": Route(Kind.GET_THUMBNAIL, "12", "64"),
+    "/webclient/render_thumbnail/12": Route(RouteKind.RENDER_THUMBNAIL, "12"),
+    "/webclient/render_thumbnail/12/": Route(RouteKind.RENDER_THUMBNAIL, "12"),
+    "/webclient/render_thumbnail/12/7/": Route(RouteKind.RENDER_THUMBNAIL, "12"),
+    "/webgateway/render_thumbnail/12": Route(RouteKind.RENDER_THUMBNAIL, "12"),
+    "/webgateway/render_thumbnail/12/96": Route(RouteKind.RENDER_THUMBNAIL, "12", "96"),
+    "/webgateway/render_thumbnail/12/96/": Route(RouteKind.RENDER_THUMBNAIL, "12", "96"),
+    "/webgateway/render_thumbnail/12/96/48": Route(RouteKind.RENDER_THUMBNAIL, "12", "96", "48"),
+    "/webgateway/render_thumbnail/12/96/48/and/more": Route(RouteKind.RENDER_THUMBNAIL, "12", "96", "48"),
+    "/webclient/render_thumbnail/size/96/12": Route(RouteKind.RENDER_THUMBNAIL, "12", "96"),
+    "/webclient/render_thumbnail/size/96/12/": Route(RouteKind.RENDER_THUMBNAIL, "12", "96"),
+    "/webclient/render_birds_eye_view/12": Route(RouteKind.RENDER_BIRDS_EYE_VIEW, "12"),
+    "/webclient/render_birds_eye_view/12/128": Route(RouteKind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
+    "/webgateway/render_birds_eye_view/12/128/": Route(RouteKind.RENDER_BIRDS_EYE_VIEW, "12", "128"),
+    "/webclient/get_thumbnails": Route(RouteKind.GET_THUMBNAILS),
+    "/webclient/get_thumbnails/": Route(RouteKind.GET_THUMBNAILS),
+    "/webgateway/get_thumbnails/96": Route(RouteKind.GET_THUMBNAILS, width="96"),
+    "/webclient/get_thumbnails/96/": Route(RouteKind.GET_THUMBNAILS, width="96"),
+    "/webclient/get_thumbnail/12/": Route(RouteKind.GET_THUMBNAIL, "12"),
+    "/webgateway/get_thumbnail/12": Route(RouteKind.GET_THUMBNAIL, "12"),
+    "/webgateway/get_thumbnail/12/64": Route(RouteKind.GET_THUMBNAIL, "12", "64"),
 }
 
 
@@ -74,7 +74,7 @@ def test_a_path_without_its_image_is_not_found(path: str) -> None:
 def _one(path: str, query: str = "") -> ThumbnailRequest:
     found = route(path)
     assert found is not None
-    return image_request(found, Query(query), Limits())
+    return image_request(found, Query(query), RequestLimits())
 
 
 def test_sizes() -> None:
@@ -133,8 +133,8 @@ def test_bad_numbers_are_refused_with_a_sentence(path: str, query: str) -> None:
     assert len(str(refused.value)) < 200
 
 
-def _many(query: str, limits: Limits | None = None) -> list[ThumbnailRequest]:
-    return images_request(Route(Kind.GET_THUMBNAILS), Query(query), limits or Limits())
+def _many(query: str, limits: RequestLimits | None = None) -> list[ThumbnailRequest]:
+    return images_request(Route(RouteKind.GET_THUMBNAILS), Query(query), limits or RequestLimits())
 
 
 def test_many_images_are_folded_and_keep_their_order() -> None:
@@ -146,24 +146,24 @@ def test_many_images_are_folded_and_keep_their_order() -> None:
 
 @pytest.mark.parametrize(("width", "most"), [(96, 50), (2000, 50), (2001, 49), (3000, 22), (4000, 12)])
 def test_fewer_large_thumbnails_in_one_request(width: int, most: int) -> None:
-    asked = Route(Kind.GET_THUMBNAILS, width=str(width))
+    asked = Route(RouteKind.GET_THUMBNAILS, width=str(width))
     ids = [f"id={number}" for number in range(most + 1)]
-    assert len(images_request(asked, Query("&".join(ids[:most])), Limits())) == most
+    assert len(images_request(asked, Query("&".join(ids[:most])), RequestLimits())) == most
     sentence = f"{most + 1} images( of {width} pixels)? are asked for, at most {most} may be"
     with pytest.raises(RequestRefused, match=sentence):
-        images_request(asked, Query("&".join(ids)), Limits())
+        images_request(asked, Query("&".join(ids)), RequestLimits())
 
 
 def test_one_of_the_largest_may_always_be_asked_for() -> None:
-    asked = Route(Kind.GET_THUMBNAILS, width="10000")
-    assert len(images_request(asked, Query("id=1"), Limits(longest_side=10_000, batch=1))) == 1
+    asked = Route(RouteKind.GET_THUMBNAILS, width="10000")
+    assert len(images_request(asked, Query("id=1"), RequestLimits(longest_side=10_000, batch=1))) == 1
 
 
 def test_too_many_images_are_refused_with_the_limit() -> None:
     with pytest.raises(RequestRefused, match="51 images are asked for, at most 50 may be"):
         _many("&".join(f"id={number}" for number in range(51)))
     with pytest.raises(RequestRefused, match="at most 2"):
-        _many("id=1&id=2&id=3", Limits(batch=2))
+        _many("id=1&id=2&id=3", RequestLimits(batch=2))
 
 
 def test_a_query_without_end_is_refused() -> None:
@@ -173,30 +173,30 @@ def test_a_query_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["f", "$", "_a1", "jQuery1234_5", "page.show", "a.b.$c"])
 def test_callbacks(name: str) -> None:
-    assert callback(Kind.GET_THUMBNAIL, Query(f"callback={name}"), Limits()) == name
+    assert callback(RouteKind.GET_THUMBNAIL, Query(f"callback={name}"), RequestLimits()) == name
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "alert(1)", "a.", ".a", "a-b", "a%3Bb", "é", "a" * 201, "a%0A"])
 def test_callbacks_that_are_no_identifier_are_refused(name: str) -> None:
     with pytest.raises(RequestRefused, match="not a JavaScript identifier"):
-        callback(Kind.GET_THUMBNAILS, Query(f"callback={name}"), Limits())
+        callback(RouteKind.GET_THUMBNAILS, Query(f"callback={name}"), RequestLimits())
 
 
 def test_callbacks_are_refused_where_jsonp_is_switched_off() -> None:
-    without = Limits(jsonp=False)
+    without = RequestLimits(jsonp=False)
     with pytest.raises(RequestRefused, match="callback is not taken here") as refused:
-        callback(Kind.GET_THUMBNAILS, Query("callback=show"), without)
+        callback(RouteKind.GET_THUMBNAILS, Query("callback=show"), without)
     assert refused.value.status == 400
-    assert callback(Kind.GET_THUMBNAILS, Query("id=1"), without) is None
-    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=show"), without) is None
+    assert callback(RouteKind.GET_THUMBNAILS, Query("id=1"), without) is None
+    assert callback(RouteKind.RENDER_THUMBNAIL, Query("callback=show"), without) is None
 
 
 def test_pictures_have_no_callback() -> None:
-    assert callback(Kind.RENDER_THUMBNAIL, Query("callback=alert(1)"), Limits()) is None
+    assert callback(RouteKind.RENDER_THUMBNAIL, Query("callback=alert(1)"), RequestLimits()) is None
 
 
 def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
-    parse = Parser(Limits())
+    parse = Parser(RequestLimits())
     found = route("/webclient/render_thumbnail/5/")
     assert found is not None
     assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
@@ -223,12 +223,12 @@ def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
 def test_the_size_that_a_session_has_is_the_one_that_omero_web_stores(path: str, asked: ThumbnailRequest) -> None:
     found = route(path)
     assert found is not None
-    of_session = Parser(Limits())(found, "").of_default(120, has_width=bool(found.width))
+    of_session = Parser(RequestLimits())(found, "").of_default(120, has_width=bool(found.width))
     assert of_session.requests == (asked,)
 
 
 def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
-    parse = Parser(Limits())
+    parse = Parser(RequestLimits())
     found = route("/webclient/get_thumbnails/")
     assert found is not None
     query = "&".join(f"id={number}" for number in range(50)) + "&_=" + "1" * 500

@@ -7,8 +7,8 @@ import contextlib
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
-from omero_ms_thumbnail.websession.session import web_session
 from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text
+from omero_ms_thumbnail.websession.web_session import web_session
 
 _LIMITS = Limits()
 _NO_KEYS, _KEYS = SigningKeys(), SigningKeys(("secret",))

@@ -13,8 +13,8 @@ import pytest
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
-from omero_ms_thumbnail.websession.session import web_session
 from omero_ms_thumbnail.websession.signed_text import SigningKeys, decode_text, sign
+from omero_ms_thumbnail.websession.web_session import web_session
 from tests.unit.websession.large_sessions import CONTENTS, KEY, PICKLED, SERIALIZERS, can_be_written, megabyte, session
 from tests.unit.websession.measuring import Cost, measuring
 

@@ -48,7 +48,7 @@ from omero_ms_thumbnail.websession.payload import decode_payload
 from omero_ms_thumbnail.websession.pickle_globals import judge
 from omero_ms_thumbnail.websession.placeholder import Placeholder
 from omero_ms_thumbnail.websession.reading import SessionReader
-from omero_ms_thumbnail.websession.session import web_session
+from omero_ms_thumbnail.websession.web_session import web_session
 
 LIMITS = Limits()
 CONNECTOR = {"omero_session_key": "0b9d4d6c-6ac1", "user_id": 1}

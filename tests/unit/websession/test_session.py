@@ -6,7 +6,7 @@ import pytest
 
 from omero_ms_thumbnail.websession import MemorySessionStore, SessionStore, WebSession, is_session_id
 from omero_ms_thumbnail.websession.placeholder import Placeholder
-from omero_ms_thumbnail.websession.session import web_session
+from omero_ms_thumbnail.websession.web_session import web_session
 
 KEY = "0b9d4d6c-6ac1-4f2a-9b6c-7e7c1f1d3a55"
 

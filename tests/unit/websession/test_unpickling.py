@@ -21,8 +21,8 @@ from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
 from omero_ms_thumbnail.websession.placeholder import Placeholder
-from omero_ms_thumbnail.websession.session import WebSession, web_session
 from omero_ms_thumbnail.websession.unpickling import loads
+from omero_ms_thumbnail.websession.web_session import WebSession, web_session
 
 LIMITS = Limits()
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

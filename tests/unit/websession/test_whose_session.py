@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from omero_ms_thumbnail.websession import CachedSessionStore, FileSessionStore, SessionStoreChain
-from omero_ms_thumbnail.websession.session import web_session
+from omero_ms_thumbnail.websession.web_session import web_session
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ...thumbnails.model import IMAGE_ID_MAX
 from ..auth import SERVER_PARAMETER
-from ..parsing import CALLBACK, CALLBACK_LENGTH_MAX, SECTION_MAX, Limits
+from ..parsing import CALLBACK, CALLBACK_LENGTH_MAX, SECTION_MAX, RequestLimits
 from .responses import Json
 
 
-def parameters(limits: Limits, servers: Sequence[str] = ()) -> Json:
+def parameters(limits: RequestLimits, servers: Sequence[str] = ()) -> Json:
     """Every parameter, by the name under which operations refer to it; a session key may be of any of `servers`."""
     size = _whole(1, limits.longest_side)
     return {

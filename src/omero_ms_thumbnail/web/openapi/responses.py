@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..urls import Kind
+from ..urls import RouteKind
 
 Json = dict[str, Any]
 
@@ -82,8 +82,8 @@ _OF_ALL: Final = {"304": "NotModified", "400": "BadRequest", "403": "Forbidden",
 
 #: the answers of a kind of path, by status; values are names of `RESPONSES`
 ANSWERS: Final = {
-    Kind.RENDER_THUMBNAIL: {"200": "Picture", "404": "NoPicture", **_OF_ALL},
-    Kind.RENDER_BIRDS_EYE_VIEW: {"200": "Picture", "404": "NoImage", **_OF_ALL},
-    Kind.GET_THUMBNAILS: {"200": "DataUris", **_OF_ALL},
-    Kind.GET_THUMBNAIL: {"200": "DataUri", "404": "NoImage", **_OF_ALL},
+    RouteKind.RENDER_THUMBNAIL: {"200": "Picture", "404": "NoPicture", **_OF_ALL},
+    RouteKind.RENDER_BIRDS_EYE_VIEW: {"200": "Picture", "404": "NoImage", **_OF_ALL},
+    RouteKind.GET_THUMBNAILS: {"200": "DataUris", **_OF_ALL},
+    RouteKind.GET_THUMBNAIL: {"200": "DataUri", "404": "NoImage", **_OF_ALL},
 }

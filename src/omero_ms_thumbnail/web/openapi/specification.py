@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..auth import KEY_HEADER, KEY_PARAMETER
-from ..parsing import Limits
-from ..urls import TEMPLATES, Kind
+from ..parsing import RequestLimits
+from ..urls import TEMPLATES, RouteKind
 from .parameters import in_path, parameters
 from .responses import ANSWERS, HEADERS, RESPONSES, TEXT, Json, json_content, response, without_body
 
@@ -18,10 +18,10 @@ HEAD is answered as GET without a body. Errors are a sentence in plain text.\
 """
 
 _SUMMARIES: Final = {
-    Kind.RENDER_THUMBNAIL: "A thumbnail as a picture",
-    Kind.RENDER_BIRDS_EYE_VIEW: "A bird's eye view as a picture",
-    Kind.GET_THUMBNAILS: "Thumbnails of many images as data URIs",
-    Kind.GET_THUMBNAIL: "A thumbnail as a data URI",
+    RouteKind.RENDER_THUMBNAIL: "A thumbnail as a picture",
+    RouteKind.RENDER_BIRDS_EYE_VIEW: "A bird's eye view as a picture",
+    RouteKind.GET_THUMBNAILS: "Thumbnails of many images as data URIs",
+    RouteKind.GET_THUMBNAIL: "A thumbnail as a data URI",
 }
 
 
@@ -43,7 +43,7 @@ class Access:
         return bool(self.servers) and (self.key_header or self.key_parameter)
 
 
-def describe(version: str, limits: Limits, access: Access) -> Json:
+def describe(version: str, limits: RequestLimits, access: Access) -> Json:
     """The document, of a service with these settings."""
     schemes = _security_schemes(access)
     server = ("server",) if access.takes_a_server else ()
@@ -57,7 +57,7 @@ def describe(version: str, limits: Limits, access: Access) -> Json:
             "license": {"name": "GNU General Public License, version 2 or later", "identifier": "GPL-2.0-or-later"},
         },
         "servers": [{"url": "/"}],
-        "tags": [*({"name": kind.value, "description": _SUMMARIES[kind]} for kind in Kind), {"name": "service"}],
+        "tags": [*({"name": kind.value, "description": _SUMMARIES[kind]} for kind in RouteKind), {"name": "service"}],
         "paths": {**thumbnails, **_service_paths()},
         "components": {
             "headers": HEADERS,
@@ -94,11 +94,11 @@ def _security_schemes(access: Access) -> Json:
 
 
 def _thumbnail_path(template: str, schemes: Json, server: tuple[str, ...]) -> Json:
-    kind = Kind(template.split("/")[2])
-    is_json = kind in (Kind.GET_THUMBNAIL, Kind.GET_THUMBNAILS)
+    kind = RouteKind(template.split("/")[2])
+    is_json = kind in (RouteKind.GET_THUMBNAIL, RouteKind.GET_THUMBNAILS)
     names = [
         *_names_in(template),
-        *(("ids",) if kind is Kind.GET_THUMBNAILS else ()),
+        *(("ids",) if kind is RouteKind.GET_THUMBNAILS else ()),
         *("rdefId", "z", "t", "version", "_"),
         *(("callback",) if is_json else ()),
         *server,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.real.conformance.standin.pictures import draw
 
 if TYPE_CHECKING:
-    from omero_embedded.model.thumbnail_drawing import Drawing
+    from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 
 _COLOURS = {"red": (220, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 230), "default": (200, 200, 0)}
 _CLOCK = (225, 225, 225)
@@ -16,7 +16,7 @@ _CLOCK = (225, 225, 225)
 class Drawer:
     """Draws in whatever thread it is asked."""
 
-    def draw(self, drawing: Drawing) -> bytes:
+    def draw(self, drawing: ThumbnailDrawing) -> bytes:
         """The JPEG."""
         if drawing.is_clock:
             return draw(drawing.width, drawing.height, _CLOCK, clock=True)

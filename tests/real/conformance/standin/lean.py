@@ -15,7 +15,7 @@ from omero.rtypes import unwrap
 from omero_embedded.model.context import enter, may_read
 from omero_embedded.model.omero_errors import OmeroError
 from omero_embedded.model.thumbnail_context import widths
-from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 from tests.real.conformance.standin.dispatch import thrown
 from tests.real.conformance.standin.drawing import Drawer
 from tests.real.conformance.standin.ledger import Ledger
@@ -27,7 +27,7 @@ from tests.real.conformance.standin.thumbnails import ThumbnailStoreI
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from omero_embedded.model.context import EventContext
+    from omero_embedded.model.context import BasicEventContext
     from omero_embedded.model.data import Pixels
     from tests.real.conformance.standin.stage import Session
 
@@ -59,7 +59,7 @@ class LeanDrawer(Drawer):
     def __init__(self) -> None:
         self._drawn: dict[Hashable, bytes] = {}
 
-    def draw(self, drawing: Drawing) -> bytes:
+    def draw(self, drawing: ThumbnailDrawing) -> bytes:
         pixels = None if drawing.pixels is None else drawing.pixels.id
         key = (pixels, drawing.look, drawing.width, drawing.height, drawing.z, drawing.t)
         found = self._drawn.get(key)
@@ -80,7 +80,7 @@ class LeanStage(Stage):
 
     def __init__(self, adapter: Any, world: dict[str, Any]) -> None:
         self._pictures: dict[tuple[int, int], bytes] = {}
-        self._contexts: dict[tuple[str, str], EventContext] = {}
+        self._contexts: dict[tuple[str, str], BasicEventContext] = {}
         #: rows of queries by all that decides about them but for the id, and by the id
         self.rows: dict[Hashable, dict[int, list[Any]]] = {}
         super().__init__(adapter, world, Tally(), LeanDrawer())
@@ -110,10 +110,10 @@ class LeanStage(Stage):
             look, z, t = (self.world.default_look(pixels), pixels.size_z // 2, 0)
             if settings is not None:
                 look, z, t = settings.look, settings.default_z, settings.default_t
-            found = self._pictures[key] = self.drawer.draw(Drawing(pixels, look, *widths(pixels, side), z, t))
+            found = self._pictures[key] = self.drawer.draw(ThumbnailDrawing(pixels, look, *widths(pixels, side), z, t))
         return found
 
-    def acting(self, session: Session, group: str) -> EventContext:
+    def acting(self, session: Session, group: str) -> BasicEventContext:
         """Who acts in a call of a session in that group. Raises what OMERO throws."""
         key = (session.key, group)
         found = self._contexts.get(key)

@@ -14,15 +14,15 @@ import omero.model
 from omero.rtypes import rint, rlong, rstring, rtime
 
 if TYPE_CHECKING:
-    from omero_embedded.model.data import Image
-    from omero_embedded.model.people import Group, User
+    from omero_embedded.model.data import ImageRow
+    from omero_embedded.model.people import Experimenter, Group
     from tests.real.conformance.standin.world import World
 
 #: milliseconds since 1970 at which everything in the world was made
 MADE_AT = 1_700_000_000_000
 
 
-def experimenter(user: User, groups: list[Group] | None = None) -> Any:
+def experimenter(user: Experimenter, groups: list[Group] | None = None) -> Any:
     """The Experimenter of a user; with its groups where they are given."""
     one = omero.model.ExperimenterI(user.id, True)
     one.omeName = rstring(user.name)
@@ -47,7 +47,7 @@ def experimenter_group(group: Group) -> Any:
     return one
 
 
-def image(world: World, known: Image, *, with_pixels: bool) -> Any:
+def image(world: World, known: ImageRow, *, with_pixels: bool) -> Any:
     """An Image, with or without its Pixels loaded."""
     one = omero.model.ImageI(known.id, True)
     one.name, one.description = rstring(f"image {known.id}"), rstring("")
@@ -74,7 +74,7 @@ def plate(world: World, known: dict[str, Any]) -> Any:
     return one
 
 
-def session(number: int, key: str, user: User) -> Any:
+def session(number: int, key: str, user: Experimenter) -> Any:
     one = omero.model.SessionI(number, True)
     one.uuid = rstring(key)
     one.owner = omero.model.ExperimenterI(user.id, False)

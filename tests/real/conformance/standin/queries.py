@@ -23,7 +23,7 @@ from tests.real.conformance.standin.services import Stateless
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from omero_embedded.model.data import Image
+    from omero_embedded.model.data import ImageRow
 
 _PIXELS_OF_IMAGES_AS_MAPS = (
     "select new map( i.id as im_id, p.id as pix_id ) from Pixels as p join p.image as i where i.id in (:ids)"
@@ -68,7 +68,7 @@ class QueryI(Stateless, omero.api.IQuery):
             raise error(omero.QueryException, f"unexpected query: {_one_line(query)[:200]}")
         ids = _numbers(parameters, "ids")
         world = self.stage.world
-        if match["kind"] == "Image":
+        if match["kind"] == "ImageRow":
             return [objects.image(world, one, with_pixels=False) for one in self.images(ids, current.ctx)]
         if match["kind"] == "Plate":
             return [objects.plate(world, one) for one in self._plates(ids, current.ctx)]
@@ -84,7 +84,7 @@ class QueryI(Stateless, omero.api.IQuery):
         stage = self.stage
         return stage.run(stage.server.projection(self.session.model, query, named, context, limit))
 
-    def images(self, ids: list[int], context: Any) -> list[Image]:
+    def images(self, ids: list[int], context: Any) -> list[ImageRow]:
         """Those images that may be read."""
         found = {row[0] for row in self._rows(hql.READABLE_IMAGES, {"ids": ids}, context)}
         images = self.stage.world.images

@@ -13,7 +13,7 @@ from tests.real.conformance.standin.dispatch import Servant, error, operation, s
 from tests.real.conformance.standin.world import PIXELS
 
 if TYPE_CHECKING:
-    from omero_embedded.model.data import Image, RenderingDef
+    from omero_embedded.model.data import ImageRow, RenderingDefRow
 
 
 @serves(omero.api.RenderingEngine)
@@ -26,8 +26,8 @@ class RenderingEngineI(Servant, omero.api.RenderingEngine):
         super().__init__(stage)
         self.session = session
         self.client = client
-        self._image: Image | None = None
-        self._settings: RenderingDef | None = None
+        self._image: ImageRow | None = None
+        self._settings: RenderingDefRow | None = None
 
     def check(self, current: Any) -> None:
         if self.session.ended_with:
@@ -88,12 +88,12 @@ class RenderingEngineI(Servant, omero.api.RenderingEngine):
     def _user(self, current: Any) -> int:
         return int(current.ctx.get("omero.user") or self.session.user.id)
 
-    def _known(self) -> Image:
+    def _known(self) -> ImageRow:
         if self._image is None:
             raise error(omero.ApiUsageException, "RE not ready: Pixels object not set.")
         return self._image
 
-    def _chosen(self) -> RenderingDef:
+    def _chosen(self) -> RenderingDefRow:
         if self._settings is None:
             raise error(omero.ApiUsageException, "RE not ready: rendering settings not set.")
         return self._settings

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import Ice
 
-from omero_embedded.model.call import Connection
+from omero_embedded.model.call import DatabaseConnection
 from omero_embedded.model.omero_errors import OmeroError
-from omero_embedded.model.omero_server import OmeroServer
+from omero_embedded.model.omero_server import ServerModel
 from omero_embedded.model.omero_sessions import OmeroSessions
-from omero_embedded.model.thumbnail_drawing import Drawing
+from omero_embedded.model.thumbnail_drawing import ThumbnailDrawing
 from tests.real.conformance.standin.dispatch import thrown
 from tests.real.conformance.standin.drawing import Drawer
 from tests.real.conformance.standin.ledger import Ledger
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from omero_embedded.model.omero_sessions import OmeroSession
-    from omero_embedded.model.people import User
+    from omero_embedded.model.people import Experimenter
 
 
 @dataclasses.dataclass
@@ -38,7 +38,7 @@ class Session:
 
     number: int
     key: str
-    user: User
+    user: Experimenter
     group: int
     model: OmeroSession
     refuse: str = ""
@@ -96,7 +96,7 @@ class Stage:
             while self._ended:
                 self._remove_servants(self._ended.pop())
             self.world = World(self._world)
-            self.server = OmeroServer(
+            self.server = ServerModel(
                 self.world.people,
                 self.world.database,
                 self.drawer.draw,
@@ -119,7 +119,7 @@ class Stage:
                 settings = self.world.settings_for(row.owner_id, image)
                 if settings is not None:
                     look, z, t = settings.look, settings.default_z, settings.default_t
-                    drawing = Drawing(image.primary, look, row.size_x, row.size_y, z, t)
+                    drawing = ThumbnailDrawing(image.primary, look, row.size_x, row.size_y, z, t)
                     database.files[row.id] = self.drawer.draw(drawing)
 
     def start_session(self, user: str, key: str | None = None, group: int | None = None, refuse: str = "") -> Session:
@@ -202,7 +202,7 @@ class Stage:
                 with self.lock:
                     step = steps.send(sent) if raised is None else steps.throw(raised)
                 sent, raised = None, None
-                if isinstance(step, Connection):
+                if isinstance(step, DatabaseConnection):
                     if not holding:
                         connections.acquire()
                         holding = True

@@ -15,7 +15,7 @@ import omero
 import omero.api
 import omero.clients
 
-from omero_embedded.model.call import Connection, Work
+from omero_embedded.model.call import DatabaseConnection, Work
 from tests.real.conformance.standin.dispatch import Servant, error, operation, serves
 from tests.real.conformance.standin.world import PIXELS
 
@@ -85,7 +85,7 @@ class _ThumbnailStore(Servant):
 
     def _steps(self, name: str, arguments: list[Any], context: dict[str, str]) -> Generator[Any, Any, Any]:
         server = self.stage.server
-        yield Connection()
+        yield DatabaseConnection()
         if name in _MANY:
             empty: set[int] = set()
             for pixels_id in arguments[-1]:

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from omero_embedded.model.containers import Containers, PlateListing
-from omero_embedded.model.data import Database, Image, ImageState, Pixels, RenderingDef, Thumbnail
+from omero_embedded.model.data import Database, ImageRow, ImageState, Pixels, RenderingDefRow, ThumbnailRow
 from omero_embedded.model.data_folder import new_folder
-from omero_embedded.model.people import Group, People, User
+from omero_embedded.model.people import Experimenter, Group, People
 from omero_embedded.model.thumbnail_context import widths
 
 PIXELS = 1_000_000
@@ -109,7 +109,7 @@ class World:
     def __init__(self, described: dict[str, Any]) -> None:
         self.people = People(
             (
-                User(
+                Experimenter(
                     user["id"],
                     user["name"],
                     user["name"].title(),
@@ -134,7 +134,7 @@ class World:
             self.change_image(image["id"], image)
 
     @property
-    def images(self) -> dict[int, Image]:
+    def images(self) -> dict[int, ImageRow]:
         """Images by id."""
         return self.database.images
 
@@ -149,7 +149,7 @@ class World:
             self.database.delete_image(self.images[image_id])
             return
         if image is None:
-            image = Image(image_id, f"image {image_id}", changes["owner"], changes["group"])
+            image = ImageRow(image_id, f"image {image_id}", changes["owner"], changes["group"])
             image.pixels.append(
                 Pixels(PIXELS + image_id, image, *_DEFAULT_SIZE, size_z=_SECTIONS, size_t=_TIMES, source=image_id)
             )
@@ -164,12 +164,12 @@ class World:
         if "stored" in changes:
             self._store(image, changes["stored"])
 
-    def _store(self, image: Image, longest_side: int) -> None:
+    def _store(self, image: ImageRow, longest_side: int) -> None:
         pixels, rows = image.primary, self.database.thumbnails
         event = self.database.new_event(image.owner_id, image.group_id)
-        rows.put(Thumbnail(rows.next_id(), pixels.id, image.owner_id, *widths(pixels, longest_side), None, event))
+        rows.put(ThumbnailRow(rows.next_id(), pixels.id, image.owner_id, *widths(pixels, longest_side), None, event))
 
-    def _settle(self, image: Image) -> None:
+    def _settle(self, image: ImageRow) -> None:
         kinds = {behaviour.kind for behaviour in self.behaviours(image.id)}
         image.state = (
             ImageState.IN_PROGRESS
@@ -185,7 +185,7 @@ class World:
             for settings in self._listed.get(image.id, [default]):
                 self._add_settings(image, settings)
 
-    def forget_settings(self, image: Image) -> None:
+    def forget_settings(self, image: ImageRow) -> None:
         """As if nobody had looked at it yet."""
         for settings in list(self.database.rendering_defs.of(image.primary.id)):
             self.database.rendering_defs.delete(settings)
@@ -193,11 +193,11 @@ class World:
             self.database.thumbnails.delete(row)
             self.database.files.pop(row, None)
 
-    def _add_settings(self, image: Image, described: dict[str, Any]) -> None:
+    def _add_settings(self, image: ImageRow, described: dict[str, Any]) -> None:
         number, owner = described["id"], described["owner"]
         event = self.database.new_event(owner, image.group_id)
         z, t = described.get("z", 0), described.get("t", 0)
-        self.database.rendering_defs.put(RenderingDef(number, image.primary.id, owner, event, Look(number), z, t))
+        self.database.rendering_defs.put(RenderingDefRow(number, image.primary.id, owner, event, Look(number), z, t))
 
     def default_look(self, pixels: Pixels) -> Look:
         """The look of settings that are made now."""
@@ -205,7 +205,7 @@ class World:
         number = NEW_SETTINGS + 100 * pixels.image.id + len(self.database.rendering_defs.of(pixels.id))
         return Look(number, "default" if pixels.size_c > 1 else "")
 
-    def settings_for(self, user_id: int, image: Image) -> RenderingDef | None:
+    def settings_for(self, user_id: int, image: ImageRow) -> RenderingDefRow | None:
         """The user's own newest rendering settings, else those of the image's owner."""
         known = self.database.rendering_defs.of(image.primary.id).values()
         for owner in (user_id, image.owner_id):

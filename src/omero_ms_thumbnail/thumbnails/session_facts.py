@@ -1,4 +1,4 @@
-"""What is known of one session's user and images, and what follows: the way to a thumbnail, and its key."""
+"""What OMERO says to one session of its user and of images, and what follows: the way to a thumbnail, and its key."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..ice.types import UserException
 from ..omero.faults import Fault, fault_of
 from ..omero.session import JoinedSession
 from . import content, pixels
-from .beliefs import Beliefs
 from .caches import Caches
+from .facts_cache import FactsCache
 from .item import Item
 from .model import ImageFacts, Saved, ThumbnailRequest
 from .single import SYSTEM_GROUP
@@ -21,44 +21,44 @@ from .ways import DIRECT, STORED, Viewer, Way, way_of
 
 log: Final = logging.getLogger(__name__)
 
-#: seconds for which facts without content are believed: an image may be moved to another group or be given to another
+#: seconds for which facts without content are cached: an image may be moved to another group or be given to another
 #: user. What they show is asked of OMERO each time
 _LIFE_WITHOUT_CONTENT: Final = 60.0
-#: seconds for which a session's user is believed to be in the groups that OMERO told of
+#: seconds between two questions about which groups a session's user is in
 _VIEWER_LIFE: Final = 60.0
 
 
-class Answer(NamedTuple):
-    """What OMERO has told, asked at `asked_at` by the loop's clock: facts by image, named settings by their id."""
+class QueryResult(NamedTuple):
+    """What OMERO has answered, asked at `asked_at` by the loop's clock: facts by image, named settings by their id."""
 
     asked_at: float
     found: dict[int, ImageFacts]
     named: dict[int, tuple[int, Saved]]
 
 
-class Knowledge:
-    """Of one session. `beliefs`, what is believed of images, go with it."""
+class SessionFacts:
+    """Those of one session. `cache` has what it need not ask again."""
 
     def __init__(self, session: JoinedSession, caches: Caches) -> None:
         self._session = session
         self._caches = caches
-        life = caches.belief if caches.by_content else _LIFE_WITHOUT_CONTENT
-        self.beliefs = Beliefs(life, caches.count_facts)
+        life = caches.facts_life if caches.by_content else _LIFE_WITHOUT_CONTENT
+        self.cache = FactsCache(life, caches.count_facts)
         self._viewer: Viewer | None = None
         self._viewer_until = 0.0
         self._groups: frozenset[int] = frozenset()
         self._database = ""
 
-    def of(self, request: ThumbnailRequest) -> ImageFacts | None:
-        """What is believed, if it is all that `request` has to know; nothing for one that comes with a `version`."""
+    def cached(self, request: ThumbnailRequest) -> ImageFacts | None:
+        """The facts that are in the cache, if they are all that `request` needs; nothing for one with a `version`."""
         if request.version or request.rendering_def_id is not None:
             return None
-        found = self.beliefs.get(request.image_id)
+        found = self.cache.get(request.image_id)
         return None if found is None or (request.is_plain and found.size != request.width) else found
 
     def forget(self, image_id: int) -> None:
-        """What is remembered of it has proved wrong, or soon will."""
-        self.beliefs.forget(image_id)
+        """Its facts have proved wrong, or soon will."""
+        self.cache.forget(image_id)
 
     def expire_viewer(self) -> None:
         """OMERO has refused what they may see: the next question asks who they are, too."""
@@ -67,27 +67,27 @@ class Knowledge:
     async def is_viewer_still(self, viewer: Viewer) -> bool:
         """Whether, asked now, OMERO says what it said of the session's user. Raises what it throws, or IceException."""
         self.expire_viewer()
-        return await self.know_viewer() == viewer
+        return await self.load_viewer() == viewer
 
     def forget_all(self) -> None:
         """The session is over."""
-        self.beliefs.clear()
+        self.cache.clear()
 
     def are_alike(self, items: Iterable[Item]) -> bool:
-        """Whether what is known of items of one lane is of this second, so that they are alike now."""
-        return self.beliefs.are_fresh(item.facts for item in items if item.facts is not None)
+        """Whether the facts of items of one lane are of this second, so that they are alike now."""
+        return self.cache.are_fresh(item.facts for item in items if item.facts is not None)
 
-    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> Answer:
+    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> QueryResult:
         """Facts of `image_ids`, with what is stored in `size`, and settings that are `named`.
 
         Raises what OMERO throws, or IceException.
         """
-        viewer = await self.know_viewer()
+        viewer = await self.load_viewer()
         asked_at = asyncio.get_running_loop().time()
         found = await self._ask(sorted(image_ids), viewer.user_id, size)
-        told = await pixels.ask_named(self._session, named) if named else {}
-        self.beliefs.remember(found.values(), asked_at)
-        return Answer(asked_at, found, told)
+        settings = await pixels.ask_named(self._session, named) if named else {}
+        self.cache.remember(found.values(), asked_at)
+        return QueryResult(asked_at, found, settings)
 
     async def _ask(self, image_ids: list[int], user_id: int, size: int) -> dict[int, ImageFacts]:
         mode = self._caches.questions
@@ -106,14 +106,14 @@ class Knowledge:
         self._caches.watcher.facts_asked(seconds, len(image_ids))
         return found
 
-    def named_of(self, item: Item, answer: Answer) -> Saved | None:
+    def named_of(self, item: Item, answer: QueryResult) -> Saved | None:
         """The settings that an item names, if they are those of the image."""
         found = answer.found.get(item.request.image_id)
         named = answer.named.get(item.request.rendering_def_id or 0)
         return named[1] if named is not None and found is not None and named[0] == found.pixels_id else None
 
     def way_of(self, item: Item, found: ImageFacts) -> Way:
-        """The way of an item of which `found` was told."""
+        """The way of an item of which OMERO said `found`."""
         if item.is_lost:
             return DIRECT
         way = self._way_of(item.request, found)
@@ -126,17 +126,14 @@ class Knowledge:
             return DIRECT
         return way_of(request, found, self.viewer)
 
-    def believed_key(self, request: ThumbnailRequest) -> bytes | None:
-        """The key of what OMERO would give for `request`, if what was told of its image is believed to say that.
-
-        From then on `beliefs` have it.
-        """
-        found = self.of(request)
+    def cached_key(self, request: ThumbnailRequest) -> bytes | None:
+        """The key of what OMERO would give for `request` by the facts in the cache, which has it from then on."""
+        found = self.cached(request)
         if found is None:
             return None
         key = self.key_of(request, found, self._way_of(request, found), None)
         if key is not None:
-            self.beliefs.found_key(request, found, key)
+            self.cache.remember_key(request, found, key)
         return key
 
     def key_of(self, request: ThumbnailRequest, found: ImageFacts, way: Way, named: Saved | None) -> bytes | None:
@@ -153,15 +150,15 @@ class Knowledge:
     @property
     def viewer(self) -> Viewer:
         """The session's user, once something was asked."""
-        assert self._viewer is not None  # noqa: S101 - nothing is told before it is asked for whom
+        assert self._viewer is not None  # noqa: S101 - nothing is asked before it is known for whom
         return self._viewer
 
     def _is_drawn_for_them(self, found: ImageFacts) -> bool:
-        """Whether OMERO draws what it tells of: it tells of one's own in a group that one has left, and refuses it."""
+        """Whether OMERO draws it: it gives facts of one's own in a group that one has left, and refuses to draw."""
         return self.viewer.is_admin or found.group_id in self._groups
 
-    async def know_viewer(self) -> Viewer:
-        """Know who the session's user is, asked of OMERO once a minute. Raises what it throws, or IceException."""
+    async def load_viewer(self) -> Viewer:
+        """Who the session's user is, asked of OMERO once a minute. Raises what it throws, or IceException."""
         now = asyncio.get_running_loop().time()
         if self._viewer is None or now >= self._viewer_until:
             context = await self._session.event_context(anew=self._viewer is not None)
@@ -169,18 +166,18 @@ class Knowledge:
             groups = frozenset(context.memberOfGroups)
             if groups != self._groups:
                 # what they may see is another now, and how they come to it
-                self.beliefs.clear()
+                self.cache.clear()
             self._groups = groups
             self._viewer = Viewer(context.userId, SYSTEM_GROUP in groups)
         return self._viewer
 
     def begin_database(self) -> None:
-        """Ask, in the background, for what `know_database` waits for."""
+        """Ask, in the background, for what `load_database` waits for."""
         if self._caches.by_content and not self._database:
             self._session.begin_database()
 
-    async def know_database(self) -> None:
-        """Know which database keys are of. Not to be waited for in a flight: it needs a permit of its own."""
+    async def load_database(self) -> None:
+        """Ask which database keys are of. Not to be waited for in a flight: it needs a permit of its own."""
         if self._database or not self._caches.by_content:
             return
         try:

@@ -1,6 +1,6 @@
-"""What one session was told of images, believed for a few seconds without asking again.
+"""Facts of images, as OMERO gave them to one session, which does not ask again for a few seconds.
 
-It belongs to the session that asked, ages from the question, and goes with the session. How long it is believed is how
+They belong to the session that asked, age from the question, and go with the session. How long they are kept is how
 long nobody notices that a right was taken away, or that rendering settings were saved elsewhere.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 from .model import ImageFacts, ThumbnailRequest
 
-#: seconds for which several images are believed to be alike: whoever saves settings changes that
+#: seconds for which several images are taken to be alike: whoever saves settings changes that
 FRESH: Final = 1.0
 
 #: images that are remembered for each session
@@ -27,10 +27,10 @@ def _ignore(_more: int) -> None:
     """Nobody counts."""
 
 
-class Beliefs:
+class FactsCache:
     """Facts of one session's images, each remembered in the size that it was asked for last, for `life` seconds.
 
-    `count` is told of each that comes (1) and goes (-1), over all sessions.
+    `count` is called for each that comes (1) and goes (-1), over all sessions.
     """
 
     def __init__(self, life: float, count: Callable[[int], None] = _ignore) -> None:
@@ -44,28 +44,28 @@ class Beliefs:
         return len(self._facts)
 
     def get(self, image_id: int) -> ImageFacts | None:
-        """What is remembered and still believed."""
+        """What is there and not older than `life`."""
         entry = self._facts.get(image_id)
         return None if entry is None or entry[0] + self._life <= self._now() else entry[1]
 
     def key(self, request: ThumbnailRequest) -> bytes | None:
-        """The key that was found for `request` by what is still believed of its image."""
+        """The key that was found for `request` by facts of its image that are not older than `life`."""
         entry = self._facts.get(request.image_id)
         return None if entry is None or entry[0] + self._life <= self._now() else entry[2].get(request)
 
     def key_by(self, facts: ImageFacts, request: ThumbnailRequest) -> bytes | None:
-        """The key that was found for `request` by just these `facts`, which OMERO may have told again since."""
+        """The key that was found for `request` by just these `facts`, which OMERO may have given again since."""
         entry = self._facts.get(facts.image_id)
         return entry[2].get(request) if entry is not None and entry[1] is facts else None
 
-    def found_key(self, request: ThumbnailRequest, facts: ImageFacts, key: bytes) -> None:
+    def remember_key(self, request: ThumbnailRequest, facts: ImageFacts, key: bytes) -> None:
         """By `facts`, what is given for `request` has that key; remembered with them."""
         entry = self._facts.get(request.image_id)
         if entry is not None and entry[1] is facts:
             entry[2][request] = key
 
     def are_fresh(self, found: Iterable[ImageFacts]) -> bool:
-        """Whether all of `found` were told within the last second, and none of them has proved wrong since."""
+        """Whether all of `found` were given within the last second, and none was forgotten since."""
         least = self._now() - FRESH
         for facts in found:
             entry = self._facts.get(facts.image_id)
@@ -78,15 +78,15 @@ class Beliefs:
         before = len(self._facts)
         for facts in found:
             entry = self._facts.get(facts.image_id)
-            # told again to the letter, they lead to the same keys
+            # the same object again leads to the same keys
             keys = entry[2] if entry is not None and entry[1] is facts else {}
             self._facts[facts.image_id] = (asked_at, facts, keys)
             self._facts.move_to_end(facts.image_id)
-        self._let_go()
+        self._evict()
         self._count(len(self._facts) - before)
 
     def forget(self, image_id: int) -> None:
-        """What is remembered of it has proved wrong."""
+        """Its facts have proved wrong."""
         if self._facts.pop(image_id, None) is not None:
             self._count(-1)
 
@@ -95,7 +95,7 @@ class Beliefs:
         self._count(-len(self._facts))
         self._facts.clear()
 
-    def _let_go(self) -> None:
+    def _evict(self) -> None:
         least = self._now() - self._kept
         while self._facts:
             oldest = next(iter(self._facts))
