@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -113,7 +113,6 @@ ROUTER_OPERATIONS: Final[dict[str, Operation[Any]]] = {
 
 #: what is sent: the object's proxy, the operation, its arguments and the whole context
 _Call = tuple[ObjectPrx, Operation[Any], tuple[Any, ...], Mapping[str, str]]
-_Replied = Callable[[_Call, asyncio.Future[Reply], asyncio.Future[Reply]], None]
 
 #: the operation that a router names when it is asked to forward to a proxy that was not added
 ICE_ADD_PROXY: Final = "ice_add_proxy"
@@ -194,19 +193,16 @@ class RouterSession:
             self._add(proxy).add_done_callback(self._added_in_passing)
         merged = {**self._context, **context} if context else self._context
         outcome: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._send_once((proxy, operation, arguments, merged), outcome, self._replied)
-        return outcome
-
-    def _send_once(self, call: _Call, outcome: asyncio.Future[Reply], replied: _Replied) -> None:
-        reply = self._connection.send(*call)
-        reply.add_done_callback(partial(replied, call, outcome))
+        reply = self._connection.send(proxy, operation, arguments, merged)
+        reply.add_done_callback(partial(self._replied, (proxy, operation, arguments, merged), outcome))
         # whoever gives up on the outcome gives up on the reply
         outcome.add_done_callback(partial(_cancelled_with, reply))
+        return outcome
 
     def _replied(self, call: _Call, outcome: asyncio.Future[Reply], reply: asyncio.Future[Reply]) -> None:
         """The first reply: add the proxy again where it says that the router does not know it."""
         if outcome.done() or reply.cancelled() or reply.exception() is not None or not _is_unknown(reply.result()):
-            _settle(call, outcome, reply)
+            _settle(outcome, reply)
             return
         try:
             adding = self._add(call[0])
@@ -221,7 +217,9 @@ class RouterSession:
             # even where the router dropped it at once: the call is tried again once only
             self._added.add(call[0].identity)
             if not outcome.done():
-                self._send_once(call, outcome, _settle)
+                reply = self._connection.send(*call)
+                reply.add_done_callback(partial(_settle, outcome))
+                outcome.add_done_callback(partial(_cancelled_with, reply))
         except (IceException, UserException) as error:
             if not outcome.done():
                 # its frames know the outcome: with them the two would keep one another
@@ -285,7 +283,7 @@ def _is_unknown(reply: Reply) -> bool:
     return isinstance(failure, ObjectNotExistException) and failure.operation == ICE_ADD_PROXY
 
 
-def _settle(_call: _Call, outcome: asyncio.Future[Reply], reply: asyncio.Future[Reply]) -> None:
+def _settle(outcome: asyncio.Future[Reply], reply: asyncio.Future[Reply]) -> None:
     """What became of the reply is what becomes of the outcome."""
     if reply.cancelled():
         outcome.cancel()

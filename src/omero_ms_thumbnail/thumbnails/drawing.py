@@ -248,7 +248,7 @@ class Drawing:
         items = wanted(items)
         if len(items) < 2 or self._facts.are_alike(items):
             return items
-        answer = await self._facts.ask({item.request.image_id for item in items}, items[0].request.width)
+        answer = await self._facts.ask([item.request for item in items], items[0].request.width)
         lane = None
         alike = []
         for item in wanted(items):
@@ -273,7 +273,7 @@ class Drawing:
         """
         if not wanted((item,)) or self._facts.are_alike((item,)):
             return True
-        answer = await self._facts.ask({item.request.image_id}, item.request.width)
+        answer = await self._facts.ask([item.request], item.request.width)
         facts = answer.found.get(item.request.image_id)
         if item.done.done():
             return False

@@ -159,7 +159,9 @@ class Questions:
                 items, had = self._next_question()
                 if not items and not had:
                     return
-                answer = await self._ask_about(items, had)
+                began = self._loop.time()
+                answer = await self._facts.ask([item.request for item in (*items, *had)], self._size)
+                self._expect_back(len(items), self._loop.time() - began)
             await self._facts.load_database()
         except (IceException, UserException) as error:
             log.info("facts of images were not given: %s", error)
@@ -173,21 +175,12 @@ class Questions:
             self._is_due = False
         self._answered(items, answer)
 
-    async def _ask_about(self, items: Sequence[Item], had: Sequence[Item]) -> QueryResult:
-        asked = [*items, *had]
-        named = {item.request.rendering_def_id for item in asked}
-        for item in items:
-            item.is_asked = True
-        began = self._loop.time()
-        answer = await self._facts.ask(
-            {item.request.image_id for item in asked}, self._size, [one for one in named if one is not None]
-        )
-        now = self._loop.time()
-        back = min((now - began) * _BACK_PART, _BACK_MAX)
+    def _expect_back(self, answered: int, seconds: float) -> None:
+        """So many have been answered by a query of so many seconds, and may ask again at once."""
+        back = min(seconds * _BACK_PART, _BACK_MAX)
         if back >= _BACK_LEAST:
-            self._enough = len(items) + len(self._items)
-            self._back_until = now + back
-        return answer
+            self._enough = answered + len(self._items)
+            self._back_until = self._loop.time() + back
 
     async def _wait_for_those_answered(self) -> None:
         left = self._back_until - self._loop.time()
@@ -201,6 +194,8 @@ class Questions:
     def _next_question(self) -> tuple[list[Item], list[Item]]:
         """Those who wait for an answer, and what was had and goes with them."""
         items = self._next()
+        for item in items:
+            item.is_asked = True
         return items, self._unconfirmed.in_size(self._size)[: self._room_beside(items)]
 
     def _room_beside(self, items: Sequence[Item]) -> int:

@@ -147,12 +147,9 @@ class ThumbnailScheduler:
         """The item that is on its way for `request`, or a new one."""
         item = self._items.get(request.anew)
         # with a `version`, what was asked before the settings were saved may be what they were
-        if item is None or item.done.done() or (request.version and item.is_asked):
-            return self._new_item(request, tags, is_alone=is_alone)
-        item.tags &= tags
-        return item
-
-    def _new_item(self, request: ThumbnailRequest, tags: frozenset[str], *, is_alone: bool) -> Item:
+        if item is not None and not item.done.done() and not (request.version and item.is_asked):
+            item.tags &= tags
+            return item
         item = Item(request.anew, self._loop.create_future(), tags=tags)
         self._items[item.request] = item
         item.done.add_done_callback(partial(self._ended, item))

@@ -126,7 +126,11 @@ class Thumbnails:
                 if permits is not None and permits.hangs():
                     raise hanging(permits)
         with self._admission.admit(session_key, requests):
-            return await self._ask(session_key, requests, tags)
+            deadline = self._loop.time() + self._timeout
+            outcomes, lost = await self._try(session_key, requests, deadline, tags)
+            if lost:
+                await self._try_again(session_key, requests, deadline, tags, outcomes, lost)
+            return cast("list[Thumbnail | NotModified | ThumbnailError]", outcomes)
 
     async def default_size(self, session_key: str) -> int | None:
         """The longest side of thumbnails on pages, in pixels, as OMERO.server says it to new sessions; None: as usual.
@@ -161,16 +165,21 @@ class Thumbnails:
                         return session, None
                 raise
 
-    async def _ask(
-        self, session_key: str, requests: Sequence[ThumbnailRequest], tags: frozenset[str]
-    ) -> list[Thumbnail | NotModified | ThumbnailError]:
-        deadline = self._loop.time() + self._timeout
-        outcomes, lost = await self._try(session_key, requests, deadline, tags)
-        if not lost:
-            return cast("list[Thumbnail | NotModified | ThumbnailError]", outcomes)
-        # the session may be as good as ever, and only this join of it lost: a fresh join tells
+    async def _try_again(
+        self,
+        session_key: str,
+        requests: Sequence[ThumbnailRequest],
+        deadline: float,
+        tags: frozenset[str],
+        outcomes: list[Outcome],
+        lost: Sequence[int],
+    ) -> None:
+        """Put into `outcomes` what becomes of those that were `lost` with a join, which a fresh one tells.
+
+        The session may be as good as ever, and only this join of it gone.
+        """
         log.info("joining an OMERO session again: %s", outcomes[lost[0]])
-        again: list[Outcome]
+        again: Sequence[Outcome]
         try:
             again, _ = await self._try(session_key, [requests[index] for index in lost], deadline, tags)
         except ThumbnailError as error:
@@ -180,8 +189,7 @@ class Thumbnails:
             # without its frames, of which this one knows it
             again = [error.with_traceback(None)] * len(lost)
         for index, outcome in zip(lost, again, strict=True):
-            outcomes[index] = outcome
-        return [_for_good(outcome) if isinstance(outcome, JoinLost) else outcome for outcome in outcomes]
+            outcomes[index] = _for_good(outcome) if isinstance(outcome, JoinLost) else outcome
 
     async def _try(
         self, session_key: str, requests: Sequence[ThumbnailRequest], deadline: float, tags: frozenset[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from ..ice.errors import IceException
@@ -40,6 +40,7 @@ class SessionFacts:
     """Those of one session. `cache` has what it need not ask again."""
 
     def __init__(self, session: JoinedSession, caches: Caches) -> None:
+        self._loop = asyncio.get_running_loop()
         self._session = session
         self._caches = caches
         life = caches.facts_life if caches.by_content else _LIFE_WITHOUT_CONTENT
@@ -77,34 +78,32 @@ class SessionFacts:
         """Whether the facts of items of one lane are of this second, so that they are alike now."""
         return self.cache.are_fresh(item.facts for item in items if item.facts is not None)
 
-    async def ask(self, image_ids: set[int], size: int, named: Collection[int] = ()) -> QueryResult:
-        """Facts of `image_ids`, with what is stored in `size`, and settings that are `named`.
+    async def ask(self, requests: Sequence[ThumbnailRequest], size: int) -> QueryResult:
+        """Facts of the images of `requests`, with what is stored in `size`, and settings that are named.
 
         Raises what OMERO throws, or IceException.
         """
         viewer = await self.load_viewer()
-        asked_at = asyncio.get_running_loop().time()
-        found = await self._ask(sorted(image_ids), viewer.user_id, size)
-        settings = await pixels.ask_named(self._session, named) if named else {}
-        self.cache.remember(found.values(), asked_at)
-        return QueryResult(asked_at, found, settings)
-
-    async def _ask(self, image_ids: list[int], user_id: int, size: int) -> dict[int, ImageFacts]:
+        images = sorted({request.image_id for request in requests})
         mode = self._caches.questions
         with_content = self._caches.by_content and mode.with_content
-        began = asyncio.get_running_loop().time()
+        asked_at = self._loop.time()
         try:
-            found = await pixels.ask(self._session, image_ids, user_id=user_id, size=size, with_content=with_content)
+            found = await pixels.ask(
+                self._session, images, user_id=viewer.user_id, size=size, with_content=with_content
+            )
+            seconds = self._loop.time() - asked_at
+            mode.took(seconds, len(images), with_content=with_content)
+            self._caches.watcher.facts_asked(seconds, len(images))
         except UserException as error:
             if not with_content or fault_of(error) is not Fault.REFUSED:
                 raise
-            found = await pixels.ask(self._session, image_ids, user_id=user_id, size=size, with_content=False)
+            found = await pixels.ask(self._session, images, user_id=viewer.user_id, size=size, with_content=False)
             mode.refused(error)
-            return found
-        seconds = asyncio.get_running_loop().time() - began
-        mode.took(seconds, len(image_ids), with_content=with_content)
-        self._caches.watcher.facts_asked(seconds, len(image_ids))
-        return found
+        named = {number for request in requests if (number := request.rendering_def_id) is not None}
+        settings = await pixels.ask_named(self._session, named) if named else {}
+        self.cache.remember(found.values(), asked_at)
+        return QueryResult(asked_at, found, settings)
 
     def named_of(self, item: Item, answer: QueryResult) -> Saved | None:
         """The settings that an item names, if they are those of the image."""
