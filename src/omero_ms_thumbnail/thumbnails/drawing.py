@@ -7,17 +7,14 @@ others that wait for the same thumbnail unharmed, and no ThumbnailStore in the m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
-from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
 from . import single
 from .batch_window import BatchWindow
@@ -29,9 +26,6 @@ from .session_facts import SessionFacts
 from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
-
-#: in place of a limit of calls
-_UNLIMITED: Final = contextlib.nullcontext()
 
 
 def _ignore(*_: object) -> None:
@@ -56,7 +50,6 @@ class Drawing:
         caches: Caches,
         *,
         stores: int,
-        permits: Permits | None,
         give: Callable[[Item, Thumbnail, str], None],
         ask_again: Callable[[Item], None],
         tasks: Tasks,
@@ -67,7 +60,6 @@ class Drawing:
         self._facts = facts
         self._caches = caches
         self._stores = stores
-        self._permits = permits
         self._give_to = give
         self._ask_again = ask_again
         self._tasks = tasks
@@ -146,8 +138,9 @@ class Drawing:
     async def _render(self, batch: Batch) -> None:
         asked: Batch | None = batch
         try:
-            has_to_wait = self._permits is not None and self._permits.locked()
-            async with self._flight("set" if batch.is_set else "single"):
+            permits = self._session.calls.permits
+            has_to_wait = permits is not None and permits.locked()
+            async with self._session.calls.flight("set" if batch.is_set else "single"):
                 if has_to_wait:
                     asked = self._regrouped(batch)
                 if asked is not None:
@@ -157,9 +150,6 @@ class Drawing:
                 self._on_their_way.discard(asked)
             if self._queue:
                 self._window.open(self._render_next)
-
-    def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
-        return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
 
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""
