@@ -61,8 +61,7 @@ class Calls:
         #: the loop's time at which the last call began that OMERO has answered
         self.answered_at = 0.0
         self._read_only = read_only
-        #: for calls that hold a database connection; None: as many as may come
-        self.permits: Final = permits
+        self._permits = permits
         self._observe = observe
         self._ping: asyncio.Task[None] | None = None
 
@@ -107,7 +106,7 @@ class Calls:
 
         Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
         """
-        return self.permits.flight(kind) if self.permits is not None else NO_CONTEXT
+        return self._permits.flight(kind) if self._permits is not None else NO_CONTEXT
 
     def timed_out(self, permit: Permit | None) -> None:
         """A call was not answered within the time-out: OMERO works on, if it is there at all."""

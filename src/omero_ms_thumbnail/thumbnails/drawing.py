@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from ..ice.errors import IceException
 from ..ice.types import UserException
 from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
+from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
+from ..tasks import NO_CONTEXT
 from . import single
 from .batch_window import BatchWindow
 from .caches import DIRECT, SET, SINGLE, Caches
@@ -50,6 +53,7 @@ class Drawing:
         caches: Caches,
         *,
         stores: int,
+        permits: Permits | None,
         give: Callable[[Item, Thumbnail, str], None],
         ask_again: Callable[[Item], None],
         tasks: Tasks,
@@ -60,6 +64,7 @@ class Drawing:
         self._facts = facts
         self._caches = caches
         self._stores = stores
+        self._permits = permits
         self._give_to = give
         self._ask_again = ask_again
         self._tasks = tasks
@@ -138,9 +143,8 @@ class Drawing:
     async def _render(self, batch: Batch) -> None:
         asked: Batch | None = batch
         try:
-            permits = self._session.calls.permits
-            has_to_wait = permits is not None and permits.locked()
-            async with self._session.calls.flight("set" if batch.is_set else "single"):
+            has_to_wait = self._permits is not None and self._permits.locked()
+            async with self._flight("set" if batch.is_set else "single"):
                 if has_to_wait:
                     asked = self._regrouped(batch)
                 if asked is not None:
@@ -150,6 +154,9 @@ class Drawing:
                 self._on_their_way.discard(asked)
             if self._queue:
                 self._window.open(self._render_next)
+
+    def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
+        return self._permits.flight(kind) if self._permits is not None else NO_CONTEXT
 
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""

@@ -53,12 +53,13 @@ class ThumbnailScheduler:
         session: JoinedSession,
         *,
         stores: int,
+        permits: Permits | None = None,
         caches: Caches | None = None,
         waiting: Callable[[], int] = lambda: 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._session = session
-        self._permits = session.calls.permits
+        self._permits = permits
         self._caches = caches or Caches()
         self._items: dict[ThumbnailRequest, Item] = {}
         self._reloads = Reloads()
@@ -70,6 +71,7 @@ class ThumbnailScheduler:
             self._facts,
             self._caches,
             stores=stores,
+            permits=permits,
             give=self._give,
             ask_again=self._ask_again,
             tasks=self._tasks,

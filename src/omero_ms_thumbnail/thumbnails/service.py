@@ -219,6 +219,7 @@ class Thumbnails:
             work = ThumbnailScheduler(
                 session,
                 stores=self._stores,
+                permits=self._permits,
                 caches=self._caches,
                 waiting=lambda: self._admission.waiting,
             )

@@ -78,10 +78,10 @@ async def heart_at(
     **more: Any,
 ) -> AsyncIterator[Heart]:
     """A heart that has left OMERO in the end."""
-    permits = Permits(calls_at_once) if calls_at_once is not None else None
-    server = server_of(router, call_timeout=timeout, thumbnail_stores=stores, permits=permits, **more)
+    server = server_of(router, call_timeout=timeout, thumbnail_stores=stores, **more)
     pool = SessionPool(partial(JoinedSession.join, server), idle_timeout=idle_timeout, join_timeout=timeout)
     try:
+        permits = Permits(calls_at_once) if calls_at_once is not None else None
         yield Heart(pool, Thumbnails(pool, timeout=timeout, stores=stores, permits=permits))
     finally:
         await pool.close(LEAVE_WITHIN)

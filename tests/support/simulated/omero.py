@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from omero_embedded.embedded_omero import EmbeddedOmero
 from omero_embedded.model.omero_sessions import OmeroSession
 from omero_embedded.workload import Latency
-from omero_ms_thumbnail.omero.permits import Permits
 from omero_ms_thumbnail.omero.session import JoinedSession
 from tests.support.labelled_pictures import TellingRenderer
 from tests.support.simulated.loop import VirtualLoop
@@ -29,8 +28,6 @@ class SimulatedOmero:
     joined: list[tuple[str, JoinedSession]] = field(default_factory=list)
     #: key and moment of every join that has not been answered
     joining: list[tuple[str, float]] = field(default_factory=list)
-    #: for the calls of sessions that are joined from now on; None: as many as may come
-    permits: Permits | None = None
 
     def __post_init__(self) -> None:
         self.omero = EmbeddedOmero(small_world(), time_to_idle=1e9)
@@ -51,7 +48,7 @@ class SimulatedOmero:
         begun = (key, self.loop.time())
         self.joining.append(begun)
         try:
-            session = await JoinedSession.join(replace(server_of(self.omero), permits=self.permits), key)
+            session = await JoinedSession.join(server_of(self.omero), key)
         finally:
             self.joining.remove(begun)
         self.joined.append((key, session))

@@ -71,13 +71,12 @@ class ThumbnailsMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = VirtualLoop(debug=False)
         self.omero = SimulatedOmero(self.loop)
-        self.omero.permits = self.loop.do(lambda: Permits(5))
         self.pool = self.loop.do(
             lambda: SessionPool(self.omero.join, idle_timeout=60.0, join_timeout=TIMEOUT, sessions_max=100)
         )
         caches = Caches(MemoryCache(bytes_max=1 << 20, life=20.0, clock=self.loop.time))
         self.thumbnails = self.loop.do(
-            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, permits=self.omero.permits, caches=caches)
+            lambda: Thumbnails(self.pool, timeout=TIMEOUT, stores=STORES, permits=Permits(5), caches=caches)
         )
         self.askers: list[Asker] = []
         self.weather: frozenset[str] = frozenset()
