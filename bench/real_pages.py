@@ -33,10 +33,10 @@ from tests.real.omero.command_driver import CommandDriver
 from tests.real.omero.web_service import web_service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-_PEOPLE = ("owner", "member", "leader")
-_GROUP = "rwra--"
+PEOPLE = ("owner", "member", "leader")
+GROUP = "rwra--"
 _OTHER_GROUP = "rwrw--"
 _IMAGES, _SIDE = 48, 1024
 #: what the fourth person looks at
@@ -84,7 +84,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _page(images: Sequence[int]) -> str:
+def page_of(images: Sequence[int]) -> str:
     return "/webclient/get_thumbnails/?" + "&".join(f"id={image}" for image in images)
 
 
@@ -105,14 +105,14 @@ class Round:
         self._database = database
 
     async def play(self) -> None:
-        cold = {who: [await self._image(_GROUP, who) for _ in range(_IMAGES)] for who in _PEOPLE}
+        cold = {who: [await self._image(GROUP, who) for _ in range(_IMAGES)] for who in PEOPLE}
         stored = [await self._image(_OTHER_GROUP, "owner", 256) for _ in range(_STORED)]
-        (await self._ask("owner", _OTHER_GROUP, _page(stored))).raise_for_status()
+        (await self._ask("owner", _OTHER_GROUP, page_of(stored))).raise_for_status()
         # whatever a first request of a session does
-        await asyncio.gather(*(self._ask(who, _GROUP, _page(stored[:1])) for who in _PEOPLE))
+        await asyncio.gather(*(self._ask(who, GROUP, page_of(stored[:1])) for who in PEOPLE))
         around = [asyncio.create_task(one) for one in (self._log_in(), self._others(stored), self._watch())]
         try:
-            await asyncio.gather(*(self._open(who, cold[who]) for who in _PEOPLE))
+            await asyncio.gather(*(self._open(who, cold[who]) for who in PEOPLE))
         finally:
             for task in around:
                 task.cancel()
@@ -125,7 +125,7 @@ class Round:
         return await self._driver.new_image_of(group, who, side, side)
 
     async def _open(self, who: str, images: Sequence[int]) -> None:
-        seconds, response = await _timed(self._ask(who, _GROUP, _page(images)))
+        seconds, response = await _timed(self._ask(who, GROUP, page_of(images)))
         pictures = response.json() if response.status_code == 200 else {}
         shown = sum(1 for one in pictures.values() if one)
         self._seen.pages.append(seconds)
@@ -145,7 +145,7 @@ class Round:
         number = 0
         while True:
             number += 1
-            seconds, response = await _timed(self._ask("owner", _OTHER_GROUP, f"{_page(stored)}&version={number}"))
+            seconds, response = await _timed(self._ask("owner", _OTHER_GROUP, f"{page_of(stored)}&version={number}"))
             response.raise_for_status()
             self._seen.others.append(seconds)
             await asyncio.sleep(_BETWEEN_LOG_INS)
@@ -163,25 +163,21 @@ class Round:
 
 
 @asynccontextmanager
-async def _through_omeroweb(driver: CommandDriver, address: str) -> AsyncIterator[Ask]:
-    """Asks OMERO.web, which lets people in by the key of their session."""
+async def let_in(driver: CommandDriver, address: str) -> AsyncIterator[Mapping[tuple[str, str], httpx.AsyncClient]]:
+    """Each person's client at OMERO.web for each group, let in by the key of their session."""
     async with AsyncExitStack() as stack:
         clients: dict[tuple[str, str], httpx.AsyncClient] = {}
-        for who in _PEOPLE:
-            for group in (_GROUP, _OTHER_GROUP):
+        for who in PEOPLE:
+            for group in (GROUP, _OTHER_GROUP):
                 client = await stack.enter_async_context(
                     httpx.AsyncClient(base_url=address, timeout=120.0, trust_env=False)
                 )
                 key = driver.session_key(who, group)
-                let_in = await client.get("/webclient/userdata/", params={"server": "1", "bsession": key})
+                answer = await client.get("/webclient/userdata/", params={"server": "1", "bsession": key})
                 if not client.cookies:
-                    raise SystemExit(f"OMERO.web at {address} let nobody in: {let_in.status_code}")
+                    raise SystemExit(f"OMERO.web at {address} let nobody in: {answer.status_code}")
                 clients[who, group] = client
-
-        async def ask(who: str, group: str, path: str) -> httpx.Response:
-            return await clients[who, group].get(path)
-
-        yield ask
+        yield clients
 
 
 async def _run(asked: argparse.Namespace) -> dict[str, Any]:
@@ -191,7 +187,13 @@ async def _run(asked: argparse.Namespace) -> dict[str, Any]:
         async with driving(asked.omero, Path(folder), asked.root_password_file) as driver:
             assert isinstance(driver, CommandDriver)
             for _ in range(asked.rounds):
-                async with _through_omeroweb(driver, asked.web) as ask:
+                async with let_in(driver, asked.web) as clients:
+
+                    async def ask(
+                        who: str, group: str, path: str, clients: Mapping[tuple[str, str], httpx.AsyncClient] = clients
+                    ) -> httpx.Response:
+                        return await clients[who, group].get(path)
+
                     await Round(driver, password, ask, seen["OMERO.web"], asked.database).play()
                 async with web_service(driver, Path(folder)) as service:
 

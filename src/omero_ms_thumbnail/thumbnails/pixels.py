@@ -18,7 +18,7 @@ from .model import Content, ImageFacts, Saved, StoredRow
 
 _COLUMNS: Final = 10
 #: texts that are remembered with what they say, 1.5 kB each
-_READ_MAX: Final = 1_024
+_READ_MAX: Final = 4_096
 
 _WRONG: Final = "a projection of facts returned something else"
 

@@ -39,6 +39,10 @@ _REST: Final = 5.0
 #: milliseconds after which an emptying of the next hash that has not ended is taken for one that never will
 _OPENING: Final = 1_000
 
+#: seconds until somebody else who makes room is taken to have, and how often that is looked at, within `_TIMEOUT`
+_MAKING_ROOM: Final = 0.01
+_TRIES: Final = 10
+
 #: pictures that are put at once, in bytes of Redis
 _PUT_BYTES: Final = 256 << 10
 
@@ -126,7 +130,7 @@ class RedisCache:
         return found
 
     async def put_all(self, user: int, pictures: Mapping[bytes, bytes]) -> None:
-        """Share JPEGs. Some may stay unshared, such as while somebody else makes room."""
+        """Share JPEGs. Some may stay unshared, such as where whoever makes room has died of it."""
         for values, size in self._portions(user, pictures):
             if self._closing or self._now() < max(self._resting_until, self._not_putting_until):
                 return
@@ -167,11 +171,9 @@ class RedisCache:
         return answers
 
     async def _put(self, values: Mapping[bytes, bytes], size: int) -> None:
-        head = _segment_number(await self._client.get(self._head))
-        if head is None or not await self._has_room(head, size):
-            head = await self._open(head)
-            if head is None or not await self._has_room(head, size):
-                return
+        head = await self._with_room(size)
+        if head is None:
+            return
         segment = self._segments[head]
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hset(segment, mapping=values)
@@ -182,6 +184,19 @@ class RedisCache:
             await self._client.pexpire(segment, self._life_ms)
         elif left < self._life_ms * (1 - 1 / SEGMENTS):
             await self._open(head)
+
+    async def _with_room(self, size: int) -> int | None:
+        """The hash in which so many bytes have room, which are counted as put then; None if there is none for now."""
+        for _ in range(_TRIES):
+            head = _segment_number(await self._client.get(self._head))
+            if head is not None and await self._has_room(head, size):
+                return head
+            head = await self._open(head)
+            if head is not None:
+                return head if await self._has_room(head, size) else None
+            # those who begin together, or fill it together: somebody else makes room, which is a few questions
+            await asyncio.sleep(_MAKING_ROOM)
+        return None
 
     async def _has_room(self, head: int, size: int) -> bool:
         """Whether so many bytes more fit there, which are counted as put then. One that is full stays so."""

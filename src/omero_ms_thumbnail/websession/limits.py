@@ -11,9 +11,9 @@ class Limits:
 
     OMERO.web's sessions are 1 to 100 KiB and a few hundred values. The largest hold the ids of a deletion of many
     thousand images under ``callback``. The bounds leave a megabyte of plain data room, whichever serializer wrote it:
-    dicts with any such keys, lists, tuples, sets, texts, bytes, numbers, dates, true, false and null are read within
-    some 100 ms of a processor and 32 MB. Only msgpack, and sets of a few members, are dense enough that a megabyte of
-    them can take more, and are refused then. What is no such data (instances, numbers chosen to collide) takes longer.
+    dicts, lists, tuples, sets, texts, bytes, numbers, dates, true, false and null are read within some 100 ms of a
+    processor and 32 MB. Only msgpack, and sets of a few members, are dense enough that a megabyte of
+    them can take more, and are refused then. What is no such data (instances) takes longer.
     The worst of payloads cost some 300 ms and 40 MB.
     """
 

@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, cast
+from itertools import compress
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from .pickle_bytes import damaged
 from .placeholder import Placeholder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
+
+_Value = TypeVar("_Value")
 
 # What is beyond these is no key of a session, and would let a pickle choose how long it takes to find a place for it: a
-# tuple's hash is computed anew each time, an integer's is its remainder, which collides at will, and text that is equal
-# but not the same is compared to its end each time. Tuples of chosen integers all have one hash, if somebody wants it,
-# and then each is compared with all that were there before. Nor need hashes be the same: each of 80,000 integers was
-# looked for in most others' places, one after the other, which took 9 s. So only so many places may be looked at for
-# keys whose hashes are known beforehand, as those of numbers are and of all that is one value in every process.
-_MAX_PLACES = 50_000_000
+# tuple's hash is computed anew each time, an integer's is its remainder, and text that is equal but not the same is
+# compared to its end each time.
 _MAX_KEY_TEXT = 1000
 _MAX_KEY_TUPLE = 16
 _MAX_KEY_INTEGER = 2**64
-_MAX_TUPLES = 1000
-#: whose hashes each process chooses, as those of texts
-_SALTED = frozenset({datetime.date, datetime.datetime, datetime.time})
+_MAX_PLACES: Final = 10_000_000
+#: where hashes are the same too, both tuples are looked at, which takes as long as so many more places
+_MORE_FOR_TUPLE: Final = 9
+SALTED: Final = frozenset({str, bytes, datetime.date, datetime.datetime, datetime.time, Placeholder})
+"""Types whose hashes each process chooses, but for that of an empty text."""
+
+
+class Places:
+    """How many places may be looked at for one pickle to find those of keys whose hashes are known beforehand.
+
+    The hash of a number is the number, and where a place is taken the next one is sought in an order that everybody
+    knows. So numbers can be chosen that are all in each other's way, each of which is looked for in the places of all
+    that are there before: a dict of 87,000, half a megabyte of pickle, took 9 s. Tuples of chosen numbers all have one
+    hash, if somebody wants it. They are counted as if all were chosen so.
+    """
+
+    def __init__(self) -> None:
+        self._left = _MAX_PLACES
+
+    def cheap(self, keys: Sequence[object], there: int) -> list[bool]:
+        """For each of the keys that come to so many whether it can be put there; if not all, those whose hash is known.
+
+        Nothing of OMERO.web's has keys but texts: a session of which such keys are left out says the same.
+        """
+        is_salted = [type(key) in SALTED and bool(key) for key in keys]
+        kinds = [*map(type, keys)]
+        tuples = sum(kinds.count(kind) for kind in {*kinds} if issubclass(kind, tuple))
+        places = (is_salted.count(False) + tuples * _MORE_FOR_TUPLE) * (2 * there + len(keys)) // 2
+        if places > self._left:
+            return is_salted
+        self._left -= places
+        return [True] * len(keys)
 
 
 class Keys:
     """The keys of one pickle."""
 
     def __init__(self) -> None:
-        self._tuples = 0
-        self._known = 0
-        self._places = _MAX_PLACES
-        #: in place of each key for which none may be looked at any more
-        self._beyond = Placeholder("key")
+        self._places = Places()
 
-    def pairs(self, items: list[object], there: int) -> Iterator[tuple[object, object]]:
+    def pairs(self, items: list[object], there: int) -> Iterable[tuple[object, object]]:
         """Keys, each with the value behind it, for a dict with so many there already.
 
         Raises SessionDecodeError for a key that can change or has no value.
@@ -46,33 +70,28 @@ class Keys:
             raise damaged("a key has no value")
         if {*map(type, keys)} == {str} and max(map(len, cast("list[str]", keys))) <= _MAX_KEY_TEXT and all(keys):
             return zip(keys, items[1::2], strict=True)
-        return zip(self.members(keys, there), items[1::2], strict=True)
+        keys = [*map(self._key, keys)]
+        return self._cheap(zip(keys, items[1::2], strict=True), keys, there)
 
-    def members(self, values: list[object], there: int) -> Iterator[object]:
+    def members(self, values: list[object], there: int) -> Iterable[object]:
         """The values as keys of a dict or members of a set with so many there already.
 
         A placeholder for each whose place may not be cheap to find. Raises SessionDecodeError for one that can change.
         """
-        most = there + len(values)
-        return (self._key(value, most) for value in values)
+        keys = [*map(self._key, values)]
+        return self._cheap(keys, keys, there)
 
-    def _key(self, value: object, most: int) -> object:
+    def _cheap(self, values: Iterable[_Value], keys: list[object], there: int) -> Iterable[_Value]:
+        return compress(values, self._places.cheap(keys, there))
+
+    def _key(self, value: object) -> object:
         if isinstance(value, (list, dict, set, bytearray)):
             raise damaged("a key can change")
         if isinstance(value, tuple):
-            self._tuples += 1
-            few = self._tuples <= _MAX_TUPLES and len(value) <= _MAX_KEY_TUPLE
-            cheap = few and all(map(_is_cheap_key, value))
+            cheap = len(value) <= _MAX_KEY_TUPLE and all(map(_is_cheap_key, value))
         else:
             cheap = _is_cheap_key(value)
-        if not cheap:
-            return Placeholder("key")
-        if not (isinstance(value, (str, bytes, Placeholder)) or type(value) in _SALTED) or not value:
-            self._known += 1
-            self._places -= min(self._known, most)
-            if self._places < 0:
-                return self._beyond
-        return value
+        return value if cheap else Placeholder("key")
 
 
 def _is_cheap_key(value: object) -> bool:
@@ -80,4 +99,4 @@ def _is_cheap_key(value: object) -> bool:
         return -_MAX_KEY_INTEGER < value < _MAX_KEY_INTEGER
     if isinstance(value, (str, bytes)):
         return len(value) <= _MAX_KEY_TEXT
-    return value is None or isinstance(value, (float, Placeholder)) or type(value) in _SALTED
+    return value is None or isinstance(value, float) or type(value) in SALTED

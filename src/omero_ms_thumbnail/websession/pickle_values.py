@@ -98,12 +98,6 @@ def _time(state: object, zone: object = None) -> datetime.time:
     return _NEW_TIME(state).replace()  # type: ignore[no-any-return]
 
 
-def _timedelta(days: object, seconds: object, microseconds: object) -> datetime.timedelta:
-    if type(days) is not int or type(seconds) is not int or type(microseconds) is not int:
-        raise NoValueError
-    return Timedelta(days, seconds, microseconds)
-
-
 #: called with what pickles hold, of which the types' signatures say nothing
 _NEW_DATE: Final[Any] = datetime.date
 _NEW_DATETIME: Final[Any] = datetime.datetime
@@ -114,15 +108,17 @@ _NEW_AWARE_TIME: Final[Any] = AwareTime
 
 _ENCODE: Final = "_codecs.encode"
 _TIMEZONE: Final = "datetime.timezone"
-_FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
+FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "builtins.bytes": _no_bytes,
     "__builtin__.bytes": _no_bytes,
     "datetime.date": _date,
     "datetime.datetime": _datetime,
     "datetime.time": _time,
-    "datetime.timedelta": _timedelta,
+    "datetime.timedelta": Timedelta,
 }
-NAMES: Final = frozenset({*_FUNCTIONS, _ENCODE, _TIMEZONE, *SETS})
+"""What makes values by these names, whichever pickle calls it."""
+
+NAMES: Final = frozenset({*FUNCTIONS, _ENCODE, _TIMEZONE, *SETS})
 """All that make a value."""
 
 
@@ -146,7 +142,7 @@ class Values:
             return self._encoded
         if name == _TIMEZONE:
             return self._timezone
-        return _FUNCTIONS.get(name)
+        return FUNCTIONS.get(name)
 
     def _encoded(self, text: object, encoding: object) -> bytes:
         if type(text) is not str or encoding != "latin1":

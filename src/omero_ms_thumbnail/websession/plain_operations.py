@@ -41,14 +41,16 @@ _FRAME_BYTES: Final = 9
 _MAX_FRAMES: Final = 1_000
 """A pickler begins one each 64 KiB."""
 _PUTS: Final = (b"\x94", b"q", b"r")  # MEMOIZE, BINPUT, LONG_BINPUT
-#: operations that are taken to what `plain_filling` is given, by their codes: a tuple of what they would have made, or
-#: of a container, what they would have put there, and NEXT_BUFFER's value
+#: operations that are taken to what `plain_filling` is given, by their codes: the tuple that they make, a list of the
+#: members of a frozen set, or a tuple of a container, what they would have put there, and NEXT_BUFFER's value
+_GIVE: Final = b"Q"
+_TUPLES: Final = b"\x85\x86\x87t"
 _GIVEN: Final = {
-    **{code: bytes([code]) + b"Q" for code in b"\x85\x86\x87t"},
+    **{code: bytes([code]) + _GIVE for code in _TUPLES},
     ord("s"): b"\x86\x97\x87Q",
     ord("u"): b"l\x97\x87Q",
     0x90: b"l\x86\x97\x86Q",  # ADDITEMS
-    0x91: b"l\x97\x86Q",  # FROZENSET
+    0x91: b"lQ",  # FROZENSET
 }
 _GIVEN_CODES: Final = bytes(_GIVEN)
 _GIVEN_AT_ONCE: Final = 64 * 1024
@@ -112,11 +114,11 @@ def _patterns() -> _Patterns:
     return _Patterns(
         # No more than 2,000 at once, as a pattern takes memory for each.
         re.compile(b"(?>%b){1,2000}+" % _OPERATION, re.DOTALL),
-        # Pairs and triples come first, of which there are most. What is behind the last is the second kind of piece,
-        # which is found once and empty.
+        # A tuple or a frozen set of single values comes first, of which there are most. What is behind the last is the
+        # second kind of piece, which is found once and empty.
         re.compile(
-            rb"((?>%b?+%b%b(?>\x86|%b\x87)|(?>%b){0,2000}+[%b]))|.+"
-            % (_PUT, _VALUE, _VALUE, _VALUE, _OPERATION, re.escape(_GIVEN_CODES)),
+            rb"((?>(?>%b?+R)?+%b?+\(?+(?>%b){1,6}+[\x85\x86\x87t\x91]|(?>%b){0,2000}+[%b]))|.+"
+            % (_PUT, _PUT, _VALUE, _OPERATION, re.escape(_GIVEN_CODES)),
             re.DOTALL,
         ),
     )
@@ -253,13 +255,16 @@ class _Taking:
         self._position += sum(map(len, pieces))
         codes = bytes([piece[-1] for piece in pieces])
         wide = codes.count(b"t")
-        tuples = len(codes) - len(codes.translate(None, b"\x85\x86\x87t"))
+        tuples = len(codes) - len(codes.translate(None, _TUPLES))
         self.plain.wide_tuples += wide
         self.plain.tuples += tuples
         self._filled += len(codes) - tuples
         if self._filled > _FILLED_MOST:
             raise _NotPlain
-        if len(codes) == tuples:
-            self.plain.parts.append(b"Q".join([*pieces, b""]))
-        else:
-            self.plain.parts.extend([piece[:-1] + _GIVEN[piece[-1]] for piece in pieces])
+        if len(codes) > tuples:
+            # each of what is given ends with the operation that gives it
+            pieces = [
+                piece if code in _TUPLES else piece[:-1] + _GIVEN[code][:-1]
+                for piece, code in zip(pieces, codes, strict=True)
+            ]
+        self.plain.parts.append(_GIVE.join([*pieces, b""]))

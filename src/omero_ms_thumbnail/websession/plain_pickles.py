@@ -16,7 +16,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .collecting import without_collecting
-from .pickle_values import SETS, Values
+from .pickle_values import FUNCTIONS, SETS, Values
 from .placeholder import Placeholder
 from .plain_filling import FILL, Filling
 from .plain_operations import PlainPickle, is_ready, plain_pickle
@@ -83,7 +83,7 @@ class _Maker(Placeholder):
     _make: Callable[..., object]
 
     @classmethod
-    def of(cls, name: str, make: Callable[..., object]) -> _Maker:
+    def of(cls, name: str, make: Callable[..., object]) -> Placeholder:
         """One for a name."""
         maker = cls(name)
         maker._make = make
@@ -91,6 +91,14 @@ class _Maker(Placeholder):
 
     def __call__(self, *arguments: object) -> object:
         return self._make(*arguments)
+
+
+def _kind_of_maker(make: Callable[..., object]) -> type[Placeholder]:
+    return type("Maker", (Placeholder,), {"__slots__": (), "__call__": staticmethod(make)})
+
+
+#: of what is the same for all pickles, called without a frame for `__call__`
+_MAKERS: Final = {name: _kind_of_maker(make) for name, make in FUNCTIONS.items()}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -113,11 +121,11 @@ class _Unpickler(pickle.Unpickler):
         make = self._maker(full_name)
         if make is None or self._named > _NAMES_MOST:
             raise pickle.UnpicklingError
-        return _Maker.of(full_name, make)
+        return _MAKERS[full_name](full_name) if full_name in _MAKERS else _Maker.of(full_name, make)
 
     def _maker(self, name: str) -> Callable[..., object] | None:
         if name in SETS:
-            return self._filling.frozen_set if SETS[name] else self._filling.made_set
+            return self._filling.made_frozen_set if SETS[name] else self._filling.made_set
         return self._values.maker(name)
 
 
@@ -162,7 +170,7 @@ def _memory(data: bytes, plain: PlainPickle, gets: int, texts: int) -> int:
     short, long = _count(data, b"M\x8a"), _count(data, b"JG")
     small = data.count(b"K") + gets
     constants = _count(data, b"N\x88\x89)")
-    dicts, lists, sets = data.count(b"}"), data.count(b"]"), data.count(b"\x8f")
+    dicts, lists, sets = data.count(b"}"), data.count(b"]"), _count(data, b"\x8f\x91")
     calls = data.count(b"R") if any(name in data for name in _MODULES) else 0
     wide_tuples = plain.wide_tuples
     tuples = plain.tuples - wide_tuples

@@ -210,6 +210,13 @@ async def test_a_worker_that_died_making_room_is_in_nobodys_way_for_long(
     await _put_until_there(cache, 2, {b"other": JPEG})
 
 
+async def test_nobody_who_begins_at_the_same_time_goes_without(make: Make) -> None:
+    caches = [make() for _ in range(8)]
+    pictures = {b"%d" % number: JPEG for number in range(len(caches))}
+    await asyncio.gather(*(one.put_all(2, {key: JPEG}) for one, key in zip(caches, pictures, strict=True)))
+    assert await caches[0].get_all(2, list(pictures)) == pictures
+
+
 @pytest.mark.long
 async def test_many_who_put_at_once_make_room_once(make: Make, client: redis.asyncio.Redis) -> None:
     caches = [make(bytes_max=200_000) for _ in range(8)]

@@ -10,6 +10,7 @@ import json
 import os
 import pickle
 import platform
+import random
 import sys
 import zlib
 from collections.abc import Callable
@@ -21,6 +22,14 @@ from tests.unit.websession.measuring import Cost, measuring
 
 KEY = "0b9d4d6c-6ac1-4f2a-9b6c-7e7c1f1d3a55"
 _NEW_YEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+_SEED = 20261130
+
+
+def _random_numbers(count: int) -> list[int]:
+    chance = random.Random(_SEED)
+    return [chance.getrandbits(31) for _ in range(count)]
+
 
 #: what a job in OMERO.web's `callback` looks like, for so many images
 CONTENTS: dict[str, Callable[[int], object]] = {
@@ -54,6 +63,9 @@ PICKLED: dict[str, Callable[[int], object]] = {
     "frozen sets of texts": lambda count: [frozenset({str(n), "t"}) for n in range(count)],
     "one set of numbers": lambda count: set(range(count)),
     "one set of texts": lambda count: {str(n) for n in range(count)},
+    "one set of random numbers": lambda count: set(_random_numbers(count)),
+    "random numbers by number": lambda count: dict.fromkeys(_random_numbers(count), 1),
+    "numbers by pair": lambda count: {(n, "t"): n for n in range(count)},
     "numbers by number": lambda count: {n: n for n in range(count)},
     "objects by number": lambda count: {n: {"name": f"image {n}.tiff", "z": [1, 2]} for n in range(count)},
     "objects with a date": lambda count: [

@@ -32,6 +32,11 @@ def cost() -> Iterator[Callable[[bytes], Cost]]:
 
 #: of which msgpack writes so many into a megabyte that the values take too much memory
 DENSE = {"small objects"}
+#: of which only so many are kept as can be found quickly whatever the numbers are
+BY_NUMBER = {
+    *("one set of numbers", "numbers by number", "objects by number"),
+    *("one set of random numbers", "random numbers by number", "numbers by pair"),
+}
 #: the kinds of data that serializers that wrap another one's are tried with
 WRAPPED = {"objects", "short texts", "one long text"}
 #: pickles of protocol 5 are those of protocol 4 but for bytearrays, which these are not
@@ -56,7 +61,12 @@ def test_a_megabyte(content: str, serializer: str) -> None:
             decode_payload(payload, LIMITS)
         return
     read = decode_payload(payload, LIMITS)
-    if serializer in ("json", "msgpack"):
+    if content in BY_NUMBER:
+        assert isinstance(read, dict)
+        assert read["connector"] == value["connector"]
+        left, there = read["callback"], value["callback"]
+        assert left <= there if isinstance(left, set) else left.items() <= there.items()  # type: ignore[operator, union-attr]
+    elif serializer in ("json", "msgpack"):
         assert json.dumps(read, default=repr) == json.dumps(value, default=repr)
     else:
         assert read == value

@@ -44,7 +44,7 @@ def test_it_is_what_python_makes(value: list[object], protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-@pytest.mark.parametrize("count", [1, 4, 5, 6, 101, 999, 1000, 1001, 3000])
+@pytest.mark.parametrize("count", [1, 4, 5, 6, 101, 999, 1000, 1001, 1500])
 def test_many_of_them(protocol: int, count: int) -> None:
     numbers = [(-7) ** (n % 22) + n for n in range(count)]
     value = {
@@ -54,7 +54,7 @@ def test_many_of_them(protocol: int, count: int) -> None:
         "mixed": {*numbers, *map(str, numbers), None, 1.5},
         "by number": dict.fromkeys(numbers, "x"),
         "by both": {key: n for n in numbers for key in (n, str(n))},
-        "by pair": {(n, "x"): [n] for n in numbers[:1000]},
+        "by pair": {(n, "x"): [n] for n in numbers[:100]},
         "by time": {datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=n): n for n in range(count)},
     }
     read = plain_pickles.read(pickle.dumps(value, protocol), LIMITS)
@@ -141,7 +141,6 @@ def _many_calls() -> dict[str, bytes]:
         "one text": b"c_codecs\nencode\nq\x01" + one_text + b"\x8c\x01bh\x01h\x02h\x03\x86Rs" * 290,
         "names": b"Ns" + b"\x8c\x01bcdatetime\ndate\ns" * 9_000,
         "zones": zone + b"s\x8c\x01b]" + b"".join(delta % _number(n) for n in range(1, 200)) + b"s",
-        "numbers of one set, added again": b"\x8f\x94(" + numbers + b"\x90(" + numbers + b"\x90s",
     }
 
 
@@ -153,7 +152,15 @@ def test_what_is_called_more_often_than_it_is_written_is_left_to_the_machine(wha
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_numbers_that_collide(protocol: int) -> None:
     numbers = colliding.in_a_dict(15)
-    assert plain_pickles.read(pickle.dumps({"a": dict.fromkeys(numbers)}, protocol), LIMITS) is None
-    assert plain_pickles.read(pickle.dumps({"a": {n / 1: [] for n in numbers}}, protocol), LIMITS) is None
+    for keys in (numbers, [number / 1 for number in numbers]):
+        value = {"a": {"x": 1, **dict.fromkeys(keys)}, "b": {"x", *keys}}  # type: ignore[dict-item]
+        read = plain_pickles.read(pickle.dumps(value, protocol), LIMITS)
+        assert read is not None
+        assert [*map(type, read.values())] == [dict, set]
+        for left, there in zip(read.values(), value.values(), strict=True):
+            assert isinstance(left, (dict, set))
+            assert "x" in left
+            assert left <= there if isinstance(left, set) else left.items() <= there.items()  # type: ignore[operator, union-attr]
+            assert len(left) < 5_000
     same = [(2**61 - 1) * n for n in range(1, 4)]
     assert plain_pickles.read(pickle.dumps({"a": {*same}, "b": dict.fromkeys(same)}, protocol), LIMITS)
