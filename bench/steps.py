@@ -4,7 +4,7 @@ A count, not a time: it is the same on every machine and under any load. Counted
 (``sys.setprofile``), coroutines each time that they go on, from the request's coming to its answer and whatever is done
 for it behind the answer. OMERO is the embedded one, in a process of its own; the access log is off.
 
-- **hit**: in memory, and OMERO is believed to say the same as a moment ago
+- **hit**: in memory, by facts that OMERO gave a moment ago
 - **not modified**: the same, and the client has it
 - **known**: in memory, once OMERO has said what is seen; 50 are asked for at once, each by itself
 - **new**: stored by OMERO and not asked for before; 50 at once, each by itself

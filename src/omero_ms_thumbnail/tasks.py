@@ -10,7 +10,8 @@ from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-_UNLIMITED: Final = nullcontext()
+#: a context that does nothing, for ``with`` and ``async with``, in place of one that limits or observes
+NO_CONTEXT: Final = nullcontext()
 
 
 class TaskSet(Generic[T]):
@@ -54,4 +55,4 @@ async def shared(task: asyncio.Task[T], gone: Callable[[], Exception]) -> T:
 
 def within(seconds: float | None) -> AbstractAsyncContextManager[object]:
     """As `asyncio.timeout`; for None as long as it takes, which costs nothing."""
-    return asyncio.timeout(seconds) if seconds is not None else _UNLIMITED
+    return asyncio.timeout(seconds) if seconds is not None else NO_CONTEXT

@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import Final
 
-from omero_ms_thumbnail.cli import command_line
+from omero_ms_thumbnail.command_line import command_line
 
 _OPENING: Final = """\
 # Command line

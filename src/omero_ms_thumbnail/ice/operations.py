@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from .encoding import expect_encoding_1_1, read_exception, skip_optionals, write_exception
+from .encoding import expect_encoding_1_1, read_exception, write_exception
 from .errors import MarshalException
+from .instance_reader import skip_optionals
 from .messages import OperationMode, Reply, ReplyStatus
 from .streams import InputStream, OutputStream
 from .types import BOOL, STRING, STRING_SEQ, VOID, Members, SliceType, UserException, item_setter

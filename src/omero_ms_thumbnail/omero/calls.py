@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from typing import Any, Final
 
 from ..ice.errors import IceException, InvocationTimeoutException
@@ -17,6 +17,7 @@ from ..ice.messages import Reply
 from ..ice.operations import Operation
 from ..ice.references import ObjectPrx
 from ..ice.types import UserException
+from ..tasks import NO_CONTEXT
 from .permits import Permit, Permits
 from .read_only import ReadOnlyMode
 from .secrets import redact
@@ -34,7 +35,7 @@ Observe = Callable[[str], AbstractContextManager[None]]
 
 def unobserved(_operation: str) -> AbstractContextManager[None]:
     """An `Observe` that sees nothing."""
-    return nullcontext()
+    return NO_CONTEXT
 
 
 class Calls:
@@ -105,7 +106,7 @@ class Calls:
 
         Waits for its turn; the permit is None where there is no limit. Within another flight it is of that one.
         """
-        return self._permits.flight(kind) if self._permits is not None else nullcontext()
+        return self._permits.flight(kind) if self._permits is not None else NO_CONTEXT
 
     def timed_out(self, permit: Permit | None) -> None:
         """A call was not answered within the time-out: OMERO works on, if it is there at all."""

@@ -26,10 +26,10 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from enum import Enum, auto
 from functools import cached_property
-from itertools import islice
 from types import TracebackType
 from typing import Final
 
+from ..bounded import ExpiringDict
 from ..ice.errors import IceException, InvocationTimeoutException
 from ..ice.types import UserException
 from ..tasks import TaskSet
@@ -167,7 +167,7 @@ class SessionPool:
         self._idle_timeout = idle_timeout
         self._members: dict[str, Member] = {}
         #: until when, and why, by key
-        self._refusals: dict[str, tuple[float, Exception]] = {}
+        self._refusals: ExpiringDict[str, Exception] = ExpiringDict(_REFUSALS_MAX)
         self._waiting: deque[Member] = deque()
         self._joining = 0
         self._breaker = breaker or CircuitBreaker(now=_loop_time)
@@ -274,13 +274,9 @@ class SessionPool:
             raise copy(error)
 
     def _remember_refusal(self, key: str, error: Exception, seconds: float) -> None:
-        self._refusals.pop(key, None)
-        for oldest in tuple(islice(self._refusals, 2)):
-            # two for one, so that there are never many that are over
-            if self._refusals[oldest][0] < self._now() or len(self._refusals) >= _REFUSALS_MAX:
-                del self._refusals[oldest]
+        now = self._now()
         # without the frames that it came through, and the connection in them
-        self._refusals[key] = (self._now() + seconds, copy(error))
+        self._refusals.put(key, copy(error), now + seconds, now)
 
     def _begin_joins(self) -> None:
         """Let those join whose turn it is."""

@@ -7,7 +7,6 @@ others that wait for the same thumbnail unharmed, and no ThumbnailStore in the m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +18,7 @@ from ..omero.exceptions import ConcurrencyException
 from ..omero.faults import Fault, fault_of
 from ..omero.permits import Permit, Permits
 from ..omero.session import GROUP, JoinedSession
+from ..tasks import NO_CONTEXT
 from . import single
 from .batch_window import BatchWindow
 from .caches import DIRECT, SET, SINGLE, Caches
@@ -29,9 +29,6 @@ from .session_facts import SessionFacts
 from .session_tasks import Tasks
 
 log: Final = logging.getLogger(__name__)
-
-#: in place of a limit of calls
-_UNLIMITED: Final = contextlib.nullcontext()
 
 
 def _ignore(*_: object) -> None:
@@ -159,7 +156,7 @@ class Drawing:
                 self._window.open(self._render_next)
 
     def _flight(self, kind: str) -> AbstractAsyncContextManager[Permit | None]:
-        return self._permits.flight(kind) if self._permits is not None else _UNLIMITED
+        return self._permits.flight(kind) if self._permits is not None else NO_CONTEXT
 
     def _regrouped(self, batch: Batch) -> Batch | None:
         """A batch that had to wait for its turn, with what has come meanwhile; None if nobody waits any more."""

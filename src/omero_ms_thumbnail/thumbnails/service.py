@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from ..omero.faults import Fault, described, fault_of
 from ..omero.permits import Permits
 from ..omero.pool import PoolClosed, PoolSaturated, SessionPool
 from ..omero.session import JoinedSession
+from ..tasks import NO_CONTEXT
 from .admission import Admission
 from .caches import Caches
 from .drawing import JoinLost
@@ -31,8 +31,6 @@ from .model import (
 from .scheduler import Outcome, ThumbnailScheduler, hanging
 
 log: Final = logging.getLogger(__name__)
-
-_UNTIMED: Final = contextlib.nullcontext()
 
 #: the setting of OMERO.server for the longest side of thumbnails on pages, in pixels, and what it may be
 _DEFAULT_SIZE_SETTING: Final = "omero.client.browser.thumb_default_size"
@@ -198,7 +196,7 @@ class Thumbnails:
         # one that is joined is not waited for
         joining = asyncio.timeout_at(deadline) if self._pool.joined(session_key) is None else None
         try:
-            async with joining or _UNTIMED, self._pool.lend(session_key) as session:
+            async with joining or NO_CONTEXT, self._pool.lend(session_key) as session:
                 if joining is not None:
                     # what follows keeps its own time, and answers with what it has when that is over
                     joining.reschedule(None)

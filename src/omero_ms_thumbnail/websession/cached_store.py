@@ -10,8 +10,9 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from ..bounded import ExpiringDict
 from ..tasks import TaskSet, shared
 from .store import SessionStoreUnavailable
 
@@ -23,11 +24,6 @@ MAX_AGE: Final = 0.5
 """Seconds."""
 
 _SESSIONS = 10_000
-
-
-class _Entry(NamedTuple):
-    session: WebSession
-    fresh_until: float
 
 
 @dataclass(slots=True)
@@ -47,8 +43,7 @@ class CachedSessionStore:
     def __init__(self, store: SessionStore, *, max_age: float = MAX_AGE, sessions_max: int = _SESSIONS) -> None:
         self._store = store
         self._max_age = max_age
-        self._sessions_max = sessions_max
-        self._entries: dict[str, _Entry] = {}
+        self._entries: ExpiringDict[str, WebSession] = ExpiringDict(sessions_max)
         self._readings: dict[str, _Reading] = {}
         #: all reads that have not ended, those of which nothing will be remembered too
         self._tasks: TaskSet[WebSession | None] = TaskSet()
@@ -60,7 +55,7 @@ class CachedSessionStore:
     def remembered(self, session_id: str) -> WebSession | None:
         """The session with this id if it is remembered, without waiting for anything."""
         entry = self._entries.get(session_id)
-        return entry.session if entry is not None and time.monotonic() < entry.fresh_until else None
+        return entry[1] if entry is not None and time.monotonic() < entry[0] else None
 
     def is_unreadable(self, session_id: str) -> bool:
         """As the store says."""
@@ -116,17 +111,4 @@ class CachedSessionStore:
 
     def _remember(self, session_id: str, session: WebSession, began: float) -> None:
         left = self._max_age if session.expires is None else min(self._max_age, session.expires - time.time())
-        self._entries.pop(session_id, None)
-        self._make_room()
-        self._entries[session_id] = _Entry(session, began + left)
-
-    def _make_room(self) -> None:
-        """Let go of two that are of no use any more, so that there are never many of those, or of one where all are."""
-        for _ in range(2):
-            # The oldest comes first: an entry is made anew each time that it is read.
-            oldest = next(iter(self._entries), None)
-            if oldest is None or self._entries[oldest].fresh_until > time.monotonic():
-                break
-            del self._entries[oldest]
-        if len(self._entries) >= self._sessions_max:
-            del self._entries[next(iter(self._entries))]
+        self._entries.put(session_id, session, began + left, time.monotonic())

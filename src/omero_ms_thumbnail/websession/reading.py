@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import Final
 
+from ..bounded import BoundedDict
 from .decode_error import SessionDecodeError
 from .limits import Limits
 from .payload import decode_payload, decode_value
@@ -41,9 +42,9 @@ class SessionReader:
         """How many sessions could not be read, by reason."""
         self._store = store
         self._next_line: dict[str, float] = {}
-        self._ids: dict[str, None] = {}
+        self._ids: BoundedDict[str, None] = BoundedDict(_IDS_MAX)
         #: by what the bytes hash to
-        self._decoded: dict[bytes, WebSession] = {}
+        self._decoded: BoundedDict[bytes, WebSession] = BoundedDict(_DECODED_MAX)
 
     def begin(self, session_id: str) -> None:
         """That session is looked up anew."""
@@ -65,8 +66,6 @@ class SessionReader:
             self.count(error, session_id)
             return None
         if found is not None:
-            while len(self._decoded) >= _DECODED_MAX:
-                del self._decoded[next(iter(self._decoded))]
             self._decoded[digest] = found
         return found
 
@@ -89,8 +88,6 @@ class SessionReader:
     def count(self, error: SessionDecodeError, session_id: str = "") -> None:
         """Count an unreadable session, and log it if nothing was logged for its reason in the last minute."""
         if session_id:
-            while len(self._ids) >= _IDS_MAX:
-                del self._ids[next(iter(self._ids))]
             self._ids[session_id] = None
         self.unreadable[error.reason] += 1
         now = time.monotonic()

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from omero_ms_thumbnail.ice.encoding import CLASS_GRAPH_DEPTH_MAX, ClassType
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.errors import MarshalException, NoValueFactoryException
+from omero_ms_thumbnail.ice.instance_reader import CLASS_GRAPH_DEPTH_MAX
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.rtypes import RTYPE, RList, RLong, RType, unwrap
 from omero_ms_thumbnail.omero.system import Parameters

@@ -9,14 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omero_ms_thumbnail.ice.encoding import (
-    CLASS_GRAPH_DEPTH_MAX,
-    INSTANCE_BYTES,
-    ClassType,
-    InstanceReader,
-    InstanceWriter,
-)
+from omero_ms_thumbnail.ice.encoding import ClassType
 from omero_ms_thumbnail.ice.errors import IceException, MarshalException, MemoryLimitException
+from omero_ms_thumbnail.ice.instance_reader import CLASS_GRAPH_DEPTH_MAX, INSTANCE_BYTES, InstanceReader
+from omero_ms_thumbnail.ice.instance_writer import InstanceWriter
 from omero_ms_thumbnail.ice.streams import InputStream, OutputStream
 from omero_ms_thumbnail.ice.types import Sequence
 from omero_ms_thumbnail.omero.rtypes import RBool, RDouble, RFloat, RInt, RList, RLong, RString, RTime, RType
