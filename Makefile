@@ -26,8 +26,9 @@ help:  ## what there is to make
 run: $(VENV)/.demo  ## try it: an embedded OMERO, the service and a gallery (PORT=8080)
 	@exec $(BIN)/omero-ms-thumbnail demo --port $(PORT)
 
-# whole files to a process, in the order of their names: those against real parts, which take longest, come first
-pytest = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/real/stack
+# whole files to a process, in the order of their names: those against real parts, which take longest, come first;
+# with what was compiled kept, or each process would rewrite the assertions of every file again
+pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/real/stack
 
 test: $(VENV)/.test  ## the tests that this machine has the real parts for, some six minutes with all of them
 	$(pytest) -m "not long"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.command import run_command
+from tests.support.forked_program import ForkedProgram, can_be_forked
 from tests.support.parts import ROOT
 
 #: seconds that anything may take before a test gives up on it
@@ -44,7 +45,7 @@ def free_ports(count: int) -> int:
 class ServiceProcess:
     """A running service. `output` grows as it writes."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | ForkedProgram
     port: int
     lines: list[str] = field(default_factory=list)
 
@@ -112,15 +113,20 @@ def start(
 ) -> Iterator[ServiceProcess]:
     """`omero-ms-thumbnail COMMAND …` on a port of its own, listening; `program` is what to run in place of that."""
     port = port or free_port()
-    process = subprocess.Popen(
-        [*program, command, "--host", "127.0.0.1", "--port", str(port), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-        start_new_session=True,
-    )
+    whole = [command, "--host", "127.0.0.1", "--port", str(port), *arguments]
+    process: subprocess.Popen[str] | ForkedProgram
+    if program == HERE and can_be_forked(environment or {}):
+        process = ForkedProgram(whole, {**os.environ, **(environment or {})})
+    else:
+        process = subprocess.Popen(
+            [*program, *whole],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
     service = ServiceProcess(process, port)
     reader = threading.Thread(target=_read, args=(service,), daemon=True)
     reader.start()

@@ -14,6 +14,7 @@ import pytest
 from omero_ms_thumbnail.ice.connection import connect
 from omero_ms_thumbnail.ice.errors import InvocationTimeoutException
 from omero_ms_thumbnail.ice.glacier2 import RouterSession
+from omero_ms_thumbnail.omero import stores
 from omero_ms_thumbnail.omero.session import CLIENT_UUID, GROUP, ROUTER
 from omero_ms_thumbnail.thumbnails.model import OmeroTooSlow, OmeroUnavailable, SessionRefused
 from tests.real.conformance.glacier2 import Router
@@ -149,7 +150,10 @@ async def test_a_frozen_omero_is_too_slow_and_no_store_is_used_twice(
     await assert_left_clean(omero_standin)
 
 
-async def test_a_call_that_timed_out_keeps_its_store_from_others(omero_standin: OmeroStandin) -> None:
+async def test_a_call_that_timed_out_keeps_its_store_from_others(
+    omero_standin: OmeroStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "TIMEOUTS_UNTIL_LOST", 4)
     async with heart_at(omero_standin.plain, timeout=IMPATIENT, stores=1) as heart:
         await until_in_time(heart, 12)
         with pytest.raises(OmeroTooSlow):

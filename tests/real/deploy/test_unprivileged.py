@@ -12,8 +12,6 @@ from omero_ms_thumbnail.runtime.shared_folder import SHARED_MEMORY, shared_folde
 from tests.support.parts import require
 from tests.support.service_process import DEADLINE, HERE, ServiceProcess, start
 
-pytestmark = pytest.mark.long
-
 NOBODY = 65534
 
 #: asked for until both workers have certainly had some

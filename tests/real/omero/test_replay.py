@@ -12,8 +12,6 @@ from tests.real.omero.report import lines_of, summary
 from tests.real.omero.scenario import STORE_SCENARIOS, WEB_SCENARIOS, Scenario, read_scenarios
 from tests.support.parts import require
 
-pytestmark = pytest.mark.long
-
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -52,7 +52,7 @@ async def make(server: RedisServer) -> AsyncIterator[Make]:
     def one(
         *, realm: str = "omero:4064", life: float = 60.0, bytes_max: int = 1 << 20, secret: bytes | None = SECRET
     ) -> RedisCache:
-        client = redis.asyncio.Redis(port=server.port)
+        client = redis_or_cluster_client(f"redis://127.0.0.1:{server.port}", timeout=30)
         made.append(RedisCache(client, realm=realm, life=life, bytes_max=bytes_max, secret=secret, timeout=30))
         return made[-1]
 

@@ -46,6 +46,8 @@ def cost() -> Iterator[Callable[[bytes], Cost]]:
 @pytest.fixture
 def bounded() -> Iterator[None]:
     """Fail the test if it takes more memory than any session may."""
+    # patterns are compiled when they are first needed, once and for all: under `tracemalloc` that takes many seconds
+    loads(pickle.dumps({"callback": [str(number) for number in range(9_000)]}, 4), LIMITS)
     tracemalloc.start()
     try:
         yield

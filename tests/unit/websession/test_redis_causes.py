@@ -130,7 +130,8 @@ async def test_no_socket(tmp_path: Path) -> None:
 
 
 async def test_tls_to_a_plain_port(plain: RedisServer) -> None:
-    uri = f"rediss://127.0.0.1:{plain.port}/1?verifyPeer=NONE"
+    # neither says anything to the other
+    uri = f"rediss://127.0.0.1:{plain.port}/1?verifyPeer=NONE&timeout=200ms"
     assert "redis:// is for one that does not" in await sentence(uri)
     assert await diagnosis(uri) is NOT_REDIS
 
