@@ -45,9 +45,12 @@ class Places:
         Nothing of OMERO.web's has keys but texts: a session of which such keys are left out says the same.
         """
         is_salted = [type(key) in SALTED and bool(key) for key in keys]
+        known = is_salted.count(False)
+        if not known:
+            return is_salted
         kinds = [*map(type, keys)]
         tuples = sum(kinds.count(kind) for kind in {*kinds} if issubclass(kind, tuple))
-        places = (is_salted.count(False) + tuples * _MORE_FOR_TUPLE) * (2 * there + len(keys)) // 2
+        places = (known + tuples * _MORE_FOR_TUPLE) * (2 * there + len(keys)) // 2
         if places > self._left:
             return is_salted
         self._left -= places

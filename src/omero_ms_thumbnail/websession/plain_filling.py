@@ -60,7 +60,10 @@ class Filling:
     def take(self, items: Any) -> object:
         """A tuple without a hash, or a frozen set of a list's members; or a container, filled, of a tuple for that."""
         if type(items) is list:
-            return self._frozen_set(items)
+            try:
+                return FrozenSet(items) if len(items) <= SMALL_SET else self._frozen_set(items)
+            except TypeError:  # a tuple for a member
+                return self._frozen_set(items)
         if not items or items[-1] is not FILL:
             return Tuple(items)
         container = items[0]
