@@ -68,7 +68,7 @@ class QueryI(Stateless, omero.api.IQuery):
             raise error(omero.QueryException, f"unexpected query: {_one_line(query)[:200]}")
         ids = _numbers(parameters, "ids")
         world = self.stage.world
-        if match["kind"] == "ImageRow":
+        if match["kind"] == "Image":
             return [objects.image(world, one, with_pixels=False) for one in self.images(ids, current.ctx)]
         if match["kind"] == "Plate":
             return [objects.plate(world, one) for one in self._plates(ids, current.ctx)]
