@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from ..telemetry.limited import warn_limited
@@ -15,6 +14,7 @@ from .asgi import Headers
 from .parsing import Query
 from .public import PublicVisitors
 from .response import RETRY_AFTER, RequestRefused
+from .short_texts import remember_short
 
 log: Final = logging.getLogger(__name__)
 
@@ -31,8 +31,7 @@ SERVER_PARAMETER: Final = "server"
 #: what a backslash does within quotes: three digits of an octal number, or the character itself
 _ESCAPED: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 
-#: headers that are remembered taken apart, as a page sends the same with each request, and the longest of them
-_REMEMBERED_HEADERS: Final = 512
+#: bytes of the longest headers that are remembered taken apart, as a page sends the same with each request
 _REMEMBERED_LENGTH: Final = 1_024
 
 
@@ -84,7 +83,7 @@ class Authenticator:
         self._accept_key_header = accept_key_header
         self._accept_key_parameter = accept_key_parameter
         self._remembered = remembered
-        self._find_again = lru_cache(_REMEMBERED_HEADERS)(self._find)
+        self._find_again = remember_short(self._find, _REMEMBERED_LENGTH)
 
     @property
     def vary(self) -> str:
@@ -123,10 +122,7 @@ class Authenticator:
 
     async def _of_session(self, headers: Headers, path: str) -> User:
         cookies = headers.first.get(b"cookie")
-        if cookies is None or headers.has_repeated or len(cookies) > _REMEMBERED_LENGTH:
-            session_id = self._cookie(headers)
-        else:
-            session_id = self._find_again(cookies)
+        session_id = self._cookie(headers) if cookies is None or headers.has_repeated else self._find_again(cookies)
         if session_id is None:
             raise NobodyKnown(f"log in to OMERO.web first: there is no cookie {self._cookie_name!r}")
         try:

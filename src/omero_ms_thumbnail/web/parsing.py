@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from ..thumbnails.model import IMAGE_ID_MAX, ThumbnailRequest
 from .response import RequestRefused, quoted
+from .short_texts import remember_short
 from .urls import Route, RouteKind
 
 #: OMERO.web's size where neither the path nor the session gives one, in pixels
@@ -29,8 +29,7 @@ _LARGE_SIDE: Final = 2000
 #: query parameters in one request at most, far above any batch
 _PARAMETERS_MAX: Final = 20_000
 
-#: requests that are remembered taken apart, as pages ask for the same again, and the longest query among them
-_REMEMBERED_REQUESTS: Final = 512
+#: characters of the longest queries that are remembered taken apart, as pages ask for the same again
 _REMEMBERED_LENGTH: Final = 512
 
 #: OMERO.web's cache buster. jQuery's own, ``_``, comes with every request of its pages and says nothing
@@ -96,12 +95,8 @@ class Parser:
 
     def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
-        self._remembered = lru_cache(_REMEMBERED_REQUESTS)(self._parse)
-
-    def __call__(self, route: Route, query_string: str) -> ParsedRequest:
-        """What is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)."""
-        parse = self._remembered if len(query_string) <= _REMEMBERED_LENGTH else self._parse
-        return parse(route, query_string)
+        #: what is asked for, in OMERO.web's size where the path has none. Raises RequestRefused (400)
+        self.parse: Final = remember_short(self._parse, _REMEMBERED_LENGTH)
 
     def _parse(self, route: Route, query_string: str) -> ParsedRequest:
         query = Query(query_string) if query_string else _NO_QUERY

@@ -94,7 +94,7 @@ class ThumbnailPages:
         self._authenticate = authenticate
         self._source = source
         self._sources = sources
-        self._parse = Parser(limits)
+        self._parse = Parser(limits).parse
         self._cache_control = ("cache-control", cache_control)
         self._vary = ("vary", authenticate.vary)
         #: what every answer with a picture has, and every one that says that the client has it

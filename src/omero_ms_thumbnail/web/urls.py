@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from .response import RequestRefused, quoted
+from .short_texts import remember_short
 
 
 class RouteKind(StrEnum):
@@ -88,20 +88,15 @@ def _shapes() -> dict[tuple[str, str, str], _Shape]:
 
 _SHAPES: Final = _shapes()
 
-#: paths that are remembered, as pages ask for the same again; longer ones than those of OMERO.web are not
-_REMEMBERED_PATHS: Final = 512
+#: characters of the longest paths that are remembered, as pages ask for the same again: those of OMERO.web are shorter
 _REMEMBERED_LENGTH: Final = 128
 
 
-def route(path: str) -> Route | None:
+def _route(path: str) -> Route | None:
     """The route of an absolute path without its query; None if there is no such path.
 
     Raises RequestRefused (404) where the path lacks its image.
     """
-    return _remembered(path) if len(path) <= _REMEMBERED_LENGTH else _route(path)
-
-
-def _route(path: str) -> Route | None:
     # as many empty ones as the longest template has segments after the first two
     segments = (*path.split("/"), "", "", "", "")
     _, prefix, name, third, *_ = segments
@@ -114,4 +109,4 @@ def _route(path: str) -> Route | None:
     return Route(shape.kind, image, segments[shape.width], segments[shape.height])
 
 
-_remembered: Final = lru_cache(_REMEMBERED_PATHS)(_route)
+route: Final = remember_short(_route, _REMEMBERED_LENGTH)

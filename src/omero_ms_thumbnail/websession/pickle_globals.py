@@ -4,7 +4,7 @@ A pickle names the classes and functions that make its values. Nothing that it n
 name can do harm; but one such as ``os.system`` says that the session was made by an attacker, and a session that an
 attacker made is not to be believed in its other parts either. Therefore a name of Python's standard library has to be
 one of a type of data (`pickle_types`). Names of Django, of OMERO.web and of other applications are not this module's to
-judge: a site may keep instances of its own classes in its sessions.
+refuse: a site may keep instances of its own classes in its sessions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .decode_error import SessionDecodeError
 from .pickle_types import is_data
 
 # The modules of Python 2 that Python 3 has under another name or not at all, but for those whose names an application
-# may well have too (test, user); and what later Pythons than 3.11 have left out, so that all of them judge alike.
+# may well have too (test, user); and what later Pythons than 3.11 have left out, so that all of them refuse alike.
 _NOT_IN_EVERY_PYTHON = """
     BaseHTTPServer Bastion CGIHTTPServer ConfigParser Cookie DocXMLRPCServer HTMLParser MimeWriter Queue
     SimpleHTTPServer SimpleXMLRPCServer SocketServer StringIO Tix Tkinter UserDict UserList UserString __builtin__
@@ -32,7 +32,7 @@ _STANDARD_LIBRARY = sys.stdlib_module_names | frozenset(_NOT_IN_EVERY_PYTHON.spl
 _IDENTIFIERS = re.compile(r"[A-Za-z0-9_.]{1,60}")
 
 
-def judge(module: str, name: str) -> None:
+def check_name(module: str, name: str) -> None:
     """Return if a session's pickle may name this; raise `SessionDecodeError` with reason ``pickle-global`` if not."""
     full_name = f"{module}.{name}"
     is_pythons = module.partition(".")[0] in _STANDARD_LIBRARY

@@ -303,7 +303,7 @@ def named(module: str, name: str) -> Placeholder:
     """What a pickle names, if it may; SessionDecodeError if not."""
     if len(module) + len(name) > _MAX_NAME:
         raise damaged("a name is too long")
-    pickle_globals.judge(module, name)
+    pickle_globals.check_name(module, name)
     return Placeholder(f"{module}.{name}")
 
 

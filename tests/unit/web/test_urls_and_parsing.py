@@ -196,7 +196,7 @@ def test_pictures_have_no_callback() -> None:
 
 
 def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
-    parse = Parser(RequestLimits())
+    parse = Parser(RequestLimits()).parse
     found = route("/webclient/render_thumbnail/5/")
     assert found is not None
     assert parse(found, "rdefId=3") is parse(found, "rdefId=3")
@@ -223,12 +223,12 @@ def test_the_same_request_is_taken_apart_once_and_another_on_its_own() -> None:
 def test_the_size_that_a_session_has_is_the_one_that_omero_web_stores(path: str, asked: ThumbnailRequest) -> None:
     found = route(path)
     assert found is not None
-    of_session = Parser(RequestLimits())(found, "").of_default(120, has_width=bool(found.width))
+    of_session = Parser(RequestLimits()).parse(found, "").of_default(120, has_width=bool(found.width))
     assert of_session.requests == (asked,)
 
 
 def test_what_is_too_long_for_a_page_of_omero_web_is_not_remembered() -> None:
-    parse = Parser(RequestLimits())
+    parse = Parser(RequestLimits()).parse
     found = route("/webclient/get_thumbnails/")
     assert found is not None
     query = "&".join(f"id={number}" for number in range(50)) + "&_=" + "1" * 500

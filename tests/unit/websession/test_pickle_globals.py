@@ -45,7 +45,7 @@ from omero_ms_thumbnail.websession import reading
 from omero_ms_thumbnail.websession.decode_error import SessionDecodeError
 from omero_ms_thumbnail.websession.limits import Limits
 from omero_ms_thumbnail.websession.payload import decode_payload
-from omero_ms_thumbnail.websession.pickle_globals import judge
+from omero_ms_thumbnail.websession.pickle_globals import check_name
 from omero_ms_thumbnail.websession.placeholder import Placeholder
 from omero_ms_thumbnail.websession.reading import SessionReader
 from omero_ms_thumbnail.websession.web_session import web_session
@@ -195,7 +195,7 @@ def test_types_of_data_of_the_standard_library(protocol: int, value: object) -> 
     ],
 )
 def test_types_of_data_in_the_spelling_of_python_2(full_name: str) -> None:
-    judge(*full_name.split(" "))
+    check_name(*full_name.split(" "))
 
 
 def test_every_enumeration_record_and_exception_of_these_modules() -> None:
@@ -205,7 +205,7 @@ def test_every_enumeration_record_and_exception_of_these_modules() -> None:
                 continue
             is_record = issubclass(value, tuple) and (hasattr(value, "_fields") or hasattr(value, "n_fields"))
             if issubclass(value, (enum.Enum, Exception)) or is_record:
-                judge(value.__module__, value.__qualname__)
+                check_name(value.__module__, value.__qualname__)
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -221,7 +221,7 @@ def test_what_applications_of_django_keep(protocol: int, value: object) -> None:
 
 @pytest.mark.parametrize("full_name", OTHER_SPELLINGS)
 def test_spelling_of_another_python(full_name: str) -> None:
-    judge(*full_name.rsplit(".", 1))
+    check_name(*full_name.rsplit(".", 1))
 
 
 def test_enumerations_of_early_python_3_11_are_named_by_a_call() -> None:
@@ -277,7 +277,7 @@ def test_enumerations_of_early_python_3_11_are_named_by_a_call() -> None:
 def test_all_else_of_python_is_refused(full_name: str) -> None:
     module, name = full_name.split(" ")
     with pytest.raises(SessionDecodeError) as raised:
-        judge(module, name)
+        check_name(module, name)
     assert raised.value.reason == "pickle-global"
     assert f"{module}.{name}," in str(raised.value)
 
@@ -287,7 +287,7 @@ def test_no_module_of_the_standard_library_is_open() -> None:
         for name in ("anything", "a.b"):
             for full in (module, f"{module}.submodule"):
                 with pytest.raises(SessionDecodeError):
-                    judge(full, name)
+                    check_name(full, name)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_no_module_of_the_standard_library_is_open() -> None:
     ],
 )
 def test_what_is_not_of_python_is_not_judged(full_name: str) -> None:
-    judge(*full_name.split(" "))
+    check_name(*full_name.split(" "))
 
 
 @pytest.mark.parametrize(
