@@ -113,7 +113,7 @@ def _paths_known() -> None:
         return parsing.ParsedRequest(parsing.Query(""), None, (model.ThumbnailRequest(int(found.image), 96),))
 
     application.route = route
-    parsing.Parser.__call__ = parse
+    parsing.Parser._parse = parse
 
 
 def _no_digest() -> None:

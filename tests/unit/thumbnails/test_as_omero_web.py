@@ -15,7 +15,7 @@ from omero_ms_thumbnail.web.urls import RouteKind, route
 from tests.unit.embedded.truth import PEOPLE, Stage, scenarios
 from tests.unit.thumbnails.model_session import Asker
 
-_PARSE = Parser(RequestLimits())
+_PARSE = Parser(RequestLimits()).parse
 
 
 async def _play(scenario: dict[str, Any]) -> tuple[list[Any], list[dict[str, Any]], int]:

@@ -52,7 +52,7 @@ class Browser:
         self.pool = self.loop.do(lambda: SessionPool(self.omero.join, idle_timeout=10 * LIFE, join_timeout=10 * LIFE))
         caches = Caches(MemoryCache(bytes_max=1 << 20, life=86_400, clock=self.loop.time), facts_life=LIFE)
         self.thumbnails = self.loop.do(lambda: Thumbnails(self.pool, timeout=15, stores=2, caches=caches))
-        self._parse = Parser(RequestLimits())
+        self._parse = Parser(RequestLimits()).parse
         self._saved = 0
 
     def see(self, page: str, times: int) -> bytes:
