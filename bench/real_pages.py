@@ -206,20 +206,34 @@ async def _run(asked: argparse.Namespace) -> dict[str, Any]:
     return {name: one.told() for name, one in seen.items()}
 
 
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Cold pages on a real OMERO.server that is meant for tests.")
+def options(description: str) -> argparse.ArgumentParser:
+    """What every measurement on a real OMERO.server has to be told."""
+    parser = argparse.ArgumentParser(description=f"{description} on a real OMERO.server that is meant for tests.")
     parser.add_argument("--omero", required=True, metavar="HOST:PORT")
     parser.add_argument("--root-password-file", required=True, type=Path, metavar="FILE")
     parser.add_argument("--web", required=True, metavar="URL", help="of the OMERO.web beside it")
-    parser.add_argument("--database", metavar="URI", help="OMERO's own, to count its busy connections")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--yes", action="store_true", help="that OMERO is meant for tests")
-    asked = parser.parse_args(arguments)
+    return parser
+
+
+def measure(asked: argparse.Namespace, run: Callable[[argparse.Namespace], Awaitable[dict[str, Any]]]) -> int:
+    """Print what `run` tells, if that OMERO is meant for tests; the exit status."""
     if not asked.yes:
         print("It makes groups, people and images that stay. If that OMERO is for tests, say --yes.")
         return 2
-    print(json.dumps(asyncio.run(_run(asked)), indent=2))
+
+    async def told() -> dict[str, Any]:
+        return await run(asked)
+
+    print(json.dumps(asyncio.run(told()), indent=2))
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = options("Cold pages")
+    parser.add_argument("--database", metavar="URI", help="OMERO's own, to count its busy connections")
+    return measure(parser.parse_args(arguments), _run)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ Not part of `make bench`: it needs an OMERO.server that is meant for tests, and 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
@@ -26,9 +24,10 @@ from tests.real.omero.web_service import web_service
 
 from .load import Load, Questions, wrk
 from .processes import BrokenMeasurement
-from .real_pages import GROUP, PEOPLE, let_in, page_of
+from .real_pages import GROUP, PEOPLE, let_in, measure, options, page_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Awaitable, Callable
 
     import httpx
@@ -105,19 +104,9 @@ async def _run(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Single thumbnails on a real OMERO.server that is meant for tests.")
-    parser.add_argument("--omero", required=True, metavar="HOST:PORT")
-    parser.add_argument("--root-password-file", required=True, type=Path, metavar="FILE")
-    parser.add_argument("--web", required=True, metavar="URL", help="of the OMERO.web beside it")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = options("Single thumbnails")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each load")
-    parser.add_argument("--yes", action="store_true", help="that OMERO is meant for tests")
-    asked = parser.parse_args(arguments)
-    if not asked.yes:
-        print("It makes groups, people and images that stay. If that OMERO is for tests, say --yes.")
-        return 2
-    print(json.dumps(asyncio.run(_run(asked)), indent=2))
-    return 0
+    return measure(parser.parse_args(arguments), _run)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Places:
         self._left = _MAX_PLACES
 
     def cheap(self, keys: Sequence[object], there: int) -> list[bool]:
-        """For each of the keys that come to so many whether it can be put there; if not all, those whose hash is known.
+        """For each of the keys that come to so many whether it is put there: all, or those whose hash is not known.
 
         Nothing of OMERO.web's has keys but texts: a session of which such keys are left out says the same.
         """
